@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * iommu_op.h: let the hardware domain manage its own I/O address space.
+ *
+ * Words used below:
+ *
+ *   dfn   device frame number: a bus address (IOVA) >> 12
+ *   gfn   guest frame number: what this hypercall takes as a frame.  For a PV
+ *         domain it is the machine frame number
+ *   frame 4096 bytes, whatever the page size of the IOMMU
+ *
+ * Every field that is not marked OUT is an input.  Reserved fields ("pad",
+ * unused flag bits) must be zero and are checked, so that later versions can
+ * give them a meaning.
+ */
+
+#ifndef __XEN_PUBLIC_IOMMU_OP_H__
+#define __XEN_PUBLIC_IOMMU_OP_H__
+
+#include <xen/interface/xen.h>
+
+/*
+ * long HYPERVISOR_iommu_op(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs)
+ *
+ * Each buffer is a packed array of struct xen_iommu_op.  The operations are
+ * carried out in order, buffer after buffer.  One operation failing does not
+ * stop those after it: look at the status of each.
+ *
+ * Return value:
+ *   0         every operation was reached and has its status written.
+ *   -ENOSYS   the hypervisor does not implement this hypercall.
+ *   -EPERM    the caller is not the hardware domain.
+ *   -E2BIG    nr_bufs is above XEN_IOMMU_OP_MAX_BUFS, or a buffer holds more
+ *             than query_caps.max_ops operations.  No operation was reached.
+ *   -EINVAL   a buffer's size is not a multiple of the operation's size.  No
+ *             operation was reached.
+ *   -EFAULT   a handle could not be read or written.  The operations before
+ *             the one that could not be read are done; of those whose status
+ *             could not be written nothing can be said.  A caller finds out
+ *             by presetting each status to a value that is no status.
+ *
+ * Unless an operation says no_flush, the IOTLB entries that it made stale are
+ * gone when the hypercall returns; one flush at the end serves all of them.
+ * Long calls are preempted and continued without the caller seeing it.
+ * nr_bufs == 0 is valid and does nothing.
+ */
+#define __HYPERVISOR_iommu_op			43
+
+#define XEN_IOMMU_OP_MAX_BUFS			64
+
+struct xen_iommu_op_buf {
+	GUEST_HANDLE(void) h;	/* array of struct xen_iommu_op */
+	xen_ulong_t size;	/* of that array, in bytes */
+};
+DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
+
+/*
+ * query_caps: what there is, and whether it can be had.  Always allowed to the
+ * hardware domain; changes nothing.
+ */
+#define XEN_IOMMUOP_query_caps			1
+
+/* The version of this interface.  It grows by bits in caps, not by versions. */
+#define XEN_IOMMU_OP_VERSION			1
+
+/* The IOMMU state of the calling domain (query_caps.mode). */
+#define XEN_IOMMU_MODE_off			0 /* no IOMMU, or not in use */
+#define XEN_IOMMU_MODE_host_map			1 /* can be taken over */
+#define XEN_IOMMU_MODE_strict			2 /* Xen maintains dfn == mfn */
+#define XEN_IOMMU_MODE_passthrough		3 /* DMA is not translated */
+#define XEN_IOMMU_MODE_guest_map		4 /* Xen maintains dfn == gfn */
+#define XEN_IOMMU_MODE_owned			5 /* the domain has taken over */
+
+/* enable_modification can clear the host map in one go. */
+#define XEN_IOMMU_CAP_clear			(1U << 0)
+/* ctx_alloc, ctx_free and ctx_attach exist. */
+#define XEN_IOMMU_CAP_contexts			(1U << 1)
+/* map accepts grant references. */
+#define XEN_IOMMU_CAP_gref			(1U << 2)
+/* The no_flush flags are honoured; without this bit each call flushes. */
+#define XEN_IOMMU_CAP_deferred_flush		(1U << 3)
+/* Runs are mapped with the larger sizes of pgsize_mask where they fit. */
+#define XEN_IOMMU_CAP_large_pages		(1U << 4)
+/* Interrupt remapping is on: a device cannot forge other devices' MSIs. */
+#define XEN_IOMMU_CAP_intremap			(1U << 5)
+/* DMA is coherent with the CPU caches. */
+#define XEN_IOMMU_CAP_coherent			(1U << 6)
+/* lookup exists. */
+#define XEN_IOMMU_CAP_lookup			(1U << 7)
+/* Non-present entries may be cached: new mappings cost a flush, too. */
+#define XEN_IOMMU_CAP_caching_mode		(1U << 8)
+
+struct xen_iommu_op_query_caps {
+	uint16_t version;	/* OUT: XEN_IOMMU_OP_VERSION */
+	uint16_t mode;		/* OUT: XEN_IOMMU_MODE_* */
+	uint32_t caps;		/* OUT: XEN_IOMMU_CAP_* */
+	uint64_t max_dfn;	/* OUT: highest dfn that can be mapped */
+	uint32_t pgsize_mask;	/* OUT: bit n set: pages of 2^n bytes */
+	uint16_t nr_ctx;	/* OUT: number of contexts beside context 0 */
+	uint16_t max_ops;	/* OUT: operations that a buffer may hold */
+};
+
+/*
+ * query_reserved: the ranges of dfns that map will refuse.
+ *
+ * Status: -ENOBUFS when nr_entries was too small (nr_entries then says how
+ * many there are, and as many as fitted are written), -EFAULT.
+ */
+#define XEN_IOMMUOP_query_reserved		2
+
+#define XEN_IOMMU_RESERVED_ALL_DEVICES		(~0U)
+
+/* Mapped dfn == mfn by Xen, always: RMRR (VT-d) or unity map (AMD-Vi). */
+#define XEN_IOMMU_RESERVED_identity		(1U << 0)
+/* The MSI doorbell; never translated. */
+#define XEN_IOMMU_RESERVED_msi			(1U << 1)
+/* ISA bus masters live here; never mapped. */
+#define XEN_IOMMU_RESERVED_isa			(1U << 2)
+/* Special to the bus (HyperTransport on AMD); never translated. */
+#define XEN_IOMMU_RESERVED_bus			(1U << 3)
+
+struct xen_iommu_reserved_range {
+	uint64_t start_dfn;
+	uint32_t nr_frames;
+	uint32_t flags;		/* XEN_IOMMU_RESERVED_* */
+};
+DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_reserved_range);
+
+struct xen_iommu_op_query_reserved {
+	uint32_t sbdf;		/* segment << 16 | bus << 8 | devfn, or all */
+	uint32_t nr_entries;	/* IN: room in the array; OUT: entries */
+	GUEST_HANDLE(xen_iommu_reserved_range) ranges;
+	uint64_t pad;
+};
+
+/*
+ * enable_modification: take over.  From here on the domain's devices see what
+ * the domain maps, and the ranges that query_reserved calls identity.
+ *
+ * With XEN_IOMMU_ENABLE_clear the hypervisor starts the domain with an empty
+ * address space, if it can (it then says XEN_IOMMU_ENABLED_cleared).  Else the
+ * host map is still there, and unmap removes it: without references, because
+ * the host map holds none.
+ *
+ * Status: -EPERM in strict mode, -EOPNOTSUPP in the other modes but host_map,
+ * -EALREADY when the domain has taken over already, -ENOMEM, -EIO.
+ */
+#define XEN_IOMMUOP_enable_modification		3
+
+#define XEN_IOMMU_ENABLE_clear			(1U << 0)
+#define XEN_IOMMU_ENABLED_cleared		(1U << 0)
+
+struct xen_iommu_op_enable_modification {
+	uint32_t flags;		/* XEN_IOMMU_ENABLE_* */
+	uint32_t result;	/* OUT: XEN_IOMMU_ENABLED_* */
+	uint64_t pad[2];
+};
+
+/*
+ * disable_modification: give back.  Every mapping is dropped, every page
+ * reference with it, and the host map is as it was at boot.  No argument; the
+ * union is zero.
+ *
+ * Status: -EPERM when the domain has not taken over, -EIO.
+ */
+#define XEN_IOMMUOP_disable_modification	4
+
+/*
+ * map: make [dfn, dfn + nr_frames) point at [gfn, gfn + nr_frames).
+ *
+ * All or nothing.  The hypervisor holds a reference on each page of RAM until
+ * the frame is unmapped and the IOTLB flushed, so that no page changes hands
+ * while a device can reach it; frames of MMIO are not counted.  At least one
+ * of readable and writable is set.
+ *
+ * Status:
+ *   -EINVAL      reserved field, no access flag, nr_frames 0 or wrapping,
+ *                beyond max_dfn, or in a reserved range
+ *   -EEXIST      something is mapped in the range already
+ *   -EPERM       the domain has not taken over; the frame is not the domain's,
+ *                nor MMIO that it may access that way
+ *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
+ *   -ENOENT      no such context
+ *   -ENOMEM      no memory for page tables
+ */
+#define XEN_IOMMUOP_map				5
+
+#define XEN_IOMMU_MAP_readable			(1U << 0)
+#define XEN_IOMMU_MAP_writable			(1U << 1)
+/* u.map.gfn is a grant reference of domid; nr_frames is 1. */
+#define XEN_IOMMU_MAP_gref			(1U << 2)
+/* The caller flushes, even where non-present entries are cached. */
+#define XEN_IOMMU_MAP_no_flush			(1U << 3)
+
+struct xen_iommu_op_map {
+	uint64_t dfn;
+	uint64_t gfn;
+	uint32_t nr_frames;
+	uint16_t flags;		/* XEN_IOMMU_MAP_* */
+	uint16_t domid;		/* owner of the grant; zero without gref */
+};
+
+/*
+ * unmap: afterwards nothing is mapped in [dfn, dfn + nr_frames), whether the
+ * status is 0 or -ENOENT.  Large pages are split as needed.
+ *
+ * Status:
+ *   -EINVAL      reserved field, nr_frames 0 or wrapping, beyond max_dfn, or
+ *                touching a reserved range without sparse
+ *   -ENOENT      part of the range was not mapped (never with sparse); no such
+ *                context
+ *   -EPERM       the domain has not taken over
+ *   -ENOMEM      no memory to split a large page; nothing was unmapped
+ */
+#define XEN_IOMMUOP_unmap			6
+
+/* The caller flushes; until then the frames stay referenced. */
+#define XEN_IOMMU_UNMAP_no_flush		(1U << 0)
+/* Holes are fine, and so are reserved ranges, which stay as they are. */
+#define XEN_IOMMU_UNMAP_sparse			(1U << 1)
+
+struct xen_iommu_op_unmap {
+	uint64_t dfn;
+	uint64_t nr_frames;	/* OUT: frames that were mapped before */
+	uint32_t flags;		/* XEN_IOMMU_UNMAP_* */
+	uint32_t pad;
+};
+
+/*
+ * flush: every stale IOTLB entry of the range is gone when the hypercall
+ * returns, and the references kept for it are dropped.  The hypervisor may
+ * flush more.
+ *
+ * Status: -EINVAL for a bad range or a reserved field, -EPERM when the domain
+ * has not taken over, -EIO.
+ */
+#define XEN_IOMMUOP_flush			7
+
+/* The whole address space; dfn and nr_frames are zero. */
+#define XEN_IOMMU_FLUSH_all			(1U << 0)
+
+struct xen_iommu_op_flush {
+	uint64_t dfn;
+	uint64_t nr_frames;
+	uint32_t flags;		/* XEN_IOMMU_FLUSH_* */
+	uint32_t pad;
+};
+
+/*
+ * ctx_alloc, ctx_free, ctx_attach: address spaces beside the domain's shared
+ * one.  The context is the ctx of the operation: OUT in ctx_alloc, IN in the
+ * other two.  Attaching to context 0 brings a device back to the shared one.
+ *
+ * Status: -EOPNOTSUPP without XEN_IOMMU_CAP_contexts, -ENOSPC, -ENOENT,
+ * -EBUSY (devices attached), -ENODEV.
+ */
+#define XEN_IOMMUOP_ctx_alloc			8
+#define XEN_IOMMUOP_ctx_free			9
+#define XEN_IOMMUOP_ctx_attach			10
+
+struct xen_iommu_op_ctx_attach {
+	uint32_t sbdf;
+	uint32_t pad0;
+	uint64_t pad1[2];
+};
+
+/*
+ * lookup: what one dfn is mapped to.  For tests and for debugging.
+ *
+ * Status: -ENOENT when nothing is mapped there, -EINVAL beyond max_dfn,
+ * -EPERM when the domain has not taken over.
+ */
+#define XEN_IOMMUOP_lookup			11
+
+struct xen_iommu_op_lookup {
+	uint64_t dfn;
+	uint64_t gfn;		/* OUT */
+	uint32_t pgsize;	/* OUT: size of the page that maps it, in bytes */
+	uint32_t flags;		/* OUT: XEN_IOMMU_MAP_readable, _writable */
+};
+
+/* One operation: 32 bytes, naturally aligned, 128 in a page. */
+struct xen_iommu_op {
+	uint16_t op;		/* XEN_IOMMUOP_*; unknown: -EOPNOTSUPP */
+	uint16_t ctx;		/* 0: the domain's shared address space */
+	int32_t status;		/* OUT: 0 or a negative errno value */
+	union {
+		struct xen_iommu_op_query_caps query_caps;
+		struct xen_iommu_op_query_reserved query_reserved;
+		struct xen_iommu_op_enable_modification enable_modification;
+		struct xen_iommu_op_map map;
+		struct xen_iommu_op_unmap unmap;
+		struct xen_iommu_op_flush flush;
+		struct xen_iommu_op_ctx_attach ctx_attach;
+		struct xen_iommu_op_lookup lookup;
+		uint64_t raw[3];
+	} u;
+};
+DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op);
+
+#endif /* __XEN_PUBLIC_IOMMU_OP_H__ */
