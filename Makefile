@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# modules    build the driver, out of tree, for Debian's stock 6.12 kernel
+#            (KDIR=DIR for another kernel's headers)
+# check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
+# list       every scenario with one sentence
+# demo       boot once and show what the driver does
+# artifacts  build and print xen=PATH and module=PATH
+# clean      remove what "modules" left in the tree
+#
+# Everything but "modules" keeps what it fetches and builds outside the tree:
+# $PV_IOMMU_CACHE, else ~/.cache/xen-pv-iommu.
+
+DRIVER := drivers/xen/pv-iommu
+LAB := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
+	python3 -m lab
+
+.PHONY: all modules check list demo artifacts clean python
+
+all: modules
+
+# The lab needs nothing but Python to begin with; it installs the rest.
+python:
+	@command -v python3 >/dev/null || { \
+		echo "installing python3 with apt-get" >&2; \
+		apt-get -qq update >&2 && \
+		apt-get -qq install -y --no-install-recommends python3 >&2; \
+	} || { echo "python3 is missing and apt-get cannot install it" >&2; exit 1; }
+
+modules: python
+	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
+	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) modules
+
+clean: python
+	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
+	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) clean
+
+check: python
+	@$(LAB) check $(LABFLAGS) $(SCENARIO)
+
+list: python
+	@$(LAB) list
+
+demo: python
+	@$(LAB) demo $(LABFLAGS)
+
+artifacts: python
+	@$(LAB) artifacts

@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Debian's packages: installed, downloaded, or as source."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from .cache import hash_file
+from .ui import LabError, output_of, run_logged
+
+RELEASE = "bookworm"
+
+
+def check_machine():
+    """The lab installs packages: that takes root on Debian bookworm."""
+    try:
+        text = Path("/etc/os-release").read_text()
+    except OSError:
+        text = ""
+    if f"VERSION_CODENAME={RELEASE}" not in text:
+        raise LabError("the lab runs on Debian 12 (bookworm); "
+                       "/etc/os-release does not say that this is one")
+    if os.uname().machine != "x86_64":
+        raise LabError("the lab needs an x86-64 machine")
+
+
+def missing(packages):
+    done = subprocess.run(
+        ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n",
+         *packages], capture_output=True, text=True)
+    have = {line.split()[0] for line in done.stdout.splitlines()
+            if line.endswith(" installed")}
+    return [name for name in packages if name not in have]
+
+
+class Apt:
+    def __init__(self, cache):
+        self.cache = cache
+        self.log = cache.logs() / "apt.log"
+        self.updated = False
+
+    def update(self):
+        if self.updated:
+            return
+        run_logged("reading the package lists", ["apt-get", "update"],
+                   self.log, timeout=600)
+        self.updated = True
+
+    def install(self, packages):
+        wanted = missing(packages)
+        if not wanted:
+            return
+        check_machine()
+        if os.geteuid():
+            raise LabError("these packages are missing and only root can "
+                           f"install them: {' '.join(wanted)}")
+        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        argv = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
+        name = f"installing {' '.join(wanted)}"
+        try:
+            run_logged(name, argv, self.log, env=env)
+        except LabError:
+            self.update()
+            run_logged(name, argv, self.log, env=env)
+
+    def candidate(self, package):
+        """The record (field -> value) of the version apt would install."""
+        try:
+            text = output_of(["apt-cache", "show", "--no-all-versions",
+                              package])
+        except LabError:
+            self.update()
+            text = output_of(["apt-cache", "show", "--no-all-versions",
+                              package])
+        record = {}
+        for line in text.split("\n\n")[0].splitlines():
+            if match := re.match(r"([A-Za-z0-9-]+): (.*)", line):
+                record[match[1]] = match[2]
+        if "SHA256" not in record or "Version" not in record:
+            raise LabError(f"apt knows no downloadable package {package}")
+        return record
+
+    def download(self, package, version, sha256):
+        """A .deb that is not to be installed, as a cache entry's file."""
+        inputs = {"package": package, "version": version, "sha256": sha256}
+
+        def build(directory):
+            fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download",
+                     f"{package}={version}"]
+            run_logged(f"downloading {package}", fetch, self.log,
+                       cwd=directory)
+            debs = list(directory.glob("*.deb"))
+            if len(debs) != 1:
+                raise LabError(f"apt-get download {package} left "
+                               f"{len(debs)} files")
+            digest = hash_file(debs[0])
+            if digest != sha256:
+                raise LabError(f"{package} {version} has sha256 {digest}, "
+                               f"the package index says {sha256}")
+
+        entry = self.cache.get(f"deb-{package}", inputs, build)
+        return next(entry.glob("*.deb"))
+
+
+def unpack(deb, directory):
+    output_of(["dpkg", "-x", str(deb), str(directory)])
+
+
+def machine_sources(root=Path("/etc/apt")):
+    """(options, uri, suite, components) of the machine's own binary sources."""
+    found = []
+    files = [root / "sources.list", *sorted((root / "sources.list.d").glob("*"))]
+    for path in files:
+        if not path.is_file():
+            continue
+        text = path.read_text(errors="replace")
+        if path.suffix == ".list":
+            found += _one_line(text)
+        elif path.suffix == ".sources":
+            found += _deb822(text)
+    return found
+
+
+def _one_line(text):
+    for line in text.splitlines():
+        match = re.match(r"deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s+(.*)",
+                         line.split("#")[0].strip())
+        if match:
+            yield (match[1] or "", match[2], match[3], match[4].split())
+
+
+def _deb822(text):
+    text = "\n".join(line for line in text.splitlines()
+                     if not line.startswith("#"))
+    for stanza in re.split(r"\n\s*\n", text):
+        fields = {}
+        name = None
+        for line in stanza.splitlines():
+            if line[:1].isspace() and name:
+                fields[name] += " " + line.strip()
+            elif match := re.match(r"([A-Za-z0-9-]+):\s*(.*)", line):
+                name = match[1].lower()
+                fields[name] = match[2]
+        if "deb" not in fields.get("types", "").split():
+            continue
+        if fields.get("enabled", "yes").lower() in ("no", "false", "0"):
+            continue
+        options = []
+        for field in ("signed-by", "trusted", "check-valid-until"):
+            # a key block in the stanza itself has no one-line form
+            if field in fields and " " not in fields[field].strip():
+                options.append(f"{field}={fields[field].strip()}")
+        for uri in fields.get("uris", "").split():
+            for suite in fields.get("suites", "").split():
+                yield (" ".join(options), uri, suite,
+                       fields.get("components", "").split())
+
+
+def source_lines(sources):
+    """deb-src lines for bookworm/main from the machine's own mirrors."""
+    lines = []
+    for options, uri, suite, components in sources:
+        if suite == RELEASE and "main" in components:
+            options = f"[{options}] " if options else ""
+            line = f"deb-src {options}{uri} {suite} main"
+            if line not in lines:
+                lines.append(line)
+    return lines
+
+
+class SourceApt:
+    """apt with a private list of sources; the machine's own stays as it is."""
+
+    def __init__(self, cache):
+        self.root = cache.root / "apt-source"
+        self.log = cache.logs() / "apt-source.log"
+        lines = source_lines(machine_sources())
+        if not lines:
+            raise LabError(f"no apt source of this machine offers "
+                           f"{RELEASE}/main, so the mirror to take sources "
+                           "from is unknown")
+        (self.root / "lists/partial").mkdir(parents=True, exist_ok=True)
+        listing = self.root / "sources.list"
+        listing.write_text("\n".join(lines) + "\n")
+        self.options = ["-o", f"Dir::Etc::sourcelist={listing}",
+                        "-o", "Dir::Etc::sourceparts=-",
+                        "-o", f"Dir::State::Lists={self.root / 'lists'}",
+                        "-o", "APT::Sandbox::User=root",
+                        "-o", "Acquire::Retries=3"]
+
+    def _hashes(self, name, version):
+        text = output_of(["apt-get", *self.options, "--print-uris",
+                          "--only-source", "source", f"{name}={version}"])
+        return dict(re.findall(r"^'\S+' (\S+) \d+ SHA256:([0-9a-f]{64})$",
+                               text, re.M))
+
+    def fetch(self, name, version, pinned, directory):
+        """Download a source package whose files have the pinned hashes."""
+        shutil.rmtree(self.root / "lists", ignore_errors=True)
+        (self.root / "lists/partial").mkdir(parents=True)
+        run_logged("reading the source index",
+                   ["apt-get", *self.options, "update"], self.log, timeout=600)
+        try:
+            listed = self._hashes(name, version)
+        except LabError as err:
+            raise LabError(f"{RELEASE}/main has no source package {name} "
+                           f"{version}: {err}") from err
+        for file, digest in pinned.items():
+            if listed.get(file) != digest:
+                raise LabError(
+                    f"{file}: the signed index of {RELEASE} says sha256 "
+                    f"{listed.get(file, '(no such file)')}, the lab expects "
+                    f"{digest}")
+        run_logged(f"downloading the source of {name} {version}",
+                   ["apt-get", *self.options, "--download-only",
+                    "--only-source", "source", f"{name}={version}"],
+                   self.log, cwd=directory)
+        for file, digest in pinned.items():
+            got = hash_file(directory / file)
+            if got != digest:
+                raise LabError(f"{file} arrived with sha256 {got} instead of "
+                               f"{digest}")

@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Build results, kept by the hash of everything that went into them.
+
+An entry is a directory CACHE/KIND/KEY with its files and a manifest: the
+inputs (name -> hash or version) and the hash of every output.  KEY is the hash
+of the inputs, so a changed input never finds an old entry.  Whatever is
+handed out has just been compared with the manifest.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+from .ui import LabError, say
+
+MANIFEST = "manifest.json"
+KEEP = 4
+
+
+def hash_file(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def hash_files(paths, root):
+    """Inputs made of files: relative name -> hash, execute bit included."""
+    inputs = {}
+    for path in sorted(paths):
+        mode = "x" if os.access(path, os.X_OK) else "-"
+        inputs[f"file {path.relative_to(root)}"] = f"{mode}{hash_file(path)}"
+    return inputs
+
+
+def key_of(inputs):
+    text = json.dumps(inputs, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _outputs(directory):
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        name = str(path.relative_to(directory))
+        if path.is_symlink():
+            found[name] = "link " + os.readlink(path)
+        elif path.is_file() and name != MANIFEST:
+            found[name] = hash_file(path)
+    return found
+
+
+class Cache:
+    def __init__(self, root):
+        self.root = Path(root)
+
+    def logs(self):
+        return self.root / "logs"
+
+    def get(self, kind, inputs, build):
+        """Return the entry's directory, made by build(directory) if need be.
+
+        build() fills an empty directory; only a whole one gets its name.
+        """
+        key = key_of(inputs)
+        entry = self.root / kind / key
+        with self._locked(kind, key):
+            if entry.exists():
+                fault = self.fault_of(entry, inputs)
+                if not fault:
+                    os.utime(entry)
+                    return entry
+                say(f"cache: {kind}/{key} is broken: {fault}; making it anew")
+                shutil.rmtree(entry)
+            else:
+                self._say_why(kind, inputs)
+            self._make(entry, kind, inputs, build)
+        self._prune(kind, entry)
+        return entry
+
+    def fault_of(self, entry, inputs):
+        """What is wrong with an entry, or None."""
+        try:
+            manifest = json.loads((entry / MANIFEST).read_text())
+            if manifest["inputs"] != inputs:
+                return "it was made from other inputs"
+            wanted = manifest["outputs"]
+        except (OSError, ValueError, KeyError, TypeError) as err:
+            return f"its manifest cannot be used ({err})"
+        present = _outputs(entry)
+        for name, digest in wanted.items():
+            if name not in present:
+                return f"{name} is missing"
+            if present[name] != digest:
+                return f"{name} has changed"
+        extra = sorted(set(present) - set(wanted))
+        return f"{extra[0]} does not belong there" if extra else None
+
+    def _make(self, entry, kind, inputs, build):
+        tmp_root = self.root / "tmp"
+        tmp_root.mkdir(parents=True, exist_ok=True)
+        tmp = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=tmp_root))
+        try:
+            build(tmp)
+            outputs = _outputs(tmp)
+            if not outputs:
+                raise LabError(f"building {kind} left nothing behind")
+            manifest = {"inputs": inputs, "outputs": outputs}
+            with open(tmp / MANIFEST, "w") as file:
+                json.dump(manifest, file, indent=1, sort_keys=True)
+                file.flush()
+                os.fsync(file.fileno())
+            tmp.chmod(0o755)
+            os.rename(tmp, entry)
+        finally:
+            shutil.rmtree(tmp, ignore_errors=True)
+
+    def _say_why(self, kind, inputs):
+        """Name the inputs that differ from the newest entry of the kind."""
+        older = self._entries(kind)
+        if not older:
+            return
+        try:
+            manifest = json.loads((older[-1] / MANIFEST).read_text())
+            before = manifest["inputs"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        names = sorted(name for name in set(before) | set(inputs)
+                       if before.get(name) != inputs.get(name))
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        say(f"cache: {kind} is out of date: {', '.join(names[:3])}{more}")
+
+    def _entries(self, kind):
+        """Finished entries of a kind, least recently used first."""
+        found = []
+        for path in (self.root / kind).glob("*"):
+            with contextlib.suppress(OSError):
+                if path.is_dir():
+                    found.append((path.stat().st_mtime, path))
+        return [path for _, path in sorted(found)]
+
+    def _prune(self, kind, entry):
+        """Drop what was not used lately; never what a run may be using."""
+        for old in self._entries(kind)[:-KEEP]:
+            if old != entry and time.time() - old.stat().st_mtime > 6 * 3600:
+                with self._locked(kind, old.name):
+                    shutil.rmtree(old, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def _locked(self, kind, key):
+        directory = self.root / kind
+        directory.mkdir(parents=True, exist_ok=True)
+        with open(directory / f"{key}.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say(f"cache: waiting for another run that makes {kind}")
+                fcntl.flock(file, fcntl.LOCK_EX)
+            yield

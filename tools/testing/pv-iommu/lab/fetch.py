@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the lab takes from Debian: Xen (binary and source) and the kernel."""
+
+import gzip
+import lzma
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import paths
+from .apt import SourceApt, unpack
+from .ui import LabError, output_of, run_logged
+
+KERNEL = "linux-image-6.12-amd64"
+DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
+
+# Modules that dom0 may load; what they depend on comes along.
+MODULES = """
+nvme ahci sd_mod xhci_pci usb_storage uas e1000e
+virtio_pci virtio_blk virtio_net
+xen_privcmd xenfs vfio_pci vfio_iommu_type1 crc32c_generic
+""".split()
+
+
+def xen_pin():
+    """(version, {file: sha256}) of the Xen source package."""
+    version, files = None, {}
+    for line in (paths.LAB / "xen-source.pin").read_text().splitlines():
+        if line and not line.startswith("#"):
+            first, second = line.split()
+            if first == "version":
+                version = second
+            else:
+                files[second] = first
+    return version, files
+
+
+def xen_source(cache):
+    """The directory with the fetched, checked files of the source package."""
+    version, files = xen_pin()
+
+    def build(directory):
+        SourceApt(cache).fetch("xen", version, files, directory)
+
+    return cache.get("xen-source", {"version": version, **files}, build)
+
+
+def unpack_xen_source(cache, directory):
+    """Unpack the source as Debian patches it into directory/xen."""
+    source = xen_source(cache)
+    dsc = next(source.glob("*.dsc"))
+    log = cache.logs() / "xen-source.log"
+    run_logged("unpacking Xen's source",
+               ["dpkg-source", "--no-check", "-x", str(dsc),
+                str(directory / "xen")], log)
+    return directory / "xen"
+
+
+def debian_xen(apt, cache):
+    """Debian's unmodified hypervisor, as the ELF file that QEMU boots."""
+    record = apt.candidate(DEBIAN_XEN)
+
+    def build(directory):
+        deb = apt.download(DEBIAN_XEN, record["Version"], record["SHA256"])
+        with tempfile.TemporaryDirectory() as tmp:
+            unpack(deb, tmp)
+            packed = list(Path(tmp, "boot").glob("xen-*.gz"))
+            if len(packed) != 1:
+                raise LabError(f"{deb.name} holds {len(packed)} hypervisors")
+            with gzip.open(packed[0]) as source, \
+                    open(directory / "xen", "wb") as target:
+                shutil.copyfileobj(source, target)
+
+    inputs = {"version": record["Version"], "sha256": record["SHA256"]}
+    return cache.get("debian-xen", inputs, build) / "xen"
+
+
+class Kernel:
+    """Debian's 6.12 kernel: image and the few modules that dom0 needs."""
+
+    def __init__(self, apt, cache):
+        self.apt = apt
+        self.cache = cache
+        depends = apt.candidate(KERNEL).get("Depends", "")
+        match = re.match(r"linux-image-(\S+)", depends)
+        if not match:
+            raise LabError(f"{KERNEL} depends on no kernel: '{depends}'")
+        self.release = match[1]
+        self.package = f"linux-image-{self.release}"
+        self.record = apt.candidate(self.package)
+
+    def inputs(self):
+        return {"package": self.package, "version": self.record["Version"],
+                "sha256": self.record["SHA256"],
+                "modules": " ".join(sorted(MODULES))}
+
+    def headers(self):
+        """Install the headers that belong to this kernel; their directory."""
+        package = f"linux-headers-{self.release}"
+        self.apt.install([package])
+        path = Path("/usr/src") / package
+        if not (path / "Makefile").exists():
+            raise LabError(f"{package} is installed but has no {path}")
+        return path
+
+    def entry(self):
+        """The cache entry with vmlinuz, config and lib/modules."""
+        return self.cache.get("kernel", self.inputs(), self._build)
+
+    def _build(self, directory):
+        deb = self.apt.download(self.package, self.record["Version"],
+                                self.record["SHA256"])
+        with tempfile.TemporaryDirectory(dir=self.cache.root) as tmp:
+            unpack(deb, tmp)
+            for name in ("vmlinuz", "config"):
+                shutil.copy(Path(tmp, "boot", f"{name}-{self.release}"),
+                            directory / name)
+            output_of(["/sbin/depmod", "-b", tmp, self.release])
+            pick_modules(Path(tmp, "lib/modules", self.release),
+                         directory / "lib/modules" / self.release, MODULES)
+
+
+def pick_modules(source, target, wanted):
+    """Copy some modules with all that they depend on, unpacked."""
+    depends, by_name = {}, {}
+    for line in (source / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        depends[path] = rest.split()
+        by_name[module_name(path)] = path
+    builtin = {module_name(line) for line in
+               (source / "modules.builtin").read_text().splitlines()}
+    lines = []
+    todo = []
+    for name in wanted:
+        if name in by_name:
+            todo.append(by_name[name])
+        elif name not in builtin:
+            raise LabError(f"this kernel has no module {name}")
+    seen = set()
+    while todo:
+        path = todo.pop()
+        if path in seen:
+            continue
+        seen.add(path)
+        todo += depends[path]
+        plain = target / path.removesuffix(".xz")
+        plain.parent.mkdir(parents=True, exist_ok=True)
+        data = (source / path).read_bytes()
+        plain.write_bytes(lzma.decompress(data) if path.endswith(".xz")
+                          else data)
+        names = [dep.removesuffix(".xz") for dep in depends[path]]
+        lines.append(f"{path.removesuffix('.xz')}: {' '.join(names)}".strip())
+    (target / "modules.dep").write_text("\n".join(sorted(lines)) + "\n")
+
+
+def module_name(path):
+    return Path(path).name.split(".ko")[0].replace("-", "_")

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Dom0's root: busybox, fio, kernel modules; and what one run adds to it.
+
+The kernel takes several archives one after the other, so the large part is
+cached and each run appends a small archive of its own.
+"""
+
+import re
+from pathlib import Path
+
+from . import paths
+from .cache import hash_file
+from .cpio import Archive
+from .ui import LabError, output_of
+
+BUSYBOX = Path("/bin/busybox")
+FIO = Path("/usr/bin/fio")
+DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
+
+
+def libraries_of(program):
+    """name in the guest -> file, for all shared libraries of a program."""
+    found = {}
+    for line in output_of(["ldd", str(program)]).splitlines():
+        match = re.match(r"\s*(?:\S+ => )?(/\S+) \(0x", line)
+        if match:
+            found[match[1]] = Path(match[1])
+        elif "not found" in line:
+            raise LabError(f"{program}: {line.strip()}")
+    return found
+
+
+def base(cache, kernel):
+    """busybox and the kernel modules."""
+    modules = kernel.entry() / "lib/modules"
+    inputs = {"kernel": str(kernel.inputs()), "busybox": hash_file(BUSYBOX),
+              "code": hash_file(paths.LAB / "initramfs.py"),
+              "cpio": hash_file(paths.LAB / "cpio.py")}
+
+    def build(directory):
+        with open(directory / "base.cpio", "wb") as file, \
+                Archive(file) as archive:
+            for name in DIRECTORIES.split():
+                archive.directory(name)
+            archive.device("dev/console", 5, 1)
+            archive.device("dev/null", 1, 3)
+            archive.copy("bin/busybox", BUSYBOX)
+            archive.link("bin/sh", "busybox")
+            archive.copy("lib/modules", modules)
+
+    return cache.get("initramfs", inputs, build) / "base.cpio"
+
+
+def fio(cache):
+    """fio with its libraries: many, so only scenarios that ask get them."""
+    files = {str(FIO): FIO, **libraries_of(FIO)}
+    inputs = {name: hash_file(path) for name, path in files.items()}
+    inputs["cpio"] = hash_file(paths.LAB / "cpio.py")
+
+    def build(directory):
+        with open(directory / "fio.cpio", "wb") as file, \
+                Archive(file) as archive:
+            for name, path in files.items():
+                archive.data(name, path.read_bytes(), 0o755)
+
+    return cache.get("initramfs-fio", inputs, build) / "fio.cpio"
+
+
+def assemble(target, archives, files, texts):
+    """One initrd: finished archives, then files and texts of this run."""
+    with open(target, "wb") as out:
+        for archive in archives:
+            out.write(archive.read_bytes())
+        with Archive(out) as own:
+            for name, path in sorted(files.items()):
+                own.copy(name, path)
+            for name, (text, mode) in sorted(texts.items()):
+                own.data(name, text.encode(), mode)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One QEMU: command line, QMP, end."""
+
+import json
+import shlex
+import socket
+import subprocess
+import time
+
+from .ui import LabError
+
+PROGRAM = "qemu-system-x86_64"
+
+# SMAP and, with thread=multi, some models' mwait break a PV dom0 under TCG.
+CPU = "max,-smap"
+
+IOMMUS = {
+    "vtd": ["-device", "intel-iommu,intremap=on"],
+    "vtd-cm": ["-device", "intel-iommu,intremap=on,caching-mode=on"],
+    "vtd48": ["-device", "intel-iommu,intremap=on,aw-bits=48"],
+    "amdvi": ["-device", "amd-iommu"],
+    "none": [],
+}
+
+XEN_ARGS = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
+            "iommu=verbose,debug noreboot")
+LINUX_ARGS = "loglevel=7 panic=1 net.ifnames=0"
+
+
+class Machine:
+    """What to boot; start() makes a Qemu of it."""
+
+    def __init__(self, iommu, memory, cpus=2):
+        if iommu not in IOMMUS:
+            raise LabError(f"no IOMMU '{iommu}'; there are "
+                           f"{' '.join(IOMMUS)}")
+        self.iommu = iommu
+        self.argv = [
+            PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
+            "-machine", "q35,kernel-irqchip=split",
+            "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", str(cpus),
+            "-m", f"{memory}M", "-no-reboot", *IOMMUS[iommu]]
+
+    def boot_xen(self, xen, kernel, initrd, xen_args, linux_args):
+        line = f"console=hvc0 earlyprintk=xen {LINUX_ARGS} {linux_args}"
+        if "," in line:
+            raise LabError("a comma in a kernel argument would end the "
+                           f"multiboot module: {line}")
+        self.argv += ["-kernel", str(xen),
+                      "-append", f"{XEN_ARGS} {xen_args}".strip(),
+                      "-initrd", f"{kernel} {line.strip()},{initrd}"]
+
+    def boot_linux(self, kernel, initrd, linux_args):
+        line = f"console=ttyS0 {LINUX_ARGS} {linux_args}"
+        self.argv += ["-kernel", str(kernel), "-initrd", str(initrd),
+                      "-append", line.strip()]
+
+    def trace(self, patterns, log):
+        for pattern in patterns:
+            self.argv += ["-trace", f"enable={pattern}"]
+        if patterns:
+            self.argv += ["-D", str(log)]
+
+
+class Qemu:
+    def __init__(self, machine, extra, console, log, sockets):
+        self.console = console
+        self.log = log
+        self.channel_path = sockets / "verdict"
+        self.qmp_path = sockets / "qmp"
+        self.argv = [
+            *machine.argv, *extra,
+            "-chardev", f"file,id=console,path={console}",
+            "-serial", "chardev:console",
+            "-chardev", f"socket,id=verdict,path={self.channel_path},"
+                        "server=on,wait=off",
+            "-serial", "chardev:verdict",
+            "-chardev", f"socket,id=qmp,path={self.qmp_path},"
+                        "server=on,wait=off",
+            "-mon", "chardev=qmp,mode=control"]
+        self.process = None
+        self.qmp = None
+
+    def __enter__(self):
+        with open(self.log, "ab") as log:
+            log.write((shlex.join(self.argv) + "\n").encode())
+            log.flush()
+            self.process = subprocess.Popen(
+                self.argv, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=subprocess.STDOUT)
+        try:
+            self.channel = self._connect(self.channel_path)
+            self.qmp = Qmp(self._connect(self.qmp_path))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.channel.close()
+        self._end()
+
+    def _connect(self, path):
+        limit = time.monotonic() + 20
+        while True:
+            if self.process.poll() is not None:
+                raise LabError("QEMU did not start: " +
+                               self.log.read_text(errors="replace")[-600:])
+            connection = socket.socket(socket.AF_UNIX)
+            try:
+                connection.connect(str(path))
+                return connection
+            except OSError:
+                connection.close()
+                if time.monotonic() > limit:
+                    raise LabError(f"QEMU does not open {path}") from None
+                time.sleep(0.05)
+
+    def _end(self):
+        """QEMU ends by itself when dom0 powers off; else it is stopped."""
+        if self.qmp:
+            self.qmp.close()
+        for stop in (self.process.terminate, self.process.kill):
+            if self.process.poll() is None:
+                stop()
+                try:
+                    self.process.wait(10)
+                except subprocess.TimeoutExpired:
+                    continue
+        self.process.wait()
+
+
+class Qmp:
+    """The monitor: one command at a time, events kept for who waits."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.connection.settimeout(30)
+        self.file = connection.makefile("rw")
+        self.events = []
+        self._read()
+        self.command("qmp_capabilities")
+
+    def _read(self):
+        line = self.file.readline()
+        if not line:
+            raise LabError("QEMU's monitor is gone")
+        return json.loads(line)
+
+    def command(self, name, **arguments):
+        request = {"execute": name}
+        if arguments:
+            request["arguments"] = arguments
+        self.file.write(json.dumps(request) + "\n")
+        self.file.flush()
+        while True:
+            answer = self._read()
+            if "event" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
+                raise LabError(f"{name}: {answer['error']['desc']}")
+            else:
+                return answer["return"]
+
+    def human(self, line):
+        return self.command("human-monitor-command", **{"command-line": line})
+
+    def close(self):
+        self.file.close()
+        self.connection.close()

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the user sees: messages, progress of long steps, failures.
+
+Everything here goes to standard error; standard output belongs to the
+commands' results.
+"""
+
+import subprocess
+import sys
+import threading
+import time
+
+PROGRESS_EVERY = 5.0
+
+
+class LabError(Exception):
+    """Something that the user has to be told in one sentence."""
+
+
+_lock = threading.Lock()
+
+
+def say(text):
+    with _lock:
+        print(text, file=sys.stderr, flush=True)
+
+
+class Step:
+    """Context of a long step: says that it began, goes on, and ended."""
+
+    def __init__(self, name, detail=""):
+        self.name = name
+        self.detail = f" ({detail})" if detail else ""
+
+    def __enter__(self):
+        self.began = time.monotonic()
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self._tick, daemon=True)
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.over.set()
+        self.thread.join()
+        how = "done" if kind is None else "FAILED"
+        say(f"  {self.name}: {how} after {self.elapsed():.0f} s")
+
+    def elapsed(self):
+        return time.monotonic() - self.began
+
+    def _tick(self):
+        say(f"  {self.name}...{self.detail}")
+        while not self.over.wait(PROGRESS_EVERY):
+            say(f"  {self.name}: {self.elapsed():.0f} s")
+
+
+def tail(path, lines=15):
+    try:
+        with open(path, errors="replace") as file:
+            return "".join(file.readlines()[-lines:])
+    except OSError as err:
+        return f"({err})"
+
+
+def run_logged(name, argv, log, cwd=None, env=None, timeout=1800):
+    """Run one long command: progress on screen, its output in a file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with Step(name, f"log: {log}"), open(log, "ab") as out:
+        out.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
+        out.flush()
+        try:
+            code = subprocess.run(argv, cwd=cwd, env=env, stdout=out,
+                                  stderr=subprocess.STDOUT, timeout=timeout,
+                                  stdin=subprocess.DEVNULL).returncode
+        except FileNotFoundError as err:
+            raise LabError(f"{name}: {err}") from err
+        except subprocess.TimeoutExpired as err:
+            raise LabError(f"{name}: not finished after {timeout} s; "
+                           f"log: {log}") from err
+    if code:
+        raise LabError(f"{name}: {argv[0]} ended with code {code}; the end of "
+                       f"{log}:\n{tail(log)}")
+
+
+def output_of(argv, cwd=None, env=None):
+    """Run one short command and return what it printed."""
+    try:
+        done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True,
+                              text=True, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as err:
+        raise LabError(str(err)) from err
+    if done.returncode:
+        raise LabError(f"{' '.join(map(str, argv))} failed: "
+                       f"{done.stderr.strip()[-800:]}")
+    return done.stdout
