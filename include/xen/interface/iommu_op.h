@@ -38,6 +38,8 @@
  *             the one that could not be read are done; of those whose status
  *             could not be written nothing can be said.  A caller finds out
  *             by presetting each status to a value that is no status.
+ *   -EIO      every operation was reached and has its status, but the IOTLB
+ *             flush at the end failed; a later flush can make up for it.
  *
  * Unless an operation says no_flush, the IOTLB entries that it made stale are
  * gone when the hypercall returns; one flush at the end serves all of them.

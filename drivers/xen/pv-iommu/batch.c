@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Operations on their way to the hypervisor.  See batch.h.
+ *
+ * No status is thrown away: what can be tried again is, and what fails for
+ * good goes to the owner of the queue.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/errno.h>
+#include <linux/lockdep.h>
+#include <linux/mm.h>
+#include <linux/printk.h>
+#include <linux/ratelimit.h>
+
+#include "batch.h"
+#include "stats.h"
+#include "trace.h"
+
+/* How often an operation is tried again that the hypervisor may yet do. */
+#define MAX_RETRIES	3
+
+static const enum xpi_counter counter_of_cause[] = {
+	[XPI_CAUSE_SYNC_MAP]	= XPI_SUBMIT_SYNC_MAP,
+	[XPI_CAUSE_SYNC]	= XPI_SUBMIT_SYNC,
+	[XPI_CAUSE_FLUSH_ALL]	= XPI_SUBMIT_FLUSH_ALL,
+	[XPI_CAUSE_FULL]	= XPI_SUBMIT_FULL,
+	[XPI_CAUSE_ATTACH]	= XPI_SUBMIT_ATTACH,
+};
+
+/**
+ * xpi_batch_init() - an empty queue
+ * @batch: the queue
+ * @backend: how it submits
+ * @size: how many operations it holds
+ * @failed: called for each operation that failed for good, with the lock held
+ *
+ * Context: Process context.
+ * Return: 0 or -ENOMEM.
+ */
+int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
+		   unsigned int size,
+		   void (*failed)(struct xpi_batch *batch,
+				  const struct xen_iommu_op *op))
+{
+	*batch = (struct xpi_batch) {
+		.backend = backend,
+		.size = size,
+		.failed = failed,
+	};
+	spin_lock_init(&batch->lock);
+	batch->ops = kvmalloc_array(size, sizeof(*batch->ops), GFP_KERNEL);
+	return batch->ops ? 0 : -ENOMEM;
+}
+
+/**
+ * xpi_batch_destroy() - free a queue
+ * @batch: the queue, with nothing in it
+ *
+ * Context: Process context.
+ */
+void xpi_batch_destroy(struct xpi_batch *batch)
+{
+	WARN_ON(batch->nr);
+	kvfree(batch->ops);
+}
+
+static bool transient(int err)
+{
+	return err == -EAGAIN || err == -EBUSY || err == -EINTR ||
+	       err == -ENOMEM;
+}
+
+static u64 op_frames(const struct xen_iommu_op *op)
+{
+	return op->op == XEN_IOMMUOP_map ? op->u.map.nr_frames :
+					   op->u.unmap.nr_frames;
+}
+
+/* Of a map or unmap operation; both start with the frame number. */
+static bool overlap(const struct xen_iommu_op *a, const struct xen_iommu_op *b)
+{
+	return a->u.map.dfn < b->u.map.dfn + op_frames(b) &&
+	       b->u.map.dfn < a->u.map.dfn + op_frames(a);
+}
+
+static void note_flush_failed(struct xpi_batch *batch, int err)
+{
+	batch->flush_failed = true;
+	xpi_count(XPI_FLUSH_FAILED, 1);
+	pr_err_ratelimited("the hypervisor could not flush the IOTLB (%d): no new mappings until it can\n",
+			   err);
+}
+
+/*
+ * Have the hypervisor reach @nr operations, however many calls it takes.  An
+ * operation that it does not reach gets an error for its status.
+ */
+static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
+		       unsigned int nr)
+{
+	unsigned int done = 0, tries = 0;
+
+	for (;;) {
+		unsigned int start = done;
+		int ret = batch->backend->submit(ops + done, nr - done);
+
+		while (done < nr && ops[done].status != XPI_STATUS_UNREACHED)
+			done++;
+		if (done == nr) {
+			if (ret)
+				note_flush_failed(batch, ret);
+			return;
+		}
+
+		/* Progress counts as a new start. */
+		if (done > start)
+			tries = 0;
+		if (!ret)
+			ret = -EIO;
+		if (!transient(ret) || ++tries > MAX_RETRIES)
+			break;
+		xpi_count(XPI_SUBMIT_RETRY, 1);
+	}
+
+	for (; done < nr; done++)
+		if (ops[done].status == XPI_STATUS_UNREACHED)
+			ops[done].status = -EIO;
+}
+
+/* Flush everything; true when that is done. */
+static bool flush_now(struct xpi_batch *batch)
+{
+	unsigned int tries;
+
+	for (tries = 0; tries < MAX_RETRIES; tries++) {
+		struct xen_iommu_op op = {
+			.op = XEN_IOMMUOP_flush,
+			.status = XPI_STATUS_UNREACHED,
+			.u.flush.flags = XEN_IOMMU_FLUSH_all,
+		};
+
+		batch->flush_failed = false;
+		xpi_count(XPI_SUBMIT_RETRY, 1);
+		xpi_count(XPI_OPS_FLUSH, 1);
+		submit_ops(batch, &op, 1);
+		if (op.status)
+			note_flush_failed(batch, op.status);
+		if (!batch->flush_failed) {
+			batch->unflushed = false;
+			return true;
+		}
+	}
+
+	return false;
+}
+
+/*
+ * One operation once more, out of the queue's order: never when a later one
+ * is about the same frames, which would then see them the wrong way round.
+ */
+static void retry(struct xpi_batch *batch, unsigned int i)
+{
+	struct xen_iommu_op *op = &batch->ops[i];
+	unsigned int tries, later;
+
+	for (later = i + 1; later < batch->nr; later++)
+		if (batch->ops[later].op != XEN_IOMMUOP_flush &&
+		    overlap(op, &batch->ops[later]))
+			return;
+
+	for (tries = 0; tries < MAX_RETRIES && transient(op->status); tries++) {
+		/* Flushing lets the hypervisor free what it kept for it. */
+		if (op->status == -ENOMEM && !flush_now(batch))
+			return;
+		op->status = XPI_STATUS_UNREACHED;
+		xpi_count(XPI_SUBMIT_RETRY, 1);
+		submit_ops(batch, op, 1);
+	}
+}
+
+static void fail(struct xpi_batch *batch, unsigned int i)
+{
+	struct xen_iommu_op *op = &batch->ops[i];
+
+	/* A positive status is none that the interface knows. */
+	if (op->status > 0)
+		op->status = -EIO;
+
+	if (op->op == XEN_IOMMUOP_flush) {
+		note_flush_failed(batch, op->status);
+		return;
+	}
+
+	if (transient(op->status))
+		retry(batch, i);
+	if (!op->status)
+		return;
+
+	trace_xpi_failed(op);
+	if (op->op == XEN_IOMMUOP_unmap && op->status == -ENOENT) {
+		/* Nothing is mapped there now, which is all we want. */
+		xpi_count(XPI_UNMAP_ABSENT, 1);
+		return;
+	}
+
+	xpi_count(op->op == XEN_IOMMUOP_map ? XPI_MAP_FAILED : XPI_UNMAP_FAILED,
+		  1);
+	batch->failed(batch, op);
+}
+
+/**
+ * xpi_batch_submit() - have everything done that is queued
+ * @batch: the queue, locked
+ * @cause: why
+ *
+ * When this returns, every operation that was queued before is done in the
+ * hypervisor or was reported to the queue's owner, and so are the IOTLB
+ * flushes that they asked for.  Does nothing on an empty queue.
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ */
+void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&batch->lock);
+
+	if (!batch->nr)
+		return;
+
+	xpi_count(counter_of_cause[cause], 1);
+	if (batch->flushes)
+		xpi_count(XPI_FLUSHES, 1);
+	submit_ops(batch, batch->ops, batch->nr);
+	trace_xpi_submit(cause, batch->nr);
+
+	for (i = 0; i < batch->nr; i++)
+		if (unlikely(batch->ops[i].status))
+			fail(batch, i);
+
+	batch->nr = 0;
+	batch->nr_maps = 0;
+	batch->flushes = false;
+	if (unlikely(batch->flush_failed))
+		flush_now(batch);
+}
+
+static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
+{
+	struct xen_iommu_op *new;
+
+	lockdep_assert_held(&batch->lock);
+
+	if (batch->nr == batch->size)
+		xpi_batch_submit(batch, XPI_CAUSE_FULL);
+
+	new = &batch->ops[batch->nr++];
+	*new = (struct xen_iommu_op) {
+		.op = op,
+		.status = XPI_STATUS_UNREACHED,
+	};
+	return new;
+}
+
+/**
+ * xpi_batch_map() - queue a mapping
+ * @batch: the queue, locked
+ * @dfn: first device frame
+ * @gfn: first guest frame
+ * @nr_frames: contiguous on both sides
+ * @flags: XEN_IOMMU_MAP_*
+ *
+ * A full queue is submitted first, so failures of earlier operations may be
+ * reported to the owner from here.
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ */
+void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
+		   u16 flags)
+{
+	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_map);
+
+	op->u.map.dfn = dfn;
+	op->u.map.gfn = gfn;
+	op->u.map.nr_frames = nr_frames;
+	op->u.map.flags = flags;
+	batch->nr_maps++;
+
+	xpi_count(XPI_OPS_MAP, 1);
+	xpi_count(XPI_FRAMES_MAP, nr_frames);
+	trace_xpi_map(op);
+}
+
+/**
+ * xpi_batch_unmap() - queue an unmapping
+ * @batch: the queue, locked
+ * @dfn: first device frame
+ * @nr_frames: of them
+ * @lazy: the IOTLB need not be flushed before xpi_batch_flush_all()
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ */
+void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames, bool lazy)
+{
+	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_unmap);
+
+	op->u.unmap.dfn = dfn;
+	op->u.unmap.nr_frames = nr_frames;
+	if (lazy) {
+		op->u.unmap.flags = XEN_IOMMU_UNMAP_no_flush;
+		batch->unflushed = true;
+	} else {
+		batch->flushes = true;
+	}
+
+	xpi_count(lazy ? XPI_OPS_UNMAP_LAZY : XPI_OPS_UNMAP, 1);
+	xpi_count(XPI_FRAMES_UNMAP, nr_frames);
+	trace_xpi_unmap(op);
+}
+
+/**
+ * xpi_batch_flush_all() - have everything done, and the IOTLB flushed
+ * @batch: the queue, locked
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ */
+void xpi_batch_flush_all(struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->lock);
+
+	if (!batch->unflushed) {
+		xpi_count(XPI_FLUSH_ALL_EMPTY, 1);
+		xpi_batch_submit(batch, XPI_CAUSE_FLUSH_ALL);
+		return;
+	}
+
+	add(batch, XEN_IOMMUOP_flush)->u.flush.flags = XEN_IOMMU_FLUSH_all;
+	xpi_count(XPI_OPS_FLUSH, 1);
+	batch->flushes = true;
+	batch->unflushed = false;
+	xpi_batch_submit(batch, XPI_CAUSE_FLUSH_ALL);
+}

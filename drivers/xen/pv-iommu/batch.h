@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Operations on their way to the hypervisor, in one queue per domain.
+ *
+ * The queue is first in, first out, and its lock is held while the hypervisor
+ * works on it.  That is what makes two promises simple:
+ *
+ *  - whoever submits returns when everything that was queued before is done,
+ *    also what another CPU is submitting at that moment;
+ *  - a frame that is unmapped and mapped again sees these in that order.
+ *
+ * A queue per CPU would not do: the IOMMU API may sleep and migrate between
+ * mapping and synchronising, and a flush has to cover what all CPUs queued.
+ */
+
+#ifndef _XEN_PV_IOMMU_BATCH_H
+#define _XEN_PV_IOMMU_BATCH_H
+
+#include <linux/spinlock.h>
+#include <linux/types.h>
+
+#include "hypercall.h"
+
+/* Why a batch is submitted. */
+enum xpi_cause {
+	XPI_CAUSE_SYNC_MAP,
+	XPI_CAUSE_SYNC,
+	XPI_CAUSE_FLUSH_ALL,
+	XPI_CAUSE_FULL,
+	XPI_CAUSE_ATTACH,
+};
+
+/**
+ * struct xpi_batch - the queue of one domain
+ * @lock: guards everything here; held, with interrupts off, across hypercalls
+ * @backend: how to submit
+ * @ops: the operations
+ * @nr: of them
+ * @size: room for them
+ * @nr_maps: map operations among them
+ * @flushes: some of them make the hypervisor flush the IOTLB
+ * @unflushed: lazily unmapped and not yet flushed: unmaps that are queued or
+ *	done, whose IOTLB entries may still be there
+ * @flush_failed: the last flush failed: what was unmapped before may still be
+ *	reachable for devices
+ * @failed: called for each operation that failed for good, @lock held
+ */
+struct xpi_batch {
+	spinlock_t lock;	/* everything here, across hypercalls */
+	const struct xpi_backend *backend;
+	struct xen_iommu_op *ops;
+	unsigned int nr;
+	unsigned int size;
+	unsigned int nr_maps;
+	bool flushes;
+	bool unflushed;
+	bool flush_failed;
+	void (*failed)(struct xpi_batch *batch, const struct xen_iommu_op *op);
+};
+
+int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
+		   unsigned int size,
+		   void (*failed)(struct xpi_batch *batch,
+				  const struct xen_iommu_op *op));
+void xpi_batch_destroy(struct xpi_batch *batch);
+
+void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
+		   u16 flags);
+void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
+		     bool lazy);
+void xpi_batch_flush_all(struct xpi_batch *batch);
+void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
+
+#endif /* _XEN_PV_IOMMU_BATCH_H */

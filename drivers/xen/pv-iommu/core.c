@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Xen PV-IOMMU: dom0 manages the I/O address space of its devices.
+ *
+ * Detection, life cycle, and the reasons for leaving DMA to xen-swiotlb.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/iommu.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include <xen/features.h>
+#include <xen/xen.h>
+
+#include "compat.h"
+#include "pv-iommu.h"
+#include "stats.h"
+
+static struct xpi xpi = {
+	.backend = &xpi_buffers_backend,
+};
+
+static const char *why_not_here(void)
+{
+	if (!xen_domain())
+		return "this is not a Xen domain";
+	if (!xen_initial_domain())
+		return "this is not dom0";
+	if (!xen_pv_domain())
+		return "dom0 is not a PV domain";
+	if (iommu_default_passthrough())
+		return "iommu.passthrough asks for untranslated DMA";
+	return NULL;
+}
+
+static const char *why_no_hypercall(int err)
+{
+	switch (err) {
+	case -EPERM:
+		return "the hypervisor does not let this domain use iommu_op";
+	case -EPROTO:
+		return "the hypervisor offers iommu_op in a format that this driver does not know";
+	default:
+		return "the hypervisor does not offer iommu_op";
+	}
+}
+
+static const char *why_not_this_mode(unsigned int mode)
+{
+	switch (mode) {
+	case XEN_IOMMU_MODE_host_map:
+		return NULL;
+	case XEN_IOMMU_MODE_off:
+		return "the hypervisor uses no IOMMU (none in the machine, or iommu=off)";
+	case XEN_IOMMU_MODE_strict:
+		return "the hypervisor maintains dom0's mappings itself (dom0-iommu=strict)";
+	case XEN_IOMMU_MODE_passthrough:
+		return "the hypervisor does not translate dom0's DMA (dom0-iommu=passthrough)";
+	case XEN_IOMMU_MODE_guest_map:
+		return "the hypervisor maintains dom0's mappings itself (PVH dom0)";
+	case XEN_IOMMU_MODE_owned:
+		return "another user of iommu_op in this domain has taken over";
+	default:
+		return "the hypervisor is in a mode that this driver does not know";
+	}
+}
+
+/* Ask the hypervisor what it has; 0 when it can be used. */
+static int detect(void)
+{
+	const char *why = why_not_here();
+	int ret = 0;
+
+	if (!why) {
+		ret = xpi.backend->probe(&xpi.caps);
+		why = ret ? why_no_hypercall(ret) :
+			    why_not_this_mode(xpi.caps.mode);
+	}
+	if (!why)
+		return 0;
+
+	pr_info("not used: %s (%d); DMA stays as it is\n", why, ret);
+	return -ENODEV;
+}
+
+static int read_reserved(void)
+{
+	unsigned int room = 16;
+	int ret;
+
+	do {
+		kfree(xpi.reserved);
+		xpi.reserved = kcalloc(room, sizeof(*xpi.reserved), GFP_KERNEL);
+		if (!xpi.reserved)
+			return -ENOMEM;
+		xpi.nr_reserved = room;
+		ret = xpi.backend->query_reserved(xpi.reserved,
+						  &xpi.nr_reserved);
+		/* A liar that never has enough must not keep us here. */
+		if (xpi.nr_reserved <= room)
+			break;
+		room = xpi.nr_reserved;
+	} while (ret == -ENOBUFS && room <= 4096);
+
+	return ret;
+}
+
+static void say_what_there_is(void)
+{
+	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s, %u reserved ranges\n",
+		xpi.backend->name, xpi.caps.max_dfn, xpi.caps.pgsize_mask,
+		xpi.caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
+		xpi.caps.flags & XEN_IOMMU_CAP_deferred_flush ?
+			" deferred-flush" : "",
+		xpi.caps.flags & XEN_IOMMU_CAP_large_pages ?
+			" large-pages" : "",
+		xpi.caps.flags & XEN_IOMMU_CAP_intremap ? " intremap" : "",
+		xpi.caps.flags & XEN_IOMMU_CAP_caching_mode ?
+			" caching-mode" : "",
+		xpi.nr_reserved);
+}
+
+/* Reboot and kexec find the machine as it was; devices are shut down. */
+static void xpi_shutdown(void)
+{
+	xpi_give_back(&xpi);
+}
+
+XPI_DEFINE_SYSCORE_SHUTDOWN(xpi_syscore, xpi_shutdown);
+
+/* Make dom0's devices ours; no driver starts meanwhile. */
+static int switch_over(void)
+{
+	int ret;
+
+	ret = xpi_bind_check();
+	if (ret)
+		return ret;
+
+	ret = xpi_takeover(&xpi);
+	if (ret) {
+		pr_err("not used: the hypervisor refused the takeover (%d); DMA stays on xen-swiotlb\n",
+		       ret);
+		return ret;
+	}
+
+	xpi_dma_begin();
+	ret = xpi_iommu_register(&xpi);
+	if (ret) {
+		pr_err("not used: the devices could not be claimed (%d); DMA stays on xen-swiotlb\n",
+		       ret);
+		xpi_dma_end();
+		xpi_give_back(&xpi);
+	}
+	return ret;
+}
+
+static int __init xpi_init(void)
+{
+	int ret;
+
+	ret = detect();
+	if (ret)
+		return ret;
+
+	ret = read_reserved();
+	if (ret) {
+		pr_err("not used: the hypervisor did not tell its reserved ranges (%d)\n",
+		       ret);
+		goto out_free;
+	}
+	say_what_there_is();
+
+	ret = xpi_dma_init();
+	if (ret) {
+		pr_err("not used: DMA does not go through xen-swiotlb here\n");
+		goto out_free;
+	}
+
+	ret = xpi_bind_init();
+	if (ret)
+		goto out_free;
+
+	xpi_bind_lock();
+	ret = switch_over();
+	xpi_bind_unlock();
+	if (ret)
+		goto out_bind;
+
+	xpi_register_syscore(&xpi_syscore);
+	xpi_stats_init();
+	return 0;
+
+out_bind:
+	xpi_bind_exit();
+out_free:
+	kfree(xpi.reserved);
+	return ret;
+}
+module_init(xpi_init);
+
+static void __exit xpi_exit(void)
+{
+	xpi_stats_exit();
+	xpi_unregister_syscore(&xpi_syscore);
+
+	xpi_bind_lock();
+	xpi_iommu_unregister(&xpi);
+	xpi_give_back(&xpi);
+	xpi_dma_end();
+	xpi_bind_unlock();
+	xpi_bind_down();
+
+	xpi_bind_exit();
+	kfree(xpi.reserved);
+	pr_info("gone: DMA is on xen-swiotlb again\n");
+}
+module_exit(xpi_exit);
+
+MODULE_DESCRIPTION("Xen paravirtualised IOMMU for dom0");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keeping the DMA API right for the devices that are not ours.
+ *
+ * In a PV dom0 the global dma_ops are xen-swiotlb's.  A device that uses
+ * dma-iommu must not have any: dma_supported() in kernel/dma/mapping.c warns
+ * and refuses every mask while get_dma_ops() finds some, and the global ones
+ * are found for every device.  So, while we are in charge, the devices that
+ * stay on xen-swiotlb have its operations each to itself, and the global ones
+ * are gone.
+ *
+ * Without operations a device would get dma-direct, whose addresses
+ * are wrong in a PV domain.  Hence all buses whose devices may do
+ * DMA are covered, for devices that exist as for those that appear later.
+ */
+
+#include <linux/device.h>
+#include <linux/dma-map-ops.h>
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/pnp.h>
+#include <linux/rcupdate.h>
+
+#include "pv-iommu.h"
+
+/* What dma_ops was.  Set before the first xpi_dma_begin(), then constant. */
+static const struct dma_map_ops *xen_dma_ops;
+
+/* Buses other than PCI, whose devices iommu.c decides about one by one. */
+static const struct bus_type *buses[2];
+static unsigned int nr_buses;
+
+/**
+ * xpi_dma_keep() - leave a device on xen-swiotlb
+ * @dev: the device; it may have operations of its own already
+ *
+ * Context: Any.
+ */
+void xpi_dma_keep(struct device *dev)
+{
+	if (!dev->dma_ops)
+		set_dma_ops(dev, xen_dma_ops);
+}
+
+static int keep(struct device *dev, void *unused)
+{
+	xpi_dma_keep(dev);
+	return 0;
+}
+
+static int drop(struct device *dev, void *unused)
+{
+	if (dev->dma_ops == xen_dma_ops)
+		set_dma_ops(dev, NULL);
+	return 0;
+}
+
+static int device_added(struct notifier_block *nb, unsigned long action,
+			void *dev)
+{
+	if (action == BUS_NOTIFY_ADD_DEVICE)
+		xpi_dma_keep(dev);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block bus_nb[ARRAY_SIZE(buses)] = {
+	{ .notifier_call = device_added },
+	{ .notifier_call = device_added },
+};
+
+#ifdef CONFIG_PNP
+/* The PNP bus has no exported name; a driver without devices has it. */
+static struct pnp_driver pnp_probe = { .name = "xen-pv-iommu" };
+
+static const struct bus_type *find_pnp_bus(void)
+{
+	if (pnp_register_driver(&pnp_probe))
+		return NULL;
+	pnp_unregister_driver(&pnp_probe);
+	return pnp_probe.driver.bus;
+}
+#else
+static const struct bus_type *find_pnp_bus(void)
+{
+	return NULL;
+}
+#endif
+
+/**
+ * xpi_dma_begin() - take the global operations out of the way
+ *
+ * Context: Process context.
+ */
+void xpi_dma_begin(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_buses; i++) {
+		bus_register_notifier(buses[i], &bus_nb[i]);
+		bus_for_each_dev(buses[i], NULL, NULL, keep);
+	}
+
+	/* Whoever looked before the device had its own has got the global. */
+	synchronize_rcu();
+	WRITE_ONCE(dma_ops, NULL);
+}
+
+/**
+ * xpi_dma_end() - undo xpi_dma_begin() and every xpi_dma_keep()
+ *
+ * Context: Process context.
+ */
+void xpi_dma_end(void)
+{
+	unsigned int i;
+
+	WRITE_ONCE(dma_ops, xen_dma_ops);
+	synchronize_rcu();
+
+	for (i = 0; i < nr_buses; i++) {
+		bus_unregister_notifier(buses[i], &bus_nb[i]);
+		bus_for_each_dev(buses[i], NULL, NULL, drop);
+	}
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, drop);
+}
+
+/**
+ * xpi_dma_init() - find out what the DMA API is made of here
+ *
+ * Context: Process context.
+ * Return: 0, or -EOPNOTSUPP when xen-swiotlb is not in charge, in which case
+ *	   something is unlike what this file knows about.
+ */
+int xpi_dma_init(void)
+{
+	const struct bus_type *pnp = find_pnp_bus();
+
+	xen_dma_ops = dma_ops;
+	if (!xen_dma_ops)
+		return -EOPNOTSUPP;
+
+	nr_buses = 0;
+	buses[nr_buses++] = &platform_bus_type;
+	if (pnp)
+		buses[nr_buses++] = pnp;
+	return 0;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One address space as Linux sees it, and how it gets into the hypervisor.
+ *
+ * All of dom0's devices share the hypervisor's address space, so at most one
+ * domain is in it at a time: the active one.  The others only keep their
+ * shadow, from which they are played back when they become active.
+ *
+ * What may be pending, and for whom:
+ *
+ *  - a mapping is queued by xpi_domain_map() and done, or reported as failed,
+ *    when xpi_domain_sync_map() returns for a range that holds it.  The IOMMU
+ *    core gives the address to nobody before that;
+ *  - a strict unmapping is queued and done, IOTLB included, when
+ *    xpi_domain_sync() returns.  The core reuses the address after that;
+ *  - a lazy unmapping may stay queued until xpi_domain_flush_all(), which is
+ *    what the flush queue calls before it lets go of addresses.  All that any
+ *    CPU queued before is done when it returns.
+ *
+ * (The core's side of this is in drivers/iommu/dma-iommu.c, fq_flush_iotlb()
+ * and __iommu_dma_unmap(), and in drivers/iommu/iommu.c, iommu_map_sg().)
+ */
+
+#ifndef _XEN_PV_IOMMU_DOMAIN_H
+#define _XEN_PV_IOMMU_DOMAIN_H
+
+#include <linux/types.h>
+
+#include "batch.h"
+#include "shadow.h"
+
+/**
+ * struct xpi_domain - one address space
+ * @shadow: what Linux has mapped
+ * @batch: what is on the way to the hypervisor; its lock guards the entries of
+ *	@shadow and the fields below
+ * @active: this is the domain that the hypervisor's address space shows
+ * @nr_refused: frames that are valid in @shadow, but which the hypervisor
+ *	refused to map
+ */
+struct xpi_domain {
+	struct xpi_shadow shadow;
+	struct xpi_batch batch;
+	bool active;
+	unsigned long nr_refused;
+};
+
+int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
+		    const struct xpi_caps *caps);
+void xpi_domain_destroy(struct xpi_domain *d);
+int xpi_domain_activate(struct xpi_domain *d);
+void xpi_domain_deactivate(struct xpi_domain *d);
+
+int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		   unsigned long nr, u64 access, gfp_t gfp,
+		   unsigned long *mapped);
+int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr);
+unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
+			       bool lazy);
+void xpi_domain_sync(struct xpi_domain *d);
+void xpi_domain_flush_all(struct xpi_domain *d);
+
+#endif /* _XEN_PV_IOMMU_DOMAIN_H */

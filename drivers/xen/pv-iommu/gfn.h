@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* From Linux' frame numbers to those that a hypercall takes. */
+
+#ifndef _XEN_PV_IOMMU_GFN_H
+#define _XEN_PV_IOMMU_GFN_H
+
+#include <linux/types.h>
+
+/* A run of frames, contiguous on both sides. */
+struct xpi_gfn_run {
+	u64 gfn;
+	unsigned long nr;
+};
+
+int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
+
+#endif /* _XEN_PV_IOMMU_GFN_H */

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The only file that enters the hypervisor.
+ *
+ * The buffers format of iommu_op: see include/xen/interface/iommu_op.h, whose
+ * layout is checked here.
+ */
+
+#include <linux/build_bug.h>
+#include <linux/errno.h>
+#include <linux/kernel.h>
+#include <linux/stddef.h>
+
+#include <asm/xen/hypercall.h>
+
+#include <xen/interface/memory.h>
+#include <xen/xen.h>
+
+#include "hypercall.h"
+#include "stats.h"
+
+static_assert(sizeof(struct xen_iommu_op_buf) == 16);
+static_assert(sizeof(struct xen_iommu_op) == 32);
+static_assert(offsetof(struct xen_iommu_op, status) == 4);
+static_assert(offsetof(struct xen_iommu_op, u) == 8);
+static_assert(sizeof(struct xen_iommu_reserved_range) == 16);
+static_assert(sizeof(struct xen_iommu_op_query_caps) == 24);
+static_assert(offsetof(struct xen_iommu_op_query_caps, max_dfn) == 8);
+static_assert(offsetof(struct xen_iommu_op_query_caps, max_ops) == 22);
+static_assert(sizeof(struct xen_iommu_op_query_reserved) == 24);
+static_assert(offsetof(struct xen_iommu_op_query_reserved, ranges) == 8);
+static_assert(sizeof(struct xen_iommu_op_enable_modification) == 24);
+static_assert(sizeof(struct xen_iommu_op_map) == 24);
+static_assert(offsetof(struct xen_iommu_op_map, nr_frames) == 16);
+static_assert(offsetof(struct xen_iommu_op_map, flags) == 20);
+static_assert(sizeof(struct xen_iommu_op_unmap) == 24);
+static_assert(offsetof(struct xen_iommu_op_unmap, flags) == 16);
+static_assert(sizeof(struct xen_iommu_op_flush) == 24);
+static_assert(sizeof(struct xen_iommu_op_ctx_attach) == 24);
+static_assert(sizeof(struct xen_iommu_op_lookup) == 24);
+static_assert(offsetof(struct xen_iommu_op_lookup, pgsize) == 16);
+
+/* What a buffer may hold, as the hypervisor said it; 1 until it was asked. */
+static unsigned int max_ops_per_buf = 1;
+
+/* Buffers of one hypercall: enough, and still small enough for the stack. */
+#define MAX_BUFS	16
+
+static long iommu_op(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs)
+{
+	xpi_count(XPI_HYPERCALLS, 1);
+	return xen_single_call(__HYPERVISOR_iommu_op, nr_bufs,
+			       (unsigned long)bufs, 0, 0, 0);
+}
+
+static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
+{
+	struct xen_iommu_op_buf bufs[MAX_BUFS];
+	unsigned int nr_bufs = 0;
+
+	while (nr && nr_bufs < MAX_BUFS) {
+		unsigned int n = min(nr, max_ops_per_buf);
+
+		set_xen_guest_handle(bufs[nr_bufs].h, ops);
+		bufs[nr_bufs].size = n * sizeof(*ops);
+		nr_bufs++;
+		ops += n;
+		nr -= n;
+	}
+
+	return iommu_op(nr_bufs, bufs);
+}
+
+/* One operation that is not part of the fast path; its status or an error. */
+static int buffers_one(struct xen_iommu_op *op)
+{
+	int ret;
+
+	op->status = XPI_STATUS_UNREACHED;
+	ret = buffers_submit(op, 1);
+	if (ret)
+		return ret;
+	return op->status > 0 ? -EPROTO : op->status;
+}
+
+static int buffers_probe(struct xpi_caps *caps)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_caps,
+		.status = XPI_STATUS_UNREACHED,
+	};
+	/*
+	 * Another interface with this number takes "1" for "query capabilities
+	 * into this pointer" and would write more than a buffer descriptor.
+	 */
+	union {
+		struct xen_iommu_op_buf buf;
+		u8 room[64];
+	} arg = {};
+	int ret;
+
+	set_xen_guest_handle(arg.buf.h, &op);
+	arg.buf.size = sizeof(op);
+	ret = iommu_op(1, &arg.buf);
+	if (ret)
+		return ret;
+	if (op.status == XPI_STATUS_UNREACHED ||
+	    op.u.query_caps.version != XEN_IOMMU_OP_VERSION ||
+	    !op.u.query_caps.max_ops)
+		return -EPROTO;
+	if (op.status)
+		return op.status;
+
+	max_ops_per_buf = op.u.query_caps.max_ops;
+	*caps = (struct xpi_caps) {
+		.mode = op.u.query_caps.mode,
+		.flags = op.u.query_caps.caps,
+		.max_dfn = op.u.query_caps.max_dfn,
+		.pgsize_mask = op.u.query_caps.pgsize_mask,
+		.max_ops = max_ops_per_buf * MAX_BUFS,
+	};
+	return 0;
+}
+
+static int buffers_query_reserved(struct xen_iommu_reserved_range *ranges,
+				  unsigned int *nr)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_reserved,
+		.u.query_reserved.sbdf = XEN_IOMMU_RESERVED_ALL_DEVICES,
+		.u.query_reserved.nr_entries = *nr,
+	};
+	int ret;
+
+	set_xen_guest_handle(op.u.query_reserved.ranges, ranges);
+	ret = buffers_one(&op);
+	*nr = op.u.query_reserved.nr_entries;
+	return ret;
+}
+
+static int buffers_enable(bool clear, bool *cleared)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_enable_modification,
+		.u.enable_modification.flags =
+			clear ? XEN_IOMMU_ENABLE_clear : 0,
+	};
+	int ret;
+
+	ret = buffers_one(&op);
+	*cleared = op.u.enable_modification.result & XEN_IOMMU_ENABLED_cleared;
+	return ret;
+}
+
+static int buffers_disable(void)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_disable_modification };
+
+	return buffers_one(&op);
+}
+
+const struct xpi_backend xpi_buffers_backend = {
+	.name = "buffers",
+	.probe = buffers_probe,
+	.query_reserved = buffers_query_reserved,
+	.enable = buffers_enable,
+	.disable = buffers_disable,
+	.submit = buffers_submit,
+};
+
+/**
+ * xpi_machine_memory_map() - the memory map of the machine, not of dom0
+ * @map: array for it
+ * @nr: IN: room in @map; OUT: entries
+ *
+ * Context: Process context.
+ * Return: 0, -EINVAL when @map is too small, or another negative errno.
+ */
+int xpi_machine_memory_map(struct boot_e820_entry *map, unsigned int *nr)
+{
+	struct xen_memory_map memmap = { .nr_entries = *nr };
+	int ret;
+
+	set_xen_guest_handle(memmap.buffer, map);
+	ret = HYPERVISOR_memory_op(XENMEM_machine_memory_map, &memmap);
+	*nr = memmap.nr_entries;
+	return ret;
+}

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * iommu_ops: devices, groups, reserved regions, domains.
+ *
+ * The hypervisor's address space is shared by all devices of dom0, so all are
+ * in one group; that is the truth about their isolation from each other.
+ */
+
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/pci.h>
+#include <linux/pfn.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "domain.h"
+#include "pv-iommu.h"
+
+#define XPI_PCI_CLASS_IOMMU	0x0806
+
+/* The IOMMU core asks about devices before they are known to be ours. */
+static struct xpi *registered;
+
+struct xpi_iommu_domain {
+	struct iommu_domain domain;
+	struct xpi *xpi;
+	struct xpi_domain d;
+};
+
+static struct xpi_iommu_domain *to_xpi(struct iommu_domain *domain)
+{
+	return container_of(domain, struct xpi_iommu_domain, domain);
+}
+
+static struct xpi *dev_to_xpi(struct device *dev)
+{
+	return container_of(dev->iommu->iommu_dev, struct xpi, iommu);
+}
+
+static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
+{
+	struct xpi_iommu_domain *xd;
+	struct xpi *xpi = registered;
+	int ret;
+
+	xd = kzalloc(sizeof(*xd), GFP_KERNEL);
+	if (!xd)
+		return ERR_PTR(-ENOMEM);
+
+	ret = xpi_domain_init(&xd->d, xpi->backend, &xpi->caps);
+	if (ret) {
+		kfree(xd);
+		return ERR_PTR(ret);
+	}
+
+	xd->xpi = xpi;
+	xd->domain.pgsize_bitmap = XPI_PGSIZES;
+	xd->domain.geometry.aperture_end = PFN_PHYS(xpi->caps.max_dfn + 1) - 1;
+	xd->domain.geometry.force_aperture = true;
+	return &xd->domain;
+}
+
+static void xpi_domain_free(struct iommu_domain *domain)
+{
+	struct xpi_iommu_domain *xd = to_xpi(domain);
+	struct xpi *xpi = xd->xpi;
+
+	mutex_lock(&xpi->attach_lock);
+	if (xpi->active == &xd->d) {
+		/* The core dropped the flush queue without a last flush. */
+		xpi_domain_deactivate(&xd->d);
+		xpi->active = NULL;
+	}
+	mutex_unlock(&xpi->attach_lock);
+
+	xpi_domain_destroy(&xd->d);
+	kfree(xd);
+}
+
+static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	struct xpi_iommu_domain *xd = to_xpi(domain);
+	struct xpi *xpi = xd->xpi;
+	int ret = 0;
+
+	/* The core moves all devices of the group; the first one does it. */
+	mutex_lock(&xpi->attach_lock);
+	if (xpi->active != &xd->d) {
+		if (xpi->active)
+			xpi_domain_deactivate(xpi->active);
+		ret = xpi_domain_activate(&xd->d);
+		xpi->active = ret ? NULL : &xd->d;
+	}
+	mutex_unlock(&xpi->attach_lock);
+	return ret;
+}
+
+static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
+			 phys_addr_t paddr, size_t pgsize, size_t pgcount,
+			 int prot, gfp_t gfp, size_t *mapped)
+{
+	unsigned long nr;
+	u64 access = 0;
+	int ret;
+
+	if (prot & IOMMU_READ)
+		access |= XPI_SHADOW_READ;
+	if (prot & IOMMU_WRITE)
+		access |= XPI_SHADOW_WRITE;
+
+	ret = xpi_domain_map(&to_xpi(domain)->d, PFN_DOWN(iova),
+			     PHYS_PFN(paddr), pgsize * pgcount >> PAGE_SHIFT,
+			     access, gfp, &nr);
+	*mapped = nr << PAGE_SHIFT;
+	return ret;
+}
+
+static int xpi_iotlb_sync_map(struct iommu_domain *domain, unsigned long iova,
+			      size_t size)
+{
+	return xpi_domain_sync_map(&to_xpi(domain)->d, PFN_DOWN(iova),
+				   size >> PAGE_SHIFT);
+}
+
+static size_t xpi_unmap_pages(struct iommu_domain *domain, unsigned long iova,
+			      size_t pgsize, size_t pgcount,
+			      struct iommu_iotlb_gather *gather)
+{
+	return xpi_domain_unmap(&to_xpi(domain)->d, PFN_DOWN(iova),
+				pgsize * pgcount >> PAGE_SHIFT,
+				iommu_iotlb_gather_queued(gather)) << PAGE_SHIFT;
+}
+
+static void xpi_iotlb_sync(struct iommu_domain *domain,
+			   struct iommu_iotlb_gather *gather)
+{
+	xpi_domain_sync(&to_xpi(domain)->d);
+}
+
+static void xpi_flush_iotlb_all(struct iommu_domain *domain)
+{
+	xpi_domain_flush_all(&to_xpi(domain)->d);
+}
+
+/* Ranges that the hypervisor keeps mapped are mapped in every domain. */
+static bool kept_by_hypervisor(struct xpi *xpi, u64 dfn)
+{
+	unsigned int i;
+
+	for (i = 0; i < xpi->nr_reserved; i++) {
+		struct xen_iommu_reserved_range *r = &xpi->reserved[i];
+
+		if (r->flags & XEN_IOMMU_RESERVED_identity &&
+		    dfn - r->start_dfn < r->nr_frames)
+			return true;
+	}
+	return false;
+}
+
+static phys_addr_t xpi_iova_to_phys(struct iommu_domain *domain,
+				    dma_addr_t iova)
+{
+	struct xpi_iommu_domain *xd = to_xpi(domain);
+	u64 entry = xpi_shadow_get(&xd->d.shadow, PFN_DOWN(iova));
+
+	if (likely(entry & XPI_SHADOW_VALID))
+		return XPI_SHADOW_PHYS(entry) | offset_in_page(iova);
+	return kept_by_hypervisor(xd->xpi, PFN_DOWN(iova)) ? iova : 0;
+}
+
+static bool xpi_capable(struct device *dev, enum iommu_cap cap)
+{
+	u32 flags = dev_to_xpi(dev)->caps.flags;
+
+	switch (cap) {
+	case IOMMU_CAP_CACHE_COHERENCY:
+		return flags & XEN_IOMMU_CAP_coherent;
+	case IOMMU_CAP_DEFERRED_FLUSH:
+		return flags & XEN_IOMMU_CAP_deferred_flush;
+	default:
+		return false;
+	}
+}
+
+static struct iommu_device *xpi_probe_device(struct device *dev)
+{
+	struct xpi_dev *xdev;
+
+	if (!dev_is_pci(dev))
+		return ERR_PTR(-ENODEV);
+
+	/* The hypervisor does not let dom0 have the IOMMU's own function. */
+	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
+		xpi_dma_keep(dev);
+		return ERR_PTR(-ENODEV);
+	}
+
+	xdev = kzalloc(sizeof(*xdev), GFP_KERNEL);
+	if (!xdev)
+		return ERR_PTR(-ENOMEM);
+
+	dev_iommu_priv_set(dev, xdev);
+	return &registered->iommu;
+}
+
+/*
+ * A device that dma-iommu could not be set up for would get dma-direct, whose
+ * addresses are some other device's here: no DMA for it.
+ */
+static void xpi_probe_finalize(struct device *dev)
+{
+	if (xpi_uses_dma_iommu(dev))
+		return;
+
+	dev_err(dev, "no DMA domain: this device cannot do DMA\n");
+	dev->dma_mask = NULL;
+}
+
+static void xpi_release_device(struct device *dev)
+{
+	if (!dev->dma_mask)
+		dev->dma_mask = &to_pci_dev(dev)->dma_mask;
+	kfree(dev_iommu_priv_get(dev));
+}
+
+static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
+{
+	struct xpi *xpi = dev_to_xpi(dev);
+	unsigned int i;
+
+	for (i = 0; i < xpi->nr_reserved; i++) {
+		struct xen_iommu_reserved_range *r = &xpi->reserved[i];
+		enum iommu_resv_type type = IOMMU_RESV_RESERVED;
+		struct iommu_resv_region *region;
+		int prot = 0;
+
+		if (r->flags & XEN_IOMMU_RESERVED_identity) {
+			type = IOMMU_RESV_DIRECT;
+			prot = IOMMU_READ | IOMMU_WRITE;
+		} else if (r->flags & XEN_IOMMU_RESERVED_msi) {
+			type = IOMMU_RESV_MSI;
+			prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
+		}
+
+		region = iommu_alloc_resv_region(PFN_PHYS(r->start_dfn),
+						 PFN_PHYS((u64)r->nr_frames),
+						 prot, type, GFP_KERNEL);
+		if (!region)
+			return;
+		list_add_tail(&region->list, head);
+	}
+}
+
+/*
+ * No owner: the core would pin the module once for each device that there is.
+ * bind.c pins it for those that are in use, which is what matters.  Such ops
+ * must not be module data, so xpi_iommu_register() makes a copy.
+ */
+static const struct iommu_ops xpi_iommu_ops = {
+	.capable = xpi_capable,
+	.domain_alloc_paging = xpi_domain_alloc_paging,
+	.probe_device = xpi_probe_device,
+	.probe_finalize = xpi_probe_finalize,
+	.release_device = xpi_release_device,
+	.device_group = generic_single_device_group,
+	.get_resv_regions = xpi_get_resv_regions,
+	.pgsize_bitmap = XPI_PGSIZES,
+	.default_domain_ops = &(const struct iommu_domain_ops) {
+		.attach_dev = xpi_attach_dev,
+		.map_pages = xpi_map_pages,
+		.unmap_pages = xpi_unmap_pages,
+		.iotlb_sync_map = xpi_iotlb_sync_map,
+		.iotlb_sync = xpi_iotlb_sync,
+		.flush_iotlb_all = xpi_flush_iotlb_all,
+		.iova_to_phys = xpi_iova_to_phys,
+		.free = xpi_domain_free,
+	},
+};
+
+/**
+ * xpi_iommu_register() - claim dom0's devices
+ * @xpi: the hypervisor, taken over
+ *
+ * Context: Process context.
+ * Return: 0 or a negative errno, with no device claimed.
+ */
+int xpi_iommu_register(struct xpi *xpi)
+{
+	int ret;
+
+	mutex_init(&xpi->attach_lock);
+	xpi->ops = kmemdup(&xpi_iommu_ops, sizeof(xpi_iommu_ops), GFP_KERNEL);
+	if (!xpi->ops)
+		return -ENOMEM;
+
+	ret = iommu_device_sysfs_add(&xpi->iommu, NULL, NULL, "xen-pv-iommu");
+	if (ret)
+		goto out_free;
+
+	registered = xpi;
+	ret = iommu_device_register(&xpi->iommu, xpi->ops, NULL);
+	if (ret)
+		goto out_sysfs;
+	return 0;
+
+out_sysfs:
+	iommu_device_sysfs_remove(&xpi->iommu);
+out_free:
+	kfree(xpi->ops);
+	return ret;
+}
+
+/**
+ * xpi_iommu_unregister() - let go of dom0's devices
+ * @xpi: the hypervisor
+ *
+ * Context: Process context; no device is in use.
+ */
+void xpi_iommu_unregister(struct xpi *xpi)
+{
+	iommu_device_unregister(&xpi->iommu);
+	iommu_device_sysfs_remove(&xpi->iommu);
+	kfree(xpi->ops);
+}

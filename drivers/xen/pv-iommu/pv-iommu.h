@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the upper files of the driver share.
+ *
+ * Calls go down this list and never up:
+ *
+ *   core       detection, life cycle, the reasons for falling back
+ *   bind       which devices are in use, at load and later
+ *   dma        keeping the DMA API right for the devices that are not ours
+ *   takeover   the host map: taking it away, bringing it back
+ *   iommu      iommu_ops: devices, groups, reserved regions, attach
+ *   domain     one address space and what is pending in it
+ *   shadow     what Linux has mapped
+ *   gfn        Linux' frame numbers and the hypervisor's
+ *   batch      operations on their way to the hypervisor
+ *   hypercall  the hypervisor
+ */
+
+#ifndef _XEN_PV_IOMMU_H
+#define _XEN_PV_IOMMU_H
+
+#include <linux/iommu.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+#include "hypercall.h"
+
+struct pci_dev;
+struct xpi_domain;
+
+/**
+ * struct xpi - the one hypervisor under us
+ * @backend: how to talk to it
+ * @caps: what it offers
+ * @reserved: ranges that it will not map
+ * @nr_reserved: of them
+ * @iommu: what the IOMMU core knows us by
+ * @ops: what it calls us by
+ * @attach_lock: guards @active
+ * @active: the domain that the hypervisor's address space shows
+ */
+struct xpi {
+	const struct xpi_backend *backend;
+	struct xpi_caps caps;
+	struct xen_iommu_reserved_range *reserved;
+	unsigned int nr_reserved;
+	struct iommu_device iommu;
+	struct iommu_ops *ops;
+	struct mutex attach_lock;	/* guards active */
+	struct xpi_domain *active;
+};
+
+/**
+ * struct xpi_dev - a device that we claimed
+ * @pinned: its driver keeps the module loaded; guarded by the device's lock
+ */
+struct xpi_dev {
+	bool pinned;
+};
+
+/* iommu.c */
+int xpi_iommu_register(struct xpi *xpi);
+void xpi_iommu_unregister(struct xpi *xpi);
+
+/* takeover.c */
+int xpi_takeover(struct xpi *xpi);
+void xpi_give_back(struct xpi *xpi);
+
+/* dma.c */
+int xpi_dma_init(void);
+void xpi_dma_keep(struct device *dev);
+void xpi_dma_begin(void);
+void xpi_dma_end(void);
+
+/* bind.c */
+bool xpi_pci_is_harmless(struct pci_dev *pdev);
+int xpi_bind_init(void);
+void xpi_bind_exit(void);
+void xpi_bind_lock(void);
+void xpi_bind_unlock(void);
+int xpi_bind_check(void);
+void xpi_bind_down(void);
+
+#endif /* _XEN_PV_IOMMU_H */

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What Linux believes is mapped: a frame and flags for each dfn.
+ *
+ * A radix tree of pages, like a page table, so that a lookup is a few loads
+ * and steady use allocates nothing.  No Xen types here.
+ *
+ * Tables are only added while the tree lives, with cmpxchg(); looking up takes
+ * no lock.  Entries are the caller's to serialise.
+ */
+
+#ifndef _XEN_PV_IOMMU_SHADOW_H
+#define _XEN_PV_IOMMU_SHADOW_H
+
+#include <linux/bits.h>
+#include <linux/gfp_types.h>
+#include <linux/mm.h>
+#include <linux/types.h>
+
+/* An entry: the physical address of a frame, and these.  0: nothing. */
+#define XPI_SHADOW_VALID	BIT_ULL(0)
+#define XPI_SHADOW_READ		BIT_ULL(1)
+#define XPI_SHADOW_WRITE	BIT_ULL(2)
+/* Valid for Linux, but the hypervisor refused to map it. */
+#define XPI_SHADOW_REFUSED	BIT_ULL(3)
+/* Not valid, but the hypervisor could not unmap it: not to be used again. */
+#define XPI_SHADOW_QUARANTINED	BIT_ULL(4)
+
+#define XPI_SHADOW_PHYS(entry)	((entry) & PAGE_MASK)
+
+/**
+ * struct xpi_shadow - the tree
+ * @root: top table
+ * @levels: of tables
+ * @max_dfn: highest frame number
+ */
+struct xpi_shadow {
+	u64 *root;
+	unsigned int levels;
+	u64 max_dfn;
+};
+
+int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn);
+void xpi_shadow_destroy(struct xpi_shadow *sh);
+u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
+u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
+			      unsigned int *left);
+u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn);
+
+/* Called for each table of entries, which start at @dfn. */
+typedef void xpi_shadow_fn(void *data, u64 dfn, u64 *entries, unsigned int nr);
+void xpi_shadow_visit(struct xpi_shadow *sh, xpi_shadow_fn *fn, void *data);
+
+#endif /* _XEN_PV_IOMMU_SHADOW_H */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Counters, each named after what caused the event.
+ *
+ * They only ever grow, except the two gauges at the end of the file in
+ * debugfs, which are read off when the file is.
+ */
+
+#ifndef _XEN_PV_IOMMU_STATS_H
+#define _XEN_PV_IOMMU_STATS_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+enum xpi_counter {
+	XPI_HYPERCALLS,		/* every one, of whatever kind */
+	XPI_SUBMIT_SYNC_MAP,	/* because mappings are about to be used */
+	XPI_SUBMIT_SYNC,	/* because of a strict unmap */
+	XPI_SUBMIT_FLUSH_ALL,	/* because a flush queue drains */
+	XPI_SUBMIT_FULL,	/* because the buffer was full */
+	XPI_SUBMIT_ATTACH,	/* because a domain came or went */
+	XPI_SUBMIT_RETRY,	/* because something failed before */
+	XPI_OPS_MAP,
+	XPI_OPS_UNMAP,		/* strict */
+	XPI_OPS_UNMAP_LAZY,
+	XPI_OPS_FLUSH,
+	XPI_FRAMES_MAP,
+	XPI_FRAMES_UNMAP,
+	XPI_FLUSHES,		/* submissions that flush the IOTLB */
+	XPI_FLUSH_ALL_EMPTY,	/* flush requests with nothing to flush */
+	XPI_MAP_FAILED,		/* map operations refused for good */
+	XPI_MAP_REFUSED,	/* mappings refused before any hypercall */
+	XPI_UNMAP_FAILED,	/* unmap operations refused for good */
+	XPI_UNMAP_ABSENT,	/* unmap operations that found nothing */
+	XPI_FLUSH_FAILED,
+	XPI_QUARANTINED,	/* frames put into quarantine */
+	XPI_QUARANTINE_FREED,	/* frames that a later unmap got out */
+	XPI_SHADOW_TABLES,	/* pages allocated for shadow tables */
+	XPI_NR_COUNTERS
+};
+
+struct xpi_counters {
+	u64 val[XPI_NR_COUNTERS];
+};
+
+DECLARE_PER_CPU(struct xpi_counters, xpi_counters);
+
+/* Any context. */
+static inline void xpi_count(enum xpi_counter counter, u64 n)
+{
+	this_cpu_add(xpi_counters.val[counter], n);
+}
+
+void xpi_stats_init(void);
+void xpi_stats_exit(void);
+
+#endif /* _XEN_PV_IOMMU_STATS_H */
