@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The lab's command line; the Makefile's targets call it."""
+
+import argparse
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from . import header, report
+from .build import Parts
+from .runner import Runner
+from .ui import LabError, say
+
+JOBS = 1
+
+
+def cmd_list(args):
+    width = 0
+    rows = {}
+    for scenario in header.load_all():
+        rows.setdefault(scenario.name, scenario.about)
+        width = max(width, len(scenario.name))
+    for name, about in rows.items():
+        print(f"{name:{width}}  {about}")
+
+
+def cmd_check(args):
+    scenarios = header.select(header.load_all(), args.scenario)
+    parts = Parts()
+    run_dir = report.new_run_dir(parts.cache.root)
+    say(f"logs of this run: {run_dir}")
+    prepare(parts, scenarios, not args.no_driver)
+    runner = Runner(parts, run_dir, driver=not args.no_driver,
+                    verbose=args.verbose or len(scenarios) == 1)
+
+    def one(scenario):
+        say(f"run   {scenario.id}: {scenario.about}")
+        result = runner.run(scenario)
+        report.save(result)
+        print(report.describe(result), flush=True)
+        return result
+
+    with ThreadPoolExecutor(args.jobs) as pool:
+        results = list(pool.map(one, scenarios))
+    reboots = sum(result.reboots for result in results)
+    if reboots:
+        print(f"{reboots} boots repeated because of 'Oops: int3'")
+    print(f"logs: {run_dir}")
+    print(report.summary(results))
+    return 1 if any(result.reasons for result in results) else 0
+
+
+def prepare(parts, scenarios, driver):
+    """Fetch and build before the first boot, one thing after the other."""
+    parts.initramfs()
+    if driver:
+        parts.module()
+    for flavour in sorted({s.xen for s in scenarios} - {"none"}):
+        parts.xen(flavour)
+    for part in sorted({p for s in scenarios for p in s.guest}):
+        parts.fio() if part == "fio" else parts.guest(part)
+
+
+def cmd_kdir(args):
+    print(Parts().kernel().headers())
+
+
+def cmd_artifacts(args):
+    parts = Parts()
+    xen, module = parts.xen("ref"), parts.module()
+    print(f"xen={xen}")
+    print(f"module={module}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="lab")
+    commands = parser.add_subparsers(dest="command", required=True)
+    check = commands.add_parser("check", help="run scenarios")
+    check.add_argument("scenario", nargs="*", help="NAME or NAME@VARIANT")
+    check.add_argument("--jobs", type=int, default=JOBS)
+    check.add_argument("--verbose", action="store_true")
+    check.add_argument("--no-driver", action="store_true",
+                       help="run on xen-swiotlb, to compare")
+    check.set_defaults(work=cmd_check)
+    for name, work in (("list", cmd_list), ("kdir", cmd_kdir),
+                       ("artifacts", cmd_artifacts)):
+        commands.add_parser(name).set_defaults(work=work)
+    args = parser.parse_args()
+    try:
+        return args.work(args) or 0
+    except LabError as err:
+        say(f"lab: {err}")
+        return 2
+    except KeyboardInterrupt:
+        say("lab: interrupted")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a run needs, fetched or built when first asked for."""
+
+import functools
+import shutil
+import threading
+
+from . import fetch, initramfs, paths
+from .apt import Apt
+from .cache import Cache, hash_files
+from .ui import LabError, output_of, run_logged
+
+TOOLS = """
+qemu-system-x86 seabios busybox-static fio kmod xz-utils
+gcc libc6-dev make binutils dpkg-dev patch bison flex
+""".split()
+
+SOURCE_SUFFIXES = {".c", ".h", ".S", ".sh", ".patch", ".py", ".config"}
+SOURCE_NAMES = {"Kbuild", "Makefile", "Kconfig"}
+
+
+def source_files(directory):
+    """What a build reads: sources, not what an earlier build left there."""
+    return [path for path in sorted(directory.rglob("*")) if path.is_file()
+            and (path.suffix in SOURCE_SUFFIXES or path.name in SOURCE_NAMES)
+            and not path.name.endswith(".mod.c")]
+
+
+def copy_tree(files, target):
+    for path in files:
+        copy = target / path.relative_to(paths.TREE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, copy)
+
+
+def once(method):
+    """Compute a part once, even when two runs ask at the same time."""
+    name = f"_{method.__name__}"
+
+    @functools.wraps(method)
+    def wrapper(self, *args):
+        with self.lock:
+            if (name, args) not in self.known:
+                self.known[name, args] = method(self, *args)
+            return self.known[name, args]
+    return wrapper
+
+
+class Parts:
+    def __init__(self):
+        self.cache = Cache(paths.cache_dir())
+        self.cache.root.mkdir(parents=True, exist_ok=True)
+        self.apt = Apt(self.cache)
+        self.lock = threading.RLock()
+        self.known = {}
+
+    @once
+    def tools(self):
+        self.apt.install(TOOLS)
+        return True
+
+    @once
+    def compiler(self):
+        self.tools()
+        return output_of(["gcc", "--version"]).splitlines()[0]
+
+    @once
+    def kernel(self):
+        self.tools()
+        return fetch.Kernel(self.apt, self.cache)
+
+    @once
+    def kernel_image(self):
+        return self.kernel().entry() / "vmlinuz"
+
+    @once
+    def initramfs(self):
+        return initramfs.base(self.cache, self.kernel())
+
+    @once
+    def fio(self):
+        self.tools()
+        return initramfs.fio(self.cache)
+
+    @once
+    def xen(self, flavour):
+        self.tools()
+        if flavour == "debian":
+            return fetch.debian_xen(self.apt, self.cache)
+        return self.reference_xen()
+
+    def have_driver(self):
+        return bool(list(paths.DRIVER.glob("Kbuild")) or
+                    list(paths.DRIVER.glob("Makefile")))
+
+    @once
+    def module(self):
+        """The driver for Debian's stock kernel, built in a copy of it."""
+        if not self.have_driver():
+            return None
+        headers = self.kernel().headers()
+        files = source_files(paths.DRIVER) + source_files(paths.INTERFACE)
+        inputs = {**hash_files(files, paths.TREE),
+                  "compiler": self.compiler(),
+                  "kernel": self.kernel().record["Version"]}
+
+        def build(directory):
+            tree = directory / "tree"
+            copy_tree(files, tree)
+            source = tree / paths.DRIVER.relative_to(paths.TREE)
+            run_logged("building the driver",
+                       ["make", "-j2", "-C", str(headers), f"M={source}",
+                        "modules"], self.cache.logs() / "driver.log")
+            made = source / "xen-pv-iommu.ko"
+            if not made.exists():
+                raise LabError(f"make in {paths.DRIVER} built no {made.name}")
+            shutil.move(made, directory)
+            shutil.rmtree(tree)
+
+        return self.cache.get("driver", inputs, build) / "xen-pv-iommu.ko"
+
+    def reference_xen(self):
+        raise LabError("the reference hypervisor is not in this tree yet")
+
+    def guest(self, part):
+        raise LabError(f"there is no guest program '{part}' yet")

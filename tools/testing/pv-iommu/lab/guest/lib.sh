@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+# What scenarios are made of.  They end with "finish"; anything that goes wrong
+# before goes through "die", which ends them without.
+
+MODULE=/lab/xen-pv-iommu.ko
+STATS=/sys/kernel/debug/xen-pv-iommu/stats
+
+# --- the channel: one question, one answer
+
+channel_open() {
+	exec 3<>/dev/ttyS1
+	stty -F /dev/ttyS1 raw -echo 115200
+	: >/run/seq
+}
+
+# request VERB TEXT...: the answer is in $REPLY_TEXT; false when it was "no"
+request() {
+	echo >>/run/seq
+	request_seq=$(wc -l </run/seq)
+	printf 'PVL %d %s\n' "$request_seq" "$*" >&3
+	while read -r -t 150 reply_tag reply_seq reply_word REPLY_TEXT <&3; do
+		[ "$reply_tag" = PVL ] || continue
+		[ "$reply_seq" = "$request_seq" ] || continue
+		[ "$reply_word" = ok ]
+		return
+	done
+	echo "lab: no answer to: $*" >/dev/console
+	exit 1
+}
+
+# ask VERB TEXT...: like request, but prints the answer
+ask() {
+	request "$@" || return
+	echo "$REPLY_TEXT"
+}
+
+step() { request step "$*"; }
+ok() { request ok "$*"; }
+stat_is() { request stat "$1" "$2"; }
+tell() { request tell "$*"; }
+
+die() {
+	request fail "$*"
+	exit 1
+}
+
+skip() {
+	request skip "$*"
+	exit 0
+}
+
+finish() {
+	dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace' >/run/bad
+	[ ! -s /run/bad ] || die "dmesg: $(head -n 1 /run/bad)"
+	request finish
+}
+
+# check TEXT COMMAND...: an ok when the command succeeds, the end when not
+check() {
+	check_text=$1
+	shift
+	"$@" >/run/check 2>&1 ||
+		die "$check_text: $* failed: $(tail -n 1 /run/check)"
+	ok "$check_text"
+}
+
+is() { [ "$1" = "$2" ] || { echo "'$1' instead of '$2'"; false; }; }
+
+# --- devices
+
+# wait_for SECONDS COMMAND...: until the command succeeds
+wait_for() {
+	wait_left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		wait_left=$((wait_left - 1))
+		[ "$wait_left" -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# block_of PCI: the name of the disk behind a PCI device
+block_of() {
+	for block_path in /sys/block/*; do
+		case $(readlink -f "$block_path/device") in
+		*/"$1"/*) basename "$block_path"; return ;;
+		esac
+	done
+	return 1
+}
+
+# net_of PCI: the name of its network interface
+net_of() {
+	find "/sys/bus/pci/devices/$1/" -path '*/net/*' -prune \
+		-exec basename {} \; | grep .
+}
+
+# disk_up PCI MODULE...: load drivers until a disk is there; its node in $DISK
+disk_up() {
+	disk_pci=$1
+	shift
+	for disk_module in "$@"; do
+		modprobe "$disk_module" || die "modprobe $disk_module failed"
+	done
+	wait_for 20 block_of "$disk_pci" || die "no disk at $disk_pci"
+	DISK=/dev/$(block_of "$disk_pci")
+	wait_for 5 test -b "$DISK" || die "no node $DISK"
+}
+
+# --- data
+
+# random_file FILE BYTES: new content each time; its hash in $SHA
+random_file() {
+	head -c "$2" /dev/urandom >"$1"
+	is "$(stat -c %s "$1")" "$2" || die "no room for $1"
+	SHA=$(sha256sum "$1" | cut -d' ' -f1)
+}
+
+# disk_verify NODE IMAGE OFFSET_MiB LENGTH_MiB: random data through the device;
+# read back by the device, and by the host from the image
+disk_verify() {
+	random_file /tmp/data $(($4 << 20))
+	dd if=/tmp/data of="$1" bs=1M seek="$3" oflag=direct conv=fsync \
+		2>/run/dd || die "writing $1: $(tail -n 1 /run/dd)"
+	back_sha=$(dd if="$1" bs=1M skip="$3" count="$4" iflag=direct \
+		2>/run/dd | sha256sum | cut -d' ' -f1)
+	[ "$back_sha" = "$SHA" ] || die "$1 reads back other data: $(tail -n 1 /run/dd)"
+	ok "$4 MiB written to $1 and read back the same"
+	request disk "$2" $(($3 << 20)) $(($4 << 20)) "$SHA" ||
+		die "the host finds other data in the image: $REPLY_TEXT"
+	rm /tmp/data
+}
+
+# fio_verify NODE SIZE [FIO OPTIONS...]: random writes, then verified reads
+fio_verify() {
+	fio_node=$1
+	fio_size=$2
+	shift 2
+	fio --name=verify --filename="$fio_node" --size="$fio_size" \
+		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
+		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
+		--randrepeat=1 --output=/run/fio "$@" >/run/fio-err 2>&1 ||
+		die "fio on $fio_node: $(cat /run/fio-err /run/fio | grep -E \
+			'verify|error|failed' | head -n 1)"
+	ok "fio wrote and verified $fio_size on $fio_node"
+}
+
+# net_up PCI MODULE: the interface gets QEMU's usual address; name in $NET
+net_up() {
+	modprobe "$2" || die "modprobe $2 failed"
+	wait_for 10 net_of "$1" || die "no network interface at $1"
+	NET=$(net_of "$1")
+	ip addr flush dev "$NET"
+	ip addr add 10.0.2.15/24 dev "$NET"
+	ip link set "$NET" up
+	wait_for 15 grep -q 1 "/sys/class/net/$NET/carrier" ||
+		die "$NET has no carrier"
+}
+
+# net_verify MiB: that much each way, content compared on both ends
+net_verify() {
+	net_bytes=$(($1 << 20))
+	request net-source "$net_bytes" "$SCENARIO-$VARIANT" ||
+		die "net-source: $REPLY_TEXT"
+	set -- "$1" "${REPLY_TEXT% *}" "${REPLY_TEXT#* }"
+	wait_for 10 arp_ready
+	net_sha=$(nc -w 60 10.0.2.2 "$2" </dev/null | sha256sum | cut -d' ' -f1)
+	is "$net_sha" "$3" >/dev/null || die "$NET received other data: $net_sha"
+	ok "$NET received $1 MiB as sent"
+	random_file /tmp/net "$net_bytes"
+	request net-sink || die "net-sink: $REPLY_TEXT"
+	set -- "$1" "$REPLY_TEXT"
+	nc -w 60 10.0.2.2 "$2" </tmp/net >/dev/null || die "nc failed"
+	request net-received "$2" "$net_bytes" "$SHA" ||
+		die "the host received other data: $REPLY_TEXT"
+	rm /tmp/net
+}
+
+arp_ready() { ping -c 1 -W 2 10.0.2.2; }
+
+# --- the driver
+
+# driver_load: loads it, or ends the scenario
+driver_load() {
+	[ -e "$MODULE" ] || { tell "no driver: on xen-swiotlb"; return 0; }
+	# shellcheck disable=SC2086
+	insmod "$MODULE" $MODULE_OPTIONS 2>/run/insmod ||
+		die "insmod: $(cat /run/insmod); $(driver_says)"
+	grep -q '^xen_pv_iommu ' /proc/modules || die "the driver is not loaded"
+	ok "driver loaded: $(driver_says)"
+}
+
+driver_says() { dmesg | grep -o 'xen-pv-iommu: .*' | tail -n 1; }
+
+# driver_refused REGEX: loading must fail, with a reason that matches
+driver_refused() {
+	[ -e "$MODULE" ] || { tell "no driver to refuse"; return 0; }
+	insmod "$MODULE" 2>/run/insmod &&
+		die "the driver loaded where it must not: $(driver_says)"
+	grep -q '^xen_pv_iommu ' /proc/modules && die "the driver stayed loaded"
+	[ "$(dmesg | grep -c 'xen-pv-iommu: ')" = 1 ] ||
+		die "not one line of reason but: $(dmesg | grep xen-pv-iommu: )"
+	driver_says | grep -qE "$1" ||
+		die "the reason does not match '$1': $(driver_says)"
+	ok "refused: $(driver_says)"
+}
+
+driver_unload() {
+	[ -e "$MODULE" ] || return 0
+	rmmod xen_pv_iommu 2>/run/rmmod || die "rmmod: $(cat /run/rmmod)"
+	ok "driver unloaded: $(driver_says)"
+}
+
+# driver_stat NAME: a number from debugfs
+driver_stat() {
+	awk -v name="$1" '$1 == name { print $2; found = 1 }
+		END { exit !found }' "$STATS"
+}

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a scenario file declares about itself.
+
+A scenario is a POSIX sh file that dom0 runs.  Lines that begin with "#:" are
+for the lab:
+
+    #: about TEXT              one sentence (required)
+    #: variants NAME...        standard variants to run, see STANDARD
+    #: variant NAME KEY=VALUE  one of its own; KEY: iommu, xen, xenargs, linux
+    #: xen ref|debian|none     the hypervisor (default ref; none: bare Linux)
+    #: xenargs TEXT            more arguments for Xen
+    #: linux TEXT              more arguments for Linux
+    #: device NAME [KEY=VALUE] a device, see devices.py
+    #: module OPTIONS          options for the driver
+    #: guest PART...           "fio", and what the guest directory builds
+    #: trace PATTERN...        QEMU trace events to record
+    #: expect xen|linux REGEX  log lines that would else be a failure
+    #: timeout SECONDS         from power-on to verdict (default 180)
+    #: memory MEGABYTES        of the machine (default 2048)
+    #: dom0mem MEGABYTES       of dom0 (default 1024)
+    #: with driver|nothing     does it need the driver? (default driver)
+"""
+
+import dataclasses
+import shlex
+from dataclasses import dataclass, field
+
+from . import paths
+from .ui import LabError
+
+STANDARD = {
+    "vtd": {"iommu": "vtd"},
+    "vtd-strict": {"iommu": "vtd", "linux": "iommu.strict=1"},
+    "vtd-cm": {"iommu": "vtd-cm"},
+    "vtd48": {"iommu": "vtd48"},
+    "amdvi": {"iommu": "amdvi"},
+    "amdvi-strict": {"iommu": "amdvi", "linux": "iommu.strict=1"},
+}
+
+XENS = ("ref", "debian", "none")
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One scenario in one variant: all that the runner needs to know."""
+    name: str
+    path: object
+    about: str = ""
+    variant: str = ""
+    iommu: str = "vtd"
+    xen: str = "ref"
+    xenargs: str = ""
+    linux: str = ""
+    module: str = ""
+    needs: str = "driver"
+    timeout: int = 180
+    memory: int = 2048
+    dom0mem: int = 1024
+    devices: tuple = ()
+    guest: tuple = ()
+    trace: tuple = ()
+    expect: tuple = field(default=())
+
+    @property
+    def id(self):
+        return f"{self.name}@{self.variant}"
+
+
+def _pairs(words, where):
+    pairs = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise LabError(f"{where}: '{word}' is not KEY=VALUE")
+        pairs[key] = value
+    return pairs
+
+
+def parse(path):
+    """All variants of a scenario file."""
+    scenario = Scenario(name=path.stem, path=path)
+    variants = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if not line.startswith("#:"):
+            continue
+        where = f"{path.name}:{number}"
+        word, _, rest = line[2:].strip().partition(" ")
+        rest = rest.strip()
+        scenario = _directive(scenario, variants, word, rest, where)
+    if not scenario.about:
+        raise LabError(f"{path.name}: no '#: about' line")
+    if not variants:
+        variants["vtd"] = STANDARD["vtd"]
+    return [_apply(scenario, name, changes)
+            for name, changes in variants.items()]
+
+
+def _directive(scenario, variants, word, rest, where):
+    def change(**fields):
+        return dataclasses.replace(scenario, **fields)
+
+    if word in ("about", "xenargs", "linux", "module"):
+        return change(**{word: rest})
+    if word in ("timeout", "memory", "dom0mem"):
+        if not rest.isdigit():
+            raise LabError(f"{where}: '{word}' takes a number")
+        return change(**{word: int(rest)})
+    if word == "xen":
+        return change(xen=_one_of(rest, XENS, where))
+    if word == "with":
+        return change(needs=_one_of(rest, ("driver", "nothing"), where))
+    if word in ("guest", "trace"):
+        return change(**{word: getattr(scenario, word) + tuple(rest.split())})
+    if word == "device":
+        name, *options = shlex.split(rest)
+        device = (name, tuple(_pairs(options, where).items()))
+        return change(devices=scenario.devices + (device,))
+    if word == "expect":
+        which, _, pattern = rest.partition(" ")
+        _one_of(which, ("xen", "linux"), where)
+        return change(expect=scenario.expect + ((which, pattern.strip()),))
+    if word == "variants":
+        for name in rest.split():
+            _one_of(name, STANDARD, where)
+            variants[name] = STANDARD[name]
+        return scenario
+    if word == "variant":
+        name, *options = shlex.split(rest)
+        variants[name] = _pairs(options, where)
+        return scenario
+    raise LabError(f"{where}: the lab knows no '#: {word}'")
+
+
+def _one_of(word, words, where):
+    if word not in words:
+        raise LabError(f"{where}: '{word}' is none of {' '.join(words)}")
+    return word
+
+
+def _apply(scenario, name, changes):
+    fields = {"variant": name}
+    for key, value in changes.items():
+        if key in ("xenargs", "linux"):
+            fields[key] = f"{getattr(scenario, key)} {value}".strip()
+        elif key in ("iommu", "xen"):
+            fields[key] = value
+        else:
+            raise LabError(f"{scenario.name}: a variant cannot set '{key}'")
+    return dataclasses.replace(scenario, **fields)
+
+
+def load_all(directory=paths.SCENARIOS):
+    found = []
+    for path in sorted(directory.glob("*.sh")):
+        found += parse(path)
+    return found
+
+
+def select(scenarios, wanted):
+    """Those that NAME or NAME@VARIANT names; a NAME may be a prefix."""
+    if not wanted:
+        return scenarios
+    chosen = []
+    for word in wanted:
+        name, at, variant = word.partition("@")
+        exact = [s for s in scenarios if s.name == name]
+        matching = exact or [s for s in scenarios if s.name.startswith(name)]
+        if at:
+            matching = [s for s in matching if s.variant == variant]
+        if not matching:
+            raise LabError(f"no scenario matches '{word}'; 'make list' "
+                           "shows them all")
+        chosen += [s for s in matching if s not in chosen]
+    return chosen

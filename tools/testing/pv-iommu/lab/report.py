@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Directories of runs, and what is printed about them."""
+
+import shutil
+import time
+
+KEEP_RUNS = 10
+
+
+def new_run_dir(cache_root):
+    """A directory for this run's logs; only the newest ones are kept."""
+    runs = cache_root / "runs"
+    runs.mkdir(parents=True, exist_ok=True)
+    for old in sorted(runs.iterdir())[:-(KEEP_RUNS - 1)]:
+        shutil.rmtree(old, ignore_errors=True)
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    for suffix in ("", *(f"-{n}" for n in range(2, 100))):
+        directory = runs / (stamp + suffix)
+        try:
+            directory.mkdir()
+            return directory
+        except FileExistsError:
+            continue
+    raise RuntimeError("no name left for a run")
+
+
+def describe(result):
+    """One line for a passed run, more for a failed one."""
+    record = result.record
+    line = f"{result.verdict}  {result.scenario.id}  {result.seconds:.0f} s"
+    if result.reboots:
+        line += "  (booted twice: Oops: int3)"
+    if result.verdict == "skip":
+        return f"{line}  {record.skipped}"
+    if result.verdict == "pass":
+        return f"{line}  {record.oks} steps, {record.checks} host checks"
+    lines = [line]
+    lines += [f"      {reason}" for reason in result.reasons[:12]]
+    lines += [f"      logs: {result.directory}"]
+    lines += [f"      | {text}" for text in last_lines(result)]
+    return "\n".join(lines)
+
+
+def last_lines(result, count=8):
+    try:
+        text = (result.directory / "console.log").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.splitlines()[-count:]
+
+
+def save(result):
+    """The verdict beside the logs, for who comes later."""
+    lines = [describe(result).splitlines()[0]]
+    lines += result.reasons
+    lines += [f"stat {name} {value}"
+              for name, value in result.record.stats.items()]
+    (result.directory / "verdict").write_text("\n".join(lines) + "\n")
+
+
+def summary(results):
+    verdicts = [result.verdict for result in results]
+    counts = {word: verdicts.count(word) for word in ("pass", "FAIL", "skip")}
+    line = f"{counts['pass']} passed, {counts['FAIL']} failed"
+    if counts["skip"]:
+        line += f", {counts['skip']} skipped"
+    return line
+
+

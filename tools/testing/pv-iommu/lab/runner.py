@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One run of one scenario: boot, serve, judge."""
+
+import shlex
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import initramfs, judge, paths
+from .channel import Channel, Closed
+from .devices import Devices, address
+from .qemu import Machine, Qemu
+from .ui import LabError, say
+from .verbs import Refused, Requests
+
+DEAD = ("Hardware Dom0 crashed", "Panic on CPU", "Kernel panic")
+
+
+@dataclass
+class Result:
+    scenario: object
+    record: judge.Record
+    reasons: list
+    seconds: float
+    directory: Path
+    reboots: int = 0
+
+    @property
+    def verdict(self):
+        if self.reasons:
+            return "FAIL"
+        return "skip" if self.record.skipped else "pass"
+
+
+class Runner:
+    """parts: what was fetched and built, see build.Parts."""
+
+    def __init__(self, parts, run_dir, driver=True, verbose=False):
+        self.parts = parts
+        self.run_dir = run_dir
+        self.driver = driver
+        self.verbose = verbose
+
+    def run(self, scenario):
+        """Boot once; once more if dom0 met the int3 flake before beginning."""
+        began = time.monotonic()
+        for attempt in range(2):
+            name = scenario.id + ("-again" if attempt else "")
+            directory = self.run_dir / name
+            directory.mkdir(parents=True)
+            record, faults = self._boot(scenario, directory)
+            console = directory / "console.log"
+            text = console.read_text(errors="replace")
+            if attempt or not judge.is_flake(record, text):
+                break
+            say(f"{scenario.id}: dom0 died of 'Oops: int3' before the scenario "
+                "began, as it may under TCG; booting once more")
+        return Result(scenario, record,
+                      faults + judge.reasons(record, text, scenario.expect),
+                      time.monotonic() - began, directory, attempt)
+
+    def _boot(self, scenario, directory):
+        record = judge.Record()
+        work = Path(tempfile.mkdtemp(prefix="pv-iommu-"))
+        console = directory / "console.log"
+        faults = []
+        try:
+            devices = Devices(work)
+            for name, options in scenario.devices:
+                devices.add(name, options)
+            machine = self._machine(scenario, work)
+            trace_log = directory / "trace.log"
+            machine.trace(scenario.trace, trace_log)
+            qemu = Qemu(machine, devices.argv, console,
+                        directory / "qemu.log", work)
+            with qemu, open(directory / "channel.log", "w") as log:
+                requests = Requests(record, qemu, devices.disks, console,
+                                    trace_log, self._progress(scenario))
+                self._serve(scenario, record, qemu, requests, log)
+                requests.net.close()
+        except LabError as err:
+            faults.append(str(err))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        if not console.exists():
+            console.write_text("")
+        return record, faults
+
+    def _progress(self, scenario):
+        def show(text):
+            if self.verbose:
+                say(f"    [{scenario.id}] {text}")
+        return show
+
+    def _serve(self, scenario, record, qemu, requests, log):
+        """Answer dom0 until the machine is off, dead or out of time."""
+        channel = Channel(qemu.channel, log)
+        limit = time.monotonic() + scenario.timeout
+        record.ended = "the machine went off"
+        try:
+            while True:
+                request = channel.request(1.0)
+                if request:
+                    self._answer(channel, requests, *request)
+                elif qemu.process.poll() is not None:
+                    return
+                elif dead := self._dead(qemu.console):
+                    record.ended = f"'{dead}' on the console"
+                    record.failures.append(record.ended)
+                    return
+                if time.monotonic() > limit:
+                    record.ended = f"no end after {scenario.timeout} s"
+                    record.failures.append(record.ended)
+                    return
+        except Closed:
+            return
+
+    @staticmethod
+    def _answer(channel, requests, seq, verb, text):
+        try:
+            channel.answer(seq, True, requests.serve(verb, text))
+        except Refused as err:
+            channel.answer(seq, False, str(err))
+
+    @staticmethod
+    def _dead(console):
+        text = console.read_text(errors="replace") if console.exists() else ""
+        return next((word for word in DEAD if word in text), None)
+
+    def _machine(self, scenario, work):
+        kernel = self.parts.kernel_image()
+        machine = Machine(scenario.iommu, scenario.memory)
+        initrd = self._initrd(scenario, work)
+        if scenario.xen == "none":
+            machine.boot_linux(kernel, initrd, scenario.linux)
+        else:
+            # the file's name must stay: QEMU hands it to Xen as module line
+            machine.boot_xen(self.parts.xen(scenario.xen), kernel, initrd,
+                             f"dom0_mem={scenario.dom0mem}M,"
+                             f"max:{scenario.dom0mem}M {scenario.xenargs}",
+                             scenario.linux)
+        return machine
+
+    def _initrd(self, scenario, work):
+        archives = [self.parts.initramfs()]
+        files = {"init": paths.LAB_GUEST / "init",
+                 "lab/run-scenario": paths.LAB_GUEST / "run-scenario",
+                 "lab/lib.sh": paths.LAB_GUEST / "lib.sh",
+                 "lab/scenario": scenario.path}
+        module = self.parts.module() if self.driver else None
+        if module:
+            files["lab/xen-pv-iommu.ko"] = module
+        for part in scenario.guest:
+            if part == "fio":
+                archives.append(self.parts.fio())
+            else:
+                files.update(self.parts.guest(part))
+        initrd = work / "initrd"
+        initramfs.assemble(initrd, archives, files,
+                           {"lab/config": (config_of(scenario), 0o644)})
+        return initrd
+
+
+def config_of(scenario):
+    """What the scenario may want to know of its variant, as sh variables."""
+    values = {"SCENARIO": scenario.name, "VARIANT": scenario.variant,
+              "IOMMU": scenario.iommu, "XEN": scenario.xen,
+              "MODULE_OPTIONS": scenario.module}
+    for name, _ in scenario.devices:
+        if not name.startswith("spare"):
+            key = name.upper().replace("-", "_")
+            values[f"PCI_{key}"] = address(name)
+    return "".join(f"{key}={shlex.quote(value)}\n"
+                   for key, value in values.items())
