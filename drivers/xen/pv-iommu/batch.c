@@ -6,7 +6,7 @@
  * good goes to the owner of the queue.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
 #include <linux/errno.h>
 #include <linux/lockdep.h>

@@ -10,7 +10,7 @@
  * decided waits.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
 #include <linux/completion.h>
 #include <linux/module.h>

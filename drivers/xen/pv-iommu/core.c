@@ -5,7 +5,7 @@
  * Detection, life cycle, and the reasons for leaving DMA to xen-swiotlb.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
 #include <linux/iommu.h>
 #include <linux/module.h>

@@ -6,7 +6,7 @@
  * in one group; that is the truth about their isolation from each other.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>

@@ -8,7 +8,7 @@
  * and above that what the memory map of the machine says.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
 #include <linux/errno.h>
 #include <linux/ktime.h>
