@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * pviommu-dmatest: the DMA API used and checked, with QEMU's edu device.
+ *
+ *   main.c     PCI driver and debugfs directory of a device
+ *   ctl.c      the commands: text in, "key value" lines out
+ *   edu.c      the DMA engine
+ *   buf.c      a buffer: allocate, map, pattern, verify, unmap
+ *   lookup.c   what the hypervisor says that a bus address leads to
+ *   stress.c   threads mapping and unmapping at the same time
+ *   exhaust.c  mapping until nothing is left
+ */
+
+#ifndef PVIOMMU_DMATEST_H
+#define PVIOMMU_DMATEST_H
+
+#include <linux/dma-mapping.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/scatterlist.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+
+#define DMT_NR_BUFS	16
+
+enum dmt_kind {
+	DMT_COHERENT,
+	DMT_SINGLE,
+	DMT_SG,		/* single pages, shuffled */
+};
+
+struct dmt_buf {
+	bool allocated;
+	bool mapped;
+	enum dmt_kind kind;
+	enum dma_data_direction dir;
+	size_t size;
+	unsigned int offset;	/* into the first page; DMT_SINGLE only */
+	void *mem;		/* DMT_COHERENT, DMT_SINGLE: begin of the memory */
+	struct page **pages;	/* DMT_SG */
+	struct sg_table sgt;	/* DMT_SG */
+	dma_addr_t dma;		/* DMT_COHERENT, DMT_SINGLE */
+};
+
+struct dmt_dev {
+	struct pci_dev *pdev;
+	struct dentry *dir;
+	void __iomem *bar;
+
+	struct mutex lock;	/* everything below, and the DMA engine */
+	void *scratch;		/* coherent; how data gets into the device */
+	dma_addr_t scratch_dma;
+	struct dmt_buf buf[DMT_NR_BUFS];
+	struct seq_buf *out;	/* result of the running command */
+	char *result;		/* result of the last command */
+};
+
+#define DMT_RESULT_SIZE	(64 * 1024)
+
+/* A reproducible stream of numbers; good enough to tell buffers apart. */
+static inline u64 dmt_mix(u64 x)
+{
+	x += 0x9e3779b97f4a7c15ULL;
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9ULL;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebULL;
+	return x ^ (x >> 31);
+}
+
+static inline u64 dmt_random(u64 *state)
+{
+	return dmt_mix((*state)++);
+}
+
+/* The byte at @off of the pattern @seed. */
+static inline u8 dmt_pattern(u64 seed, size_t off)
+{
+	return dmt_mix(dmt_mix(seed) ^ (off / 8)) >> (off % 8 * 8);
+}
+
+/* edu.c */
+int dmt_edu_init(struct dmt_dev *dmt);
+int dmt_edu_copy(struct dmt_dev *dmt, u64 addr, unsigned int len, bool to_memory);
+int dmt_edu_write(struct dmt_dev *dmt, u64 addr, unsigned int len, u64 seed,
+		  size_t off);
+int dmt_edu_read(struct dmt_dev *dmt, u64 addr, unsigned int len);
+
+/* buf.c */
+int dmt_buf_alloc(struct device *dev, struct dmt_buf *buf, u64 seed, gfp_t gfp);
+void dmt_buf_free(struct device *dev, struct dmt_buf *buf);
+int dmt_buf_map(struct device *dev, struct dmt_buf *buf);
+void dmt_buf_unmap(struct device *dev, struct dmt_buf *buf);
+void dmt_buf_sync(struct device *dev, struct dmt_buf *buf, bool for_cpu);
+u8 *dmt_buf_ptr(struct dmt_buf *buf, size_t off);
+unsigned long dmt_buf_pfn(struct dmt_buf *buf, size_t off);
+dma_addr_t dmt_buf_dma(struct dmt_buf *buf, size_t off);
+void dmt_buf_fill(struct dmt_buf *buf, u64 seed, size_t off, size_t len);
+size_t dmt_buf_verify(struct dmt_buf *buf, u64 seed, size_t off, size_t len,
+		      size_t *first_bad);
+
+/* lookup.c */
+struct dmt_lookup {
+	u64 pages;		/* asked for */
+	u64 wrong;		/* led elsewhere, or nowhere, or with other rights */
+	u64 errors;		/* the hypervisor did not answer */
+	u64 first_wrong_dfn;
+};
+
+bool dmt_lookup_available(void);
+int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags);
+void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res);
+/*
+ * @buf was mapped at the dfns in @dfns until now and still has its memory: no
+ * dfn of them may lead there any more.
+ */
+void dmt_lookup_unmapped(struct dmt_buf *buf, const u64 *dfns,
+			 struct dmt_lookup *res);
+size_t dmt_buf_nr_frames(struct dmt_buf *buf);
+void dmt_buf_dfns(struct dmt_buf *buf, u64 *dfns);
+
+/* ctl.c */
+extern const struct file_operations dmt_ctl_fops;
+bool dmt_arg_u64(const char *args, const char *key, u64 *val);
+
+/* stress.c, exhaust.c */
+int dmt_stress(struct dmt_dev *dmt, const char *args);
+int dmt_exhaust(struct dmt_dev *dmt, const char *args);
+
+#endif /* PVIOMMU_DMATEST_H */
