@@ -147,13 +147,28 @@ static bool flush_now(struct xpi_batch *batch)
 		submit_ops(batch, &op, 1);
 		if (op.status)
 			note_flush_failed(batch, op.status);
-		if (!batch->flush_failed) {
-			batch->unflushed = false;
+		if (!batch->flush_failed)
 			return true;
-		}
 	}
 
 	return false;
+}
+
+/**
+ * xpi_batch_usable() - may new mappings be made?
+ * @batch: the queue, locked
+ *
+ * Not while stale IOTLB entries may be about, which reach what they should
+ * not: after a flush that failed, another one has to succeed first.
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ * Return: true when they may.
+ */
+bool xpi_batch_usable(struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->lock);
+
+	return likely(!batch->flush_failed) || flush_now(batch);
 }
 
 /*
@@ -242,6 +257,8 @@ void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
 
 	batch->nr = 0;
 	batch->nr_maps = 0;
+	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
+	batch->nr_unmaps = 0;
 	batch->flushes = false;
 	if (unlikely(batch->flush_failed))
 		flush_now(batch);
@@ -314,7 +331,9 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames, bool lazy)
 	} else {
 		batch->flushes = true;
 	}
+	batch->nr_unmaps++;
 
+	xpi_count(XPI_QUEUED_UNMAPS, 1);
 	xpi_count(lazy ? XPI_OPS_UNMAP_LAZY : XPI_OPS_UNMAP, 1);
 	xpi_count(XPI_FRAMES_UNMAP, nr_frames);
 	trace_xpi_unmap(op);

@@ -38,6 +38,7 @@ enum xpi_cause {
  * @nr: of them
  * @size: room for them
  * @nr_maps: map operations among them
+ * @nr_unmaps: unmap operations among them
  * @flushes: some of them make the hypervisor flush the IOTLB
  * @unflushed: lazily unmapped and not yet flushed: unmaps that are queued or
  *	done, whose IOTLB entries may still be there
@@ -52,6 +53,7 @@ struct xpi_batch {
 	unsigned int nr;
 	unsigned int size;
 	unsigned int nr_maps;
+	unsigned int nr_unmaps;
 	bool flushes;
 	bool unflushed;
 	bool flush_failed;
@@ -63,6 +65,7 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 		   void (*failed)(struct xpi_batch *batch,
 				  const struct xen_iommu_op *op));
 void xpi_batch_destroy(struct xpi_batch *batch);
+bool xpi_batch_usable(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags);

@@ -241,12 +241,8 @@ static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 
-	/* Stale IOTLB entries about: what they reach must not change hands. */
-	if (unlikely(d->batch.flush_failed)) {
-		d->batch.unflushed = true;
-		xpi_batch_flush_all(&d->batch);
-		*ret = d->batch.flush_failed ? -EIO : 0;
-	}
+	if (!xpi_batch_usable(&d->batch))
+		*ret = -EIO;
 
 	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
 		struct xpi_gfn_run run;

@@ -55,7 +55,11 @@ int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn)
 	sh->max_dfn = max_dfn;
 	sh->levels = max_t(unsigned int, DIV_ROUND_UP(fls64(max_dfn), SHIFT), 1);
 	sh->root = (u64 *)get_zeroed_page(GFP_KERNEL);
-	return sh->root ? 0 : -ENOMEM;
+	if (!sh->root)
+		return -ENOMEM;
+
+	xpi_count(XPI_SHADOW_TABLES, 1);
+	return 0;
 }
 
 static void free_table(u64 *table, unsigned int level)
@@ -67,6 +71,7 @@ static void free_table(u64 *table, unsigned int level)
 			free_table(table_of(table[i]), level - 1);
 
 	free_page((unsigned long)table);
+	xpi_count(XPI_SHADOW_TABLES, -1);
 }
 
 /**

@@ -34,6 +34,7 @@ static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_FLUSH_FAILED]	= "flush_failed",
 	[XPI_QUARANTINED]	= "quarantined",
 	[XPI_QUARANTINE_FREED]	= "quarantine_freed",
+	[XPI_QUEUED_UNMAPS]	= "queued_unmaps",
 	[XPI_SHADOW_TABLES]	= "shadow_tables",
 };
 

@@ -2,8 +2,7 @@
 /*
  * Counters, each named after what caused the event.
  *
- * They only ever grow, except the two gauges at the end of the file in
- * debugfs, which are read off when the file is.
+ * They only ever grow, except the gauges at the end.
  */
 
 #ifndef _XEN_PV_IOMMU_STATS_H
@@ -35,7 +34,9 @@ enum xpi_counter {
 	XPI_FLUSH_FAILED,
 	XPI_QUARANTINED,	/* frames put into quarantine */
 	XPI_QUARANTINE_FREED,	/* frames that a later unmap got out */
-	XPI_SHADOW_TABLES,	/* pages allocated for shadow tables */
+	/* Gauges: they count down, too, and only their sum has a meaning. */
+	XPI_QUEUED_UNMAPS,	/* unmap operations that wait in a queue */
+	XPI_SHADOW_TABLES,	/* pages in use for shadow tables */
 	XPI_NR_COUNTERS
 };
 
