@@ -2,6 +2,7 @@
 """The lab's command line; the Makefile's targets call it."""
 
 import argparse
+import dataclasses
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -25,6 +26,9 @@ def cmd_list(args):
 
 def cmd_check(args):
     scenarios = header.select(header.load_all(), args.scenario)
+    if args.xen:
+        scenarios = [dataclasses.replace(scenario, xen=args.xen)
+                     for scenario in scenarios]
     parts = Parts()
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
@@ -33,7 +37,7 @@ def cmd_check(args):
                     verbose=args.verbose or len(scenarios) == 1)
 
     def one(scenario):
-        say(f"run   {scenario.id}: {scenario.about}")
+        say(f"run   {scenario.id}")
         result = runner.run(scenario)
         report.save(result)
         print(report.describe(result), flush=True)
@@ -80,6 +84,8 @@ def main():
     check.add_argument("--verbose", action="store_true")
     check.add_argument("--no-driver", action="store_true",
                        help="run on xen-swiotlb, to compare")
+    check.add_argument("--xen", choices=header.XENS,
+                       help="another hypervisor than the scenario's, to try")
     check.set_defaults(work=cmd_check)
     for name, work in (("list", cmd_list), ("kdir", cmd_kdir),
                        ("artifacts", cmd_artifacts)):

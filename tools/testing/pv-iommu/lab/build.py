@@ -2,6 +2,7 @@
 """What a run needs, fetched or built when first asked for."""
 
 import functools
+import os
 import shutil
 import threading
 
@@ -110,7 +111,7 @@ class Parts:
             source = tree / paths.DRIVER.relative_to(paths.TREE)
             run_logged("building the driver",
                        ["make", "-j2", "-C", str(headers), f"M={source}",
-                        "modules"], self.cache.logs() / "driver.log")
+                        "CONFIG_XEN_PV_IOMMU=m", "modules"], self.cache.logs() / "driver.log")
             made = source / "xen-pv-iommu.ko"
             if not made.exists():
                 raise LabError(f"make in {paths.DRIVER} built no {made.name}")
@@ -122,5 +123,33 @@ class Parts:
     def reference_xen(self):
         raise LabError("the reference hypervisor is not in this tree yet")
 
+    @once
+    def guest_entry(self):
+        """Programs and test modules for dom0, built by their own Makefile."""
+        headers = self.kernel().headers()
+        files = source_files(paths.GUEST) + source_files(paths.INTERFACE)
+        inputs = {**hash_files(files, paths.TREE),
+                  "compiler": self.compiler(),
+                  "kernel": self.kernel().record["Version"]}
+
+        def build(directory):
+            out = directory / "out"
+            run_logged("building what runs inside dom0",
+                       ["make", "-j2", "-C", str(paths.GUEST), f"O={out}",
+                        f"KDIR={headers}", "all"],
+                       self.cache.logs() / "guest.log")
+            for path in out.iterdir():
+                if path.is_file() and (path.suffix == ".ko" or
+                                       os.access(path, os.X_OK)):
+                    shutil.move(path, directory)
+            shutil.rmtree(out)
+
+        return self.cache.get("guest", inputs, build)
+
     def guest(self, part):
-        raise LabError(f"there is no guest program '{part}' yet")
+        """name in dom0 -> file, for one program or module."""
+        path = self.guest_entry() / part
+        if not path.is_file():
+            raise LabError(f"{paths.GUEST} builds no '{part}'")
+        where = "lab" if path.suffix == ".ko" else "lab/bin"
+        return {f"{where}/{part}": path}

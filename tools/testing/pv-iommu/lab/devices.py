@@ -42,12 +42,15 @@ class Devices:
 
     def add(self, name, options=None):
         options = dict(options or {})
-        kind = name.rstrip("0123456789")
-        maker = {"nvme": self._nvme, "ahci": self._ahci, "xhci": self._xhci,
-                 "e": self._e1000e, "virtio-blk": self._virtio_blk,
+        kind = name if name in SLOTS else name.rstrip("0123456789")
+        maker = {"nvme": self._nvme, "nvme2": self._nvme,
+                 "ahci": self._ahci, "xhci": self._xhci,
+                 "e1000e": self._e1000e, "virtio-blk": self._virtio_blk,
                  "virtio-net": self._virtio_net, "edu": self._edu,
-                 "rp": self._root_port, "spare": self._spare}.get(kind)
-        if not maker or (name not in SLOTS and kind != "spare"):
+                 "edu32": self._edu, "edu64": self._edu,
+                 "rp0": self._root_port, "rp1": self._root_port,
+                 "spare": self._spare}.get(kind)
+        if not maker:
             raise LabError(f"the lab has no device '{name}'; it has "
                            f"{' '.join(SLOTS)} and spare disks")
         maker(name, options)

@@ -46,7 +46,7 @@ def last_lines(result, count=8):
         text = (result.directory / "console.log").read_text(errors="replace")
     except OSError:
         return []
-    return text.splitlines()[-count:]
+    return [line for line in text.splitlines() if line.strip()][-count:]
 
 
 def save(result):

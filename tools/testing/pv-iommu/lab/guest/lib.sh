@@ -108,6 +108,20 @@ disk_up() {
 	wait_for 5 test -b "$DISK" || die "no node $DISK"
 }
 
+# device_free PCI: take it from its driver; virtio-pci is built in and has its
+# devices before any module can be loaded
+device_free() {
+	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" >/run/driver-of
+	echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind" ||
+		die "$1 cannot be unbound"
+}
+
+# device_give PCI: back to the driver that device_free took it from
+device_give() {
+	echo "$1" >"/sys/bus/pci/drivers/$(cat /run/driver-of)/bind" ||
+		die "$1 cannot be bound to $(cat /run/driver-of)"
+}
+
 # --- data
 
 # random_file FILE BYTES: new content each time; its hash in $SHA
@@ -146,11 +160,15 @@ fio_verify() {
 	ok "fio wrote and verified $fio_size on $fio_node"
 }
 
-# net_up PCI MODULE: the interface gets QEMU's usual address; name in $NET
+# net_up PCI MODULE...: the interface gets QEMU's usual address; name in $NET
 net_up() {
-	modprobe "$2" || die "modprobe $2 failed"
-	wait_for 10 net_of "$1" || die "no network interface at $1"
-	NET=$(net_of "$1")
+	net_pci=$1
+	shift
+	for net_module in "$@"; do
+		modprobe "$net_module" || die "modprobe $net_module failed"
+	done
+	wait_for 10 net_of "$net_pci" || die "no network interface at $net_pci"
+	NET=$(net_of "$net_pci")
 	ip addr flush dev "$NET"
 	ip addr add 10.0.2.15/24 dev "$NET"
 	ip link set "$NET" up
@@ -187,8 +205,22 @@ driver_load() {
 	# shellcheck disable=SC2086
 	insmod "$MODULE" $MODULE_OPTIONS 2>/run/insmod ||
 		die "insmod: $(cat /run/insmod); $(driver_says)"
-	grep -q '^xen_pv_iommu ' /proc/modules || die "the driver is not loaded"
+	driver_is_loaded || die "the driver is not loaded"
 	ok "driver loaded: $(driver_says)"
+}
+
+driver_is_loaded() { grep -q '^xen_pv_iommu ' /proc/modules; }
+
+# driver_carried: the I/O until now really went through the driver
+driver_carried() {
+	[ -e "$MODULE" ] || return 0
+	carried=$(driver_stat frames_map) || die "no statistics in $STATS"
+	[ "$carried" -gt 0 ] || die "the driver mapped nothing"
+	for failed in map_failed unmap_failed flush_failed quarantined; do
+		is "$(driver_stat $failed)" 0 >/run/check ||
+			die "$failed is $(cat /run/check)"
+	done
+	ok "$carried frames mapped by $(driver_stat hypercalls) hypercalls"
 }
 
 driver_says() { dmesg | grep -o 'xen-pv-iommu: .*' | tail -n 1; }
@@ -198,8 +230,8 @@ driver_refused() {
 	[ -e "$MODULE" ] || { tell "no driver to refuse"; return 0; }
 	insmod "$MODULE" 2>/run/insmod &&
 		die "the driver loaded where it must not: $(driver_says)"
-	grep -q '^xen_pv_iommu ' /proc/modules && die "the driver stayed loaded"
-	[ "$(dmesg | grep -c 'xen-pv-iommu: ')" = 1 ] ||
+	driver_is_loaded && die "the driver stayed loaded"
+	is "$(dmesg | grep -c 'xen-pv-iommu: not used: ')" 1 >/dev/null ||
 		die "not one line of reason but: $(dmesg | grep xen-pv-iommu: )"
 	driver_says | grep -qE "$1" ||
 		die "the reason does not match '$1': $(driver_says)"

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about An AHCI disk writes and reads through mappings that dom0 made, compared in the disk image.
+#: variants vtd vtd-strict amdvi amdvi-strict
+#: device ahci
+#: guest fio
+
+driver_load
+disk_up "$PCI_AHCI" ahci sd_mod
+disk_verify "$DISK" ahci 8 16
+fio_verify "$DISK" 16m
+driver_carried
+finish

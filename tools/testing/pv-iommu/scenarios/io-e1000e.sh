@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about An e1000e network card moves data both ways through mappings that dom0 made, compared on both ends.
+#: variants vtd vtd-strict amdvi amdvi-strict
+#: device e1000e
+
+driver_load
+net_up "$PCI_E1000E" e1000e
+net_verify 8
+driver_carried
+finish

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about virtio-blk with iommu_platform=on writes and reads through mappings that dom0 made, compared in the disk image.
+#: variants vtd vtd-strict amdvi amdvi-strict
+#: device virtio-blk
+#: guest fio
+
+device_free "$PCI_VIRTIO_BLK"
+driver_load
+device_give "$PCI_VIRTIO_BLK"
+disk_up "$PCI_VIRTIO_BLK" virtio_blk
+disk_verify "$DISK" virtio-blk 8 16
+fio_verify "$DISK" 16m
+driver_carried
+finish
