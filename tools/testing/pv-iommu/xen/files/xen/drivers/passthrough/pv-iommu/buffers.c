@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * buffers.c: the hypercall in its "buffers" format, see public/iommu_op.h.
+ */
+
+#include <xen/err.h>
+#include <xen/event.h>
+#include <xen/guest_access.h>
+#include <xen/hypercall.h>
+#include <xen/param.h>
+
+#include "private.h"
+
+static bool __ro_after_init opt_iommu_op = true;
+static bool __ro_after_init opt_clear = true;
+
+/* iommu-op=off | buffers [,no-clear] */
+static int __init cf_check parse_iommu_op(const char *s)
+{
+    const char *ss;
+    int rc = 0;
+
+    do {
+        int val;
+
+        ss = strchr(s, ',');
+        if ( !ss )
+            ss = strchr(s, '\0');
+
+        if ( (val = parse_bool(s, ss)) >= 0 )
+            opt_iommu_op = val;
+        else if ( !cmdline_strcmp(s, "buffers") )
+            opt_iommu_op = true;
+        else if ( (val = parse_boolean("clear", s, ss)) >= 0 )
+            opt_clear = val;
+        else
+            rc = -EINVAL;
+
+        s = ss + 1;
+    } while ( *ss );
+
+    return rc;
+}
+custom_param("iommu-op", parse_iommu_op);
+
+/*
+ * Continuations.  Where we are travels in the registers of the arguments: in
+ * the unused bits of the first, which are zero (or -E2BIG) in a fresh call,
+ * and in two more arguments, which only continuations have.  Nothing of that
+ * is trusted, nor is there any state to be lost or mixed up when the guest
+ * takes an interrupt in between and calls us from there.
+ */
+#define CONT_NR_MASK        0x7fU       /* arg 1: nr_bufs */
+#define CONT_BUF_SHIFT      7           /*        buffer */
+#define CONT_BUF_MASK       0x3fU
+#define CONT_MAGIC_SHIFT    13
+#define CONT_MAGIC          0x5eed1U
+
+#define CONT_OP_MASK        0xffffUL    /* arg 3: operation in the buffer */
+#define CONT_FLUSH          (1UL << 16) /*        a flush is owed */
+#define CONT_BEGUN          (1UL << 17) /*        the operation has begun */
+#define CONT_ERR_SHIFT      18          /*        -err, when rolling back */
+#define CONT_ERR_MASK       0x3fUL
+#define CONT_DONE_SHIFT     24          /*        frames done */
+                                        /* arg 4: frames counted */
+
+#define MAX_OPS             1024
+/* Operations are copied in and out in blocks of this many. */
+#define BLOCK               16
+
+struct position {
+    unsigned int buf, op;
+    bool begun;
+    struct pv_iommu_progress prog;
+};
+
+/* The one place that says who may do this. */
+static int check_permission(const struct domain *d)
+{
+    return is_hardware_domain(d) ? 0 : -EPERM;
+}
+
+static int op_query_caps(struct domain *d,
+                         struct xen_iommu_op_query_caps *caps)
+{
+    const struct pv_iommu *p = NULL;
+
+    memset(caps, 0, sizeof(*caps));
+    caps->version = XEN_IOMMU_OP_VERSION;
+    caps->max_ops = MAX_OPS;
+    caps->mode = pv_iommu_mode(d);
+
+    if ( caps->mode == XEN_IOMMU_MODE_off )
+        return 0;
+
+    p = pv_iommu_get(d);
+    if ( IS_ERR(p) )
+    {
+        caps->mode = XEN_IOMMU_MODE_off;
+        return 0;
+    }
+
+    caps->caps = XEN_IOMMU_CAP_deferred_flush | XEN_IOMMU_CAP_lookup |
+                 /* As all DMA is on x86. */
+                 XEN_IOMMU_CAP_coherent |
+                 (opt_clear ? XEN_IOMMU_CAP_clear : 0) |
+                 (p->max_leaf_level > 1 ? XEN_IOMMU_CAP_large_pages : 0) |
+                 (iommu_intremap ? XEN_IOMMU_CAP_intremap : 0) |
+                 (p->caching_mode ? XEN_IOMMU_CAP_caching_mode : 0);
+    caps->max_dfn = p->max_dfn;
+    caps->pgsize_mask = PAGE_SIZE_4K |
+                        (p->max_leaf_level > 1 ? PAGE_SIZE_2M : 0) |
+                        (p->max_leaf_level > 2 ? PAGE_SIZE_1G : 0);
+
+    return 0;
+}
+
+static int op_query_reserved(struct domain *d,
+                             struct xen_iommu_op_query_reserved *q)
+{
+    struct pv_iommu_reserved_list *list;
+    unsigned int i, room = q->nr_entries;
+    int rc;
+
+    if ( q->pad )
+        return -EINVAL;
+
+    q->nr_entries = 0;
+    if ( pv_iommu_mode(d) == XEN_IOMMU_MODE_off )
+        return 0;
+
+    list = xzalloc(struct pv_iommu_reserved_list);
+    if ( !list )
+        return -ENOMEM;
+
+    rc = pv_iommu_reserved_get(d, pv_iommu_vendor(), q->sbdf, list);
+
+    for ( i = 0; !rc && i < list->nr && i < room; ++i )
+    {
+        const struct pv_iommu_reserved *r = &list->range[i];
+        struct xen_iommu_reserved_range range = {
+            .start_dfn = r->first,
+            .nr_frames = r->last - r->first + 1,
+            .flags = r->flags,
+        };
+
+        if ( copy_to_guest_offset(q->ranges, i, &range, 1) )
+            rc = -EFAULT;
+    }
+
+    q->nr_entries = list->nr;
+    if ( !rc && list->nr > room )
+        rc = -ENOBUFS;
+
+    xfree(list);
+
+    return rc;
+}
+
+static int op_enable(struct domain *d,
+                     struct xen_iommu_op_enable_modification *e, bool begun)
+{
+    bool cleared = false;
+    int rc;
+
+    if ( (e->flags & ~XEN_IOMMU_ENABLE_clear) || e->pad[0] || e->pad[1] )
+        return -EINVAL;
+
+    rc = pv_iommu_enable(d, opt_clear && (e->flags & XEN_IOMMU_ENABLE_clear),
+                         begun, &cleared);
+    if ( rc != -ERESTART )
+        e->result = !rc && cleared ? XEN_IOMMU_ENABLED_cleared : 0;
+
+    return rc;
+}
+
+/* Is [@dfn, @dfn + @nr) a range at all, and within reach? */
+static bool bad_range(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
+{
+    return !nr || dfn > p->max_dfn || nr - 1 > p->max_dfn - dfn;
+}
+
+static bool is_reserved(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
+{
+    return pv_iommu_reserved_find(p->reserved, dfn, dfn + nr - 1);
+}
+
+/* Has the domain taken over?  Just for the error: the engine has its locks. */
+static bool is_owned(const struct pv_iommu_call *call)
+{
+    return call->p && ACCESS_ONCE(call->p->state) == PV_IOMMU_owned;
+}
+
+static int op_map(struct pv_iommu_call *call, struct xen_iommu_op_map *m,
+                  struct pv_iommu_progress *prog)
+{
+    const struct pv_iommu_map_op op = {
+        .dfn = m->dfn,
+        .gfn = m->gfn,
+        .nr = m->nr_frames,
+        .flags = m->flags,
+    };
+
+    if ( op.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
+                      XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush) )
+        return -EINVAL;
+
+    if ( op.flags & XEN_IOMMU_MAP_gref )
+        return -EOPNOTSUPP;
+
+    if ( m->domid ||
+         !(op.flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) )
+        return -EINVAL;
+
+    if ( !is_owned(call) )
+        return -EPERM;
+
+    if ( bad_range(call->p, op.dfn, op.nr) )
+        return -EINVAL;
+
+    if ( is_reserved(call->p, op.dfn, op.nr) )
+        return -EINVAL;
+
+    return pv_iommu_map(call, &op, prog);
+}
+
+static int op_unmap(struct pv_iommu_call *call, struct xen_iommu_op_unmap *u,
+                    struct pv_iommu_progress *prog)
+{
+    int rc;
+
+    if ( u->pad || (u->flags & ~(XEN_IOMMU_UNMAP_no_flush |
+                                 XEN_IOMMU_UNMAP_sparse)) )
+        return -EINVAL;
+
+    if ( !is_owned(call) )
+        return -EPERM;
+
+    if ( bad_range(call->p, u->dfn, u->nr_frames) )
+        return -EINVAL;
+
+    if ( !(u->flags & XEN_IOMMU_UNMAP_sparse) &&
+         is_reserved(call->p, u->dfn, u->nr_frames) )
+        return -EINVAL;
+
+    rc = pv_iommu_unmap(call, u->dfn, u->nr_frames, u->flags, prog);
+    if ( rc != -ERESTART )
+        u->nr_frames = prog->count;
+
+    return rc;
+}
+
+static int op_flush(struct pv_iommu_call *call,
+                    const struct xen_iommu_op_flush *f)
+{
+    if ( f->pad || (f->flags & ~XEN_IOMMU_FLUSH_all) )
+        return -EINVAL;
+
+    if ( f->flags & XEN_IOMMU_FLUSH_all )
+    {
+        if ( f->dfn || f->nr_frames )
+            return -EINVAL;
+    }
+    else if ( call->p ? bad_range(call->p, f->dfn, f->nr_frames)
+                      : !f->nr_frames )
+        return -EINVAL;
+
+    if ( !is_owned(call) )
+        return -EPERM;
+
+    return f->flags & XEN_IOMMU_FLUSH_all
+           ? pv_iommu_flush(call, true, 0, call->p->max_dfn)
+           : pv_iommu_flush(call, true, f->dfn, f->dfn + f->nr_frames - 1);
+}
+
+static int op_lookup(struct pv_iommu_call *call, struct xen_iommu_op_lookup *l)
+{
+    if ( !is_owned(call) )
+        return -EPERM;
+
+    if ( l->dfn > call->p->max_dfn )
+        return -EINVAL;
+
+    return pv_iommu_lookup(call->p, l->dfn, &l->gfn, &l->pgsize, &l->flags);
+}
+
+/* -ERESTART leaves the operation as it was, with where it is in @pos. */
+static int do_op(struct domain *d, struct pv_iommu_call *call,
+                 struct xen_iommu_op *op, struct position *pos)
+{
+    /* The first to ask for it makes it. */
+    if ( unlikely(!call->p) )
+        call->p = ACCESS_ONCE(dom_iommu(d)->pv);
+
+    switch ( op->op )
+    {
+    case XEN_IOMMUOP_query_caps:
+        return op->ctx ? -EINVAL : op_query_caps(d, &op->u.query_caps);
+
+    case XEN_IOMMUOP_query_reserved:
+        return op->ctx ? -EINVAL : op_query_reserved(d, &op->u.query_reserved);
+
+    case XEN_IOMMUOP_enable_modification:
+        return op->ctx ? -EINVAL
+                       : op_enable(d, &op->u.enable_modification, pos->begun);
+
+    case XEN_IOMMUOP_disable_modification:
+        return op->ctx || op->u.raw[0] || op->u.raw[1] || op->u.raw[2]
+               ? -EINVAL : pv_iommu_disable(d, pos->begun);
+
+    case XEN_IOMMUOP_map:
+        return op->ctx ? -ENOENT : op_map(call, &op->u.map, &pos->prog);
+
+    case XEN_IOMMUOP_unmap:
+        return op->ctx ? -ENOENT : op_unmap(call, &op->u.unmap, &pos->prog);
+
+    case XEN_IOMMUOP_flush:
+        return op->ctx ? -ENOENT : op_flush(call, &op->u.flush);
+
+    case XEN_IOMMUOP_lookup:
+        return op->ctx ? -ENOENT : op_lookup(call, &op->u.lookup);
+
+    default:
+        /* Contexts will be other objects like the one in @call. */
+        return -EOPNOTSUPP;
+    }
+}
+
+/* Get the descriptors, all at once: they are checked before anything is done. */
+static int get_bufs(struct xen_iommu_op_buf *buf, unsigned int nr_bufs,
+                    XEN_GUEST_HANDLE_PARAM(void) bufs)
+{
+    unsigned int i;
+
+    if ( copy_from_guest(buf, guest_handle_cast(bufs, xen_iommu_op_buf_t),
+                         nr_bufs) )
+        return -EFAULT;
+
+    for ( i = 0; i < nr_bufs; ++i )
+    {
+        if ( buf[i].size % sizeof(struct xen_iommu_op) )
+            return -EINVAL;
+        if ( buf[i].size / sizeof(struct xen_iommu_op) > MAX_OPS )
+            return -E2BIG;
+    }
+
+    return 0;
+}
+
+/* Carry out the operations of one buffer, from @pos on. */
+static int do_buf(struct domain *d, struct pv_iommu_call *call,
+                  const struct xen_iommu_op_buf *buf, struct position *pos)
+{
+    XEN_GUEST_HANDLE_PARAM(xen_iommu_op_t) h =
+        guest_handle_cast(buf->h, xen_iommu_op_t);
+    unsigned int nr = buf->size / sizeof(struct xen_iommu_op);
+
+    while ( pos->op < nr )
+    {
+        struct xen_iommu_op op[BLOCK];
+        unsigned int i, start = pos->op;
+        unsigned int n = min_t(unsigned int, nr - start, BLOCK);
+        int rc = 0;
+
+        if ( copy_from_guest_offset(op, h, start, n) )
+        {
+            /* Maybe not the first one, and those before it count. */
+            n = 1;
+            if ( copy_from_guest_offset(op, h, start, n) )
+                return -EFAULT;
+        }
+
+        for ( i = 0; i < n; ++i )
+        {
+            if ( call->nr++ && hypercall_preempt_check() )
+                rc = -ERESTART;
+            else
+            {
+                rc = do_op(d, call, &op[i], pos);
+                pos->begun = rc == -ERESTART;
+            }
+
+            if ( rc == -ERESTART )
+                break;
+
+            op[i].status = rc;
+            rc = 0;
+            memset(&pos->prog, 0, sizeof(pos->prog));
+            ++pos->op;
+        }
+
+        if ( i && copy_to_guest_offset(h, start, op, i) )
+            return -EFAULT;
+
+        if ( rc )
+            return rc;
+    }
+
+    return 0;
+}
+
+static long continuation(const struct pv_iommu_call *call,
+                         const struct position *pos, unsigned int nr_bufs,
+                         XEN_GUEST_HANDLE_PARAM(void) bufs)
+{
+    const struct pv_iommu_progress *prog = &pos->prog;
+
+    return hypercall_create_continuation(
+        __HYPERVISOR_iommu_op, "ihll",
+        nr_bufs | pos->buf << CONT_BUF_SHIFT | CONT_MAGIC << CONT_MAGIC_SHIFT,
+        bufs,
+        pos->op | (call->flush ? CONT_FLUSH : 0) |
+        (pos->begun ? CONT_BEGUN : 0) |
+        (prog->err & CONT_ERR_MASK) << CONT_ERR_SHIFT |
+        prog->done << CONT_DONE_SHIFT,
+        prog->count);
+}
+
+long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
+                 unsigned long arg3, unsigned long arg4)
+{
+    struct domain *d = current->domain;
+    struct pv_iommu_call call = { .first = ~0UL };
+    struct xen_iommu_op_buf buf[XEN_IOMMU_OP_MAX_BUFS];
+    struct position pos = {};
+    int rc, ret;
+
+    if ( !opt_iommu_op )
+        return -ENOSYS;
+
+    rc = check_permission(d);
+    if ( rc )
+        return rc;
+
+    if ( nr_bufs >> CONT_MAGIC_SHIFT == CONT_MAGIC )
+    {
+        pos.buf = (nr_bufs >> CONT_BUF_SHIFT) & CONT_BUF_MASK;
+        pos.op = arg3 & CONT_OP_MASK;
+        call.flush = arg3 & CONT_FLUSH;
+        pos.begun = arg3 & CONT_BEGUN;
+        pos.prog.err = (arg3 >> CONT_ERR_SHIFT) & CONT_ERR_MASK;
+        pos.prog.done = arg3 >> CONT_DONE_SHIFT;
+        pos.prog.count = arg4;
+        nr_bufs &= CONT_NR_MASK;
+    }
+
+    if ( nr_bufs > XEN_IOMMU_OP_MAX_BUFS )
+        return -E2BIG;
+
+    rc = get_bufs(buf, nr_bufs, bufs);
+    if ( rc )
+        return rc;
+
+    call.p = ACCESS_ONCE(dom_iommu(d)->pv);
+    if ( !call.p )
+        call.flush = false;
+
+    for ( ; !rc && pos.buf < nr_bufs; ++pos.buf, pos.op = 0 )
+    {
+        rc = do_buf(d, &call, &buf[pos.buf], &pos);
+        if ( rc )
+            break;
+    }
+
+    if ( rc == -ERESTART )
+    {
+        pv_iommu_defer(&call);
+        return continuation(&call, &pos, nr_bufs, bufs);
+    }
+
+    ret = pv_iommu_flush_call(&call);
+
+    return rc ?: ret;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

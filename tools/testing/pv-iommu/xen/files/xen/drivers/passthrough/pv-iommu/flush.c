@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * flush.c: IOTLB flushes, and what may be dropped only after one.
+ *
+ * Unmapping leaves runs of referenced frames and unlinked page tables in
+ * pending[].  A flush takes the whole lot, under the table lock, by switching
+ * to the other of two buffers; only then flushes; and only then drops.  As
+ * flush_lock is held all along, whoever finds nothing pending once he has it
+ * knows that his entries are flushed, by whomever.
+ */
+
+#include <xen/domain_page.h>
+#include <xen/vmap.h>
+
+#include "private.h"
+
+static void pending_reset(struct pv_iommu_pending *pend)
+{
+    pend->first = ~0UL;
+    pend->last = 0;
+    pend->nr_runs = 0;
+    pend->nr_frames = 0;
+}
+
+int pv_iommu_pending_init(struct pv_iommu *p)
+{
+    unsigned int i;
+
+    for ( i = 0; i < PV_IOMMU_classes * 2; ++i )
+    {
+        struct pv_iommu_pending *pend = &p->pending[i / 2][i % 2];
+
+        pend->runs = vzalloc(PV_IOMMU_MAX_RUNS * sizeof(*pend->runs));
+        if ( !pend->runs )
+        {
+            pv_iommu_pending_free(p);
+            return -ENOMEM;
+        }
+
+        INIT_PAGE_LIST_HEAD(&pend->dead);
+        pending_reset(pend);
+    }
+
+    return 0;
+}
+
+void pv_iommu_pending_free(struct pv_iommu *p)
+{
+    unsigned int i;
+
+    for ( i = 0; i < PV_IOMMU_classes * 2; ++i )
+    {
+        struct pv_iommu_pending *pend = &p->pending[i / 2][i % 2];
+
+        vfree(pend->runs);
+        pend->runs = NULL;
+    }
+}
+
+/* Is there no room for what one stride can leave? */
+bool pv_iommu_pending_full(struct pv_iommu *p, enum pv_iommu_class class)
+{
+    const struct pv_iommu_pending *pend = pending(p, class);
+
+    return pend->nr_runs + PV_IOMMU_ENTRIES > PV_IOMMU_MAX_RUNS ||
+           pend->nr_frames >= PV_IOMMU_MAX_PENDING;
+}
+
+void pending_range(struct pv_iommu_pending *pend, unsigned long first,
+                   unsigned long last)
+{
+    pend->first = min(pend->first, first);
+    pend->last = max(pend->last, last);
+}
+
+void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
+                 unsigned long nr)
+{
+    struct pv_iommu_run *run = pend->runs + pend->nr_runs;
+
+    pend->nr_frames += nr;
+
+    if ( pend->nr_runs && run[-1].mfn + run[-1].nr == mfn &&
+         run[-1].nr + nr < (1U << 24) )
+    {
+        run[-1].nr += nr;
+        return;
+    }
+
+    ASSERT(pend->nr_runs < PV_IOMMU_MAX_RUNS);
+    run->mfn = mfn;
+    run->nr = nr;
+    ++pend->nr_runs;
+}
+
+/* Drop what a flush has made safe to drop. */
+static unsigned long drain(struct pv_iommu_pending *pend)
+{
+    unsigned long dropped = pend->nr_frames;
+    struct page_info *pg;
+    unsigned int i;
+
+    for ( i = 0; i < pend->nr_runs; ++i )
+    {
+        unsigned long mfn = pend->runs[i].mfn, end = mfn + pend->runs[i].nr;
+
+        for ( ; mfn < end; ++mfn )
+            put_page(mfn_to_page(_mfn(mfn)));
+    }
+
+    while ( (pg = page_list_remove_head(&pend->dead)) )
+        pt_free(pg);
+
+    pending_reset(pend);
+
+    return dropped;
+}
+
+/*
+ * The flush failed: a device may still reach the frames and the IOMMU the page
+ * tables.  Losing them for good is better than handing them out.
+ */
+static void leak(struct pv_iommu *p, struct pv_iommu_pending *pend)
+{
+    printk_once(XENLOG_ERR
+                "%pd: IOTLB flush failed, DMA-able frames and tables leaked\n",
+                p->d);
+
+    INIT_PAGE_LIST_HEAD(&pend->dead);
+    pending_reset(pend);
+}
+
+/*
+ * Flush the smallest naturally aligned power of two that has all of the range:
+ * that is what the hardware can do, and what avoids iommu_flush_iotlb()'s
+ * domain-selective flush, which takes place even if there were only additions.
+ */
+static int flush_range(const struct pv_iommu *p, unsigned long first,
+                       unsigned long last, unsigned int flags)
+{
+    unsigned int order;
+
+    if ( first > last )
+        return 0;
+
+    if ( !first && last >= p->max_dfn && (flags & IOMMU_FLUSHF_modified) )
+        return iommu_iotlb_flush_all(p->d, flags);
+
+    order = flsl(first ^ last);
+
+    return iommu_iotlb_flush(p->d, _dfn((first >> order) << order),
+                             1UL << order, flags);
+}
+
+static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
+                                               enum pv_iommu_class class)
+{
+    struct pv_iommu_pending *pend = pending(p, class);
+
+    ASSERT(spin_is_locked(&p->lock));
+    p->cur[class] ^= 1;
+
+    return pend;
+}
+
+/*
+ * Flush everything strict, if @lazy everything lazy as well, and in any case
+ * [@first, @last], unless that is empty.
+ */
+int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
+                   unsigned long last)
+{
+    struct pv_iommu *p = call->p;
+    struct pv_iommu_pending *pend[PV_IOMMU_classes];
+    unsigned int i, nr = 0;
+    int rc;
+
+    spin_lock(&p->flush_lock);
+
+    spin_lock(&p->lock);
+
+    if ( p->state != PV_IOMMU_owned )
+    {
+        /* Giving back flushes and drains all there is. */
+        spin_unlock(&p->lock);
+        spin_unlock(&p->flush_lock);
+        call->flush = false;
+        return 0;
+    }
+
+    pend[nr++] = switch_pending(p, PV_IOMMU_strict);
+    if ( lazy )
+        pend[nr++] = switch_pending(p, PV_IOMMU_lazy);
+
+    spin_unlock(&p->lock);
+
+    for ( i = 0; i < nr; ++i )
+    {
+        first = min(first, pend[i]->first);
+        last = max(last, pend[i]->last);
+    }
+
+    rc = flush_range(p, first, last,
+                     IOMMU_FLUSHF_added | IOMMU_FLUSHF_modified);
+
+    for ( i = 0; i < nr; ++i )
+        if ( likely(!rc) )
+            drain(pend[i]);
+        else
+            leak(p, pend[i]);
+
+    spin_unlock(&p->flush_lock);
+
+    call->flush = false;
+
+    return rc;
+}
+
+/* The flush at the end of a hypercall. */
+int pv_iommu_flush_call(struct pv_iommu_call *call)
+{
+    unsigned long first = call->first, last = call->last;
+
+    call->first = ~0UL;
+    call->last = 0;
+
+    if ( call->flush )
+        /* New mappings matter only to hardware that caches their absence. */
+        return call->p->caching_mode
+               ? pv_iommu_flush(call, false, first, last)
+               : pv_iommu_flush(call, false, ~0UL, 0);
+
+    return call->p ? flush_range(call->p, first, last, IOMMU_FLUSHF_added) : 0;
+}
+
+/* The hypercall is preempted: leave its flush to the continuation. */
+void pv_iommu_defer(struct pv_iommu_call *call)
+{
+    struct pv_iommu *p = call->p;
+
+    if ( !p || !p->caching_mode || call->first > call->last )
+        return;
+
+    spin_lock(&p->lock);
+    pending_range(pending(p, PV_IOMMU_strict), call->first, call->last);
+    spin_unlock(&p->lock);
+
+    call->flush = true;
+}
+
+/* Drop all that is pending; the devices no longer use the tables. */
+unsigned long pv_iommu_drain(struct pv_iommu *p)
+{
+    unsigned long dropped = 0;
+    unsigned int i;
+
+    /* Wait for a flush that is under way. */
+    spin_lock(&p->flush_lock);
+
+    for ( i = 0; i < PV_IOMMU_classes * 2; ++i )
+        dropped += drain(&p->pending[i / 2][i % 2]);
+
+    spin_unlock(&p->flush_lock);
+
+    return dropped;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */

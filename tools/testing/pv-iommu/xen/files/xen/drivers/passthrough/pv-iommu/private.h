@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * private.h: the engine behind the hypercall formats.
+ *
+ *   buffers.c   the wire format: guest handles, continuations, statuses
+ *   ops.c       map, unmap, lookup: page references, runs, preemption
+ *   flush.c     IOTLB flushes, and what may be dropped only after one
+ *   pt.c        the page tables
+ *   takeover.c  life cycle: taking over, giving back
+ *   reserved.c  the ranges that the domain may not touch
+ *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
+ *               table format and device tables of the hardware
+ *
+ * Only buffers.c knows the public header's layout (the XEN_IOMMU_* flag
+ * values are used everywhere), so that other formats are other files.
+ *
+ * Locks, outermost first:
+ *
+ *   ctl_lock    life cycle; held for one preemptible step
+ *   pcidevs_lock
+ *               the state, and with it what pv_iommu_root() says, changes
+ *               to and from "owned" only with this lock and @lock held
+ *   flush_lock  one flush at a time; held until the references that the
+ *               flush covers are dropped
+ *   lock        the page tables and what waits for a flush.  Held for one
+ *               stride (at most one page table of entries); nothing is flushed
+ *               and no reference is dropped under it
+ *
+ * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
+ * mapping_lock) nest inside pcidevs_lock and are never held together with
+ * flush_lock or lock.
+ */
+
+#ifndef __PV_IOMMU_PRIVATE_H__
+#define __PV_IOMMU_PRIVATE_H__
+
+#include <xen/iommu.h>
+#include <xen/mm.h>
+#include <xen/pv-iommu.h>
+#include <xen/sched.h>
+#include <xen/spinlock.h>
+
+#include <public/iommu_op.h>
+
+#define PV_IOMMU_MAX_LEVELS     4
+#define PV_IOMMU_STRIDE         9
+#define PV_IOMMU_ENTRIES        (1U << PV_IOMMU_STRIDE)
+
+/* Frames that one entry of a table at @level covers. */
+#define level_frames(level)     (1UL << (((level) - 1) * PV_IOMMU_STRIDE))
+
+/* What hardware makes of a page table entry. */
+struct pv_iommu_fmt {
+    uint64_t present;           /* present if any of these is set */
+    uint64_t addr;              /* the frame's machine address */
+    uint64_t read, write;
+    uint64_t leaf;              /* set in every leaf */
+    uint64_t leaf_mask;         /* above level 1 an entry is a leaf ... */
+    uint64_t leaf_val;          /* ... if its leaf_mask bits say leaf_val */
+    uint64_t table;             /* bits of an entry that points to a table */
+    uint64_t table_level;       /* ... plus this times the table's level */
+    /* Bits that hardware ignores. */
+    uint64_t ref;               /* each frame behind it is referenced */
+    uint64_t fixed;             /* reserved range: stays until given back */
+};
+
+struct pv_iommu;
+
+/* What the vendor code provides. */
+struct pv_iommu_vendor {
+    /* Fill in fmt, levels, min_levels and max_dfn of @p. */
+    int (*setup)(struct pv_iommu *p);
+    /* Is a flush needed for entries that become present? */
+    bool (*caching_mode)(void);
+    /*
+     * Point the devices of the domain at @p's tables or back at the host map,
+     * and flush every cache.  pcidevs_lock is held.
+     */
+    int (*switch_root)(struct pv_iommu *p, bool ours);
+    /* The host map's root and levels; the domain's mapping_lock is held. */
+    paddr_t (*host_root)(struct domain *d, unsigned int *levels);
+    /* A range of dfns that the bus does not leave to translation, if any. */
+    unsigned long bus_first, bus_last;
+};
+
+/* NULL unless the respective IOMMUs are in use. */
+const struct pv_iommu_vendor *vtd_pv_iommu(void);
+const struct pv_iommu_vendor *amd_pv_iommu(void);
+
+enum pv_iommu_state {
+    PV_IOMMU_idle,
+    PV_IOMMU_building,          /* tables exist, devices use the host map */
+    PV_IOMMU_owned,
+    PV_IOMMU_releasing,         /* devices use the host map, tables go away */
+};
+
+/*
+ * Who flushes.  Keeping the two apart lets a strict unmap flush just its own
+ * range without dropping references that lazy ones wait for.
+ */
+enum pv_iommu_class {
+    PV_IOMMU_strict,            /* the hypercall that unmapped, at its end */
+    PV_IOMMU_lazy,              /* the domain, when it says so */
+    PV_IOMMU_classes
+};
+
+/* A run of frames whose references go away with the next flush. */
+struct pv_iommu_run {
+    uint64_t mfn:40;
+    uint64_t nr:24;
+};
+
+#define PV_IOMMU_MAX_RUNS       8192
+/* Bounds the time that flush_lock is held. */
+#define PV_IOMMU_MAX_PENDING    65536
+
+struct pv_iommu_pending {
+    unsigned long first, last;  /* dfns to flush; first > last: none */
+    unsigned int nr_runs;
+    unsigned long nr_frames;
+    struct pv_iommu_run *runs;
+    struct page_list_head dead; /* page tables to free */
+};
+
+struct pv_iommu_reserved {
+    unsigned long first, last;
+    unsigned int flags;         /* XEN_IOMMU_RESERVED_* */
+};
+
+#define PV_IOMMU_MAX_RESERVED   256
+
+struct pv_iommu_reserved_list {
+    unsigned int nr;
+    struct pv_iommu_reserved range[PV_IOMMU_MAX_RESERVED]; /* sorted */
+};
+
+struct pv_iommu {
+    struct domain *d;
+    const struct pv_iommu_vendor *vendor;
+
+    /* Constant once set up. */
+    struct pv_iommu_fmt fmt;
+    unsigned int levels;        /* of the tables as a whole */
+    unsigned int min_levels;    /* of the IOMMU that walks the fewest */
+    unsigned int max_leaf_level;
+    unsigned long max_dfn;
+    bool caching_mode;
+
+    spinlock_t ctl_lock;
+    enum pv_iommu_state state;
+    /* Protected by ctl_lock. */
+    bool keep_host_map;
+    unsigned long build_dfn;    /* how far the host map has been copied */
+    unsigned long copied;
+    unsigned long dropped;      /* references, when giving back */
+    unsigned int release_idx;   /* how far into the first table */
+    int build_err;
+    struct pv_iommu_reserved_list *reserved; /* constant once not NULL */
+
+    spinlock_t flush_lock;
+
+    spinlock_t lock;
+    struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
+    struct page_list_head tables; /* the roots, and all with an entry in use */
+    struct page_list_head empty;  /* tables kept for the next mapping there */
+    unsigned int nr_tables, nr_empty;
+    unsigned long nr_large;     /* mappings by large pages */
+    unsigned int cur[PV_IOMMU_classes];
+    struct pv_iommu_pending pending[PV_IOMMU_classes][2];
+};
+
+/* The state of one hypercall (one continuation of it, to be precise). */
+struct pv_iommu_call {
+    struct pv_iommu *p;
+    unsigned int nr;            /* operations begun */
+    bool flush;                 /* something strict is pending */
+    unsigned long first, last;  /* dfns of new mappings, to flush if cached */
+};
+
+static inline bool present(const struct pv_iommu *p, uint64_t e)
+{
+    return e & p->fmt.present;
+}
+
+static inline bool is_leaf(const struct pv_iommu *p, uint64_t e,
+                           unsigned int level)
+{
+    return level == 1 || (e & p->fmt.leaf_mask) == p->fmt.leaf_val;
+}
+
+static inline unsigned long entry_mfn(const struct pv_iommu *p, uint64_t e)
+{
+    return (e & p->fmt.addr) >> PAGE_SHIFT;
+}
+
+static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
+                                               enum pv_iommu_class class)
+{
+    return &p->pending[class][p->cur[class]];
+}
+
+/* pt.c; all with @lock held */
+int pt_init(struct pv_iommu *p);
+int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
+           unsigned long mfn, unsigned int level, unsigned int nr,
+           uint64_t bits, const unsigned long *refs);
+int pt_split(struct pv_iommu *p, struct pv_iommu_call *call,
+             unsigned long dfn);
+unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
+                       enum pv_iommu_class class, unsigned long dfn,
+                       unsigned long nr, unsigned long *unmapped);
+unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e);
+void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
+              unsigned int keep);
+bool pt_release_step(struct pv_iommu *p);
+void pt_free(struct page_info *pg);
+unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
+                      unsigned long mfn, unsigned long nr);
+
+/* flush.c */
+int pv_iommu_pending_init(struct pv_iommu *p);
+void pv_iommu_pending_free(struct pv_iommu *p);
+bool pv_iommu_pending_full(struct pv_iommu *p, enum pv_iommu_class class);
+void pending_range(struct pv_iommu_pending *pend, unsigned long first,
+                   unsigned long last);
+void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
+                 unsigned long nr);
+int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
+                   unsigned long last);
+int pv_iommu_flush_call(struct pv_iommu_call *call);
+void pv_iommu_defer(struct pv_iommu_call *call);
+unsigned long pv_iommu_drain(struct pv_iommu *p);
+
+/* ops.c */
+struct pv_iommu_map_op {
+    unsigned long dfn, gfn, nr;
+    unsigned int flags;         /* XEN_IOMMU_MAP_* */
+};
+
+/*
+ * How far an operation has come.  It travels in the guest's registers across
+ * a continuation, so it may be forged: see ops.c for why that is harmless.
+ */
+struct pv_iommu_progress {
+    unsigned long done;         /* frames */
+    unsigned long count;        /* frames that were mapped */
+    unsigned int err;           /* rolling back because of this errno value */
+};
+
+int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
+                 struct pv_iommu_progress *prog);
+int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
+                   unsigned long nr, unsigned int flags,
+                   struct pv_iommu_progress *prog);
+int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
+                    unsigned int *pgsize, unsigned int *flags);
+
+/* takeover.c */
+unsigned int pv_iommu_mode(const struct domain *d);
+const struct pv_iommu_vendor *pv_iommu_vendor(void);
+struct pv_iommu *pv_iommu_get(struct domain *d);
+int pv_iommu_enable(struct domain *d, bool clear, bool continued,
+                    bool *cleared);
+int pv_iommu_disable(struct domain *d, bool continued);
+
+/* reserved.c */
+int pv_iommu_reserved_get(const struct domain *d,
+                          const struct pv_iommu_vendor *vendor, uint32_t sbdf,
+                          struct pv_iommu_reserved_list *list);
+const struct pv_iommu_reserved *pv_iommu_reserved_find(
+    const struct pv_iommu_reserved_list *list, unsigned long first,
+    unsigned long last);
+
+#endif /* __PV_IOMMU_PRIVATE_H__ */
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
