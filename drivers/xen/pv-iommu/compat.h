@@ -1,47 +1,71 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What differs between the kernels that this driver builds for.  Nowhere else
- * is a kernel version or a feature of one tested.
+ * Kernels older than the one that the driver is written for, which is 7.2, and
+ * stock kernels of any age, which lack our change to the DMA API.
+ *
+ * All that differs is here, in compat.c and in compat-ops.h; these, and
+ * the lines that call xpi_compat_*(), do not go into a kernel tree.  compat.mk
+ * finds out what there is.
  */
 
 #ifndef _XEN_PV_IOMMU_COMPAT_H
 #define _XEN_PV_IOMMU_COMPAT_H
 
 #include <linux/device.h>
-#include <linux/sizes.h>
+#include <linux/iommu.h>
+#include <linux/module.h>
 #include <linux/syscore_ops.h>
 
 /*
- * The IOMMU core hands out contiguous PFNs in the largest size named here.
- * The frames behind them are scattered all the same, and gfn.c finds the runs
- * that are not; so one call per range is what serves best.
+ * Newer kernels' DMA API calls dma-iommu by itself, and does not like a device
+ * to have dma_map_ops as well.  In older ones dma-iommu is dma_map_ops.
  */
-#define XPI_PGSIZES	SZ_4K
-
-/* Does the DMA API go to dma-iommu for this device? */
-static inline bool xpi_uses_dma_iommu(struct device *dev)
-{
-	return dev->dma_iommu;
-}
-
-/* A function to call when the machine goes down, with all devices quiet. */
-#ifdef XPI_HAVE_STRUCT_SYSCORE
-#define XPI_DEFINE_SYSCORE_SHUTDOWN(name, fn)				\
-	static void name##_shutdown(void *unused)			\
-	{								\
-		fn();							\
-	}								\
-	static const struct syscore_ops name##_ops = {			\
-		.shutdown = name##_shutdown,				\
-	};								\
-	static struct syscore name = { .ops = &name##_ops }
-#define xpi_register_syscore	register_syscore
-#define xpi_unregister_syscore	unregister_syscore
+#ifdef XPI_HAVE_DIRECT_DMA_IOMMU
+#include <linux/iommu-dma.h>
+void xpi_compat_dma_begin(void);
+void xpi_compat_dma_end(void);
+void xpi_compat_dma_keep(struct device *dev);
 #else
-#define XPI_DEFINE_SYSCORE_SHUTDOWN(name, fn)				\
-	static struct syscore_ops name = { .shutdown = fn }
-#define xpi_register_syscore	register_syscore_ops
-#define xpi_unregister_syscore	unregister_syscore_ops
+static inline void xpi_compat_dma_begin(void) { }
+static inline void xpi_compat_dma_end(void) { }
+static inline void xpi_compat_dma_keep(struct device *dev) { }
+bool xpi_compat_setup_dma_iommu(struct device *dev);
+#define use_dma_iommu			xpi_compat_setup_dma_iommu
+#endif
+
+/* Op tables of another shape: compat-ops.h. */
+#ifndef XPI_HAVE_DOMAIN_PGSIZES
+#define XPI_COMPAT_OPS
+#endif
+
+#ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+struct iommu_group *xpi_compat_device_group(struct device *dev);
+#define generic_single_device_group	xpi_compat_device_group
+/* Lazy flushing is up to the domain's type alone there. */
+#define IOMMU_CAP_DEFERRED_FLUSH	((enum iommu_cap)-1)
+/* The IOMMU core cannot forget a driver there: no unloading. */
+#undef module_exit
+#define module_exit(fn)	\
+	static void (*const xpi_compat_no_exit)(void) __maybe_unused = fn
+#endif
+
+/* Functions of syscore have an argument. */
+#ifndef XPI_HAVE_STRUCT_SYSCORE
+struct xpi_compat_syscore_ops {
+	void (*shutdown)(void *data);
+};
+
+struct syscore {
+	const struct xpi_compat_syscore_ops *ops;
+};
+
+void xpi_compat_register_syscore(struct syscore *syscore);
+void xpi_compat_unregister_syscore(struct syscore *syscore);
+#define register_syscore		xpi_compat_register_syscore
+#define unregister_syscore		xpi_compat_unregister_syscore
+#ifndef XPI_COMPAT_IMPLEMENTATION
+#define syscore_ops			xpi_compat_syscore_ops
+#endif
 #endif
 
 #endif /* _XEN_PV_IOMMU_COMPAT_H */

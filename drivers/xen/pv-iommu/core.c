@@ -10,6 +10,7 @@
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/syscore_ops.h>
 
 #include <xen/features.h>
 #include <xen/xen.h>
@@ -123,12 +124,18 @@ static void say_what_there_is(void)
 }
 
 /* Reboot and kexec find the machine as it was; devices are shut down. */
-static void xpi_shutdown(void)
+static void xpi_shutdown(void *unused)
 {
 	xpi_give_back(&xpi);
 }
 
-XPI_DEFINE_SYSCORE_SHUTDOWN(xpi_syscore, xpi_shutdown);
+static const struct syscore_ops xpi_syscore_ops = {
+	.shutdown = xpi_shutdown,
+};
+
+static struct syscore xpi_syscore = {
+	.ops = &xpi_syscore_ops,
+};
 
 /* Make dom0's devices ours; no driver starts meanwhile. */
 static int switch_over(void)
@@ -146,12 +153,12 @@ static int switch_over(void)
 		return ret;
 	}
 
-	xpi_dma_begin();
+	xpi_compat_dma_begin();
 	ret = xpi_iommu_register(&xpi);
 	if (ret) {
 		pr_err("not used: the devices could not be claimed (%d); DMA stays on xen-swiotlb\n",
 		       ret);
-		xpi_dma_end();
+		xpi_compat_dma_end();
 		xpi_give_back(&xpi);
 	}
 	return ret;
@@ -173,12 +180,6 @@ static int __init xpi_init(void)
 	}
 	say_what_there_is();
 
-	ret = xpi_dma_init();
-	if (ret) {
-		pr_err("not used: DMA does not go through xen-swiotlb here\n");
-		goto out_free;
-	}
-
 	ret = xpi_bind_init();
 	if (ret)
 		goto out_free;
@@ -189,7 +190,7 @@ static int __init xpi_init(void)
 	if (ret)
 		goto out_bind;
 
-	xpi_register_syscore(&xpi_syscore);
+	register_syscore(&xpi_syscore);
 	xpi_stats_init();
 	return 0;
 
@@ -204,12 +205,12 @@ module_init(xpi_init);
 static void __exit xpi_exit(void)
 {
 	xpi_stats_exit();
-	xpi_unregister_syscore(&xpi_syscore);
+	unregister_syscore(&xpi_syscore);
 
 	xpi_bind_lock();
 	xpi_iommu_unregister(&xpi);
 	xpi_give_back(&xpi);
-	xpi_dma_end();
+	xpi_compat_dma_end();
 	xpi_bind_unlock();
 	xpi_bind_down();
 

@@ -79,7 +79,8 @@ static void xpi_domain_free(struct iommu_domain *domain)
 	kfree(xd);
 }
 
-static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev)
+static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
+			  struct iommu_domain *old)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
 	struct xpi *xpi = xd->xpi;
@@ -174,14 +175,39 @@ static bool xpi_capable(struct device *dev, enum iommu_cap cap)
 {
 	u32 flags = dev_to_xpi(dev)->caps.flags;
 
-	switch (cap) {
-	case IOMMU_CAP_CACHE_COHERENCY:
+	if (cap == IOMMU_CAP_CACHE_COHERENCY)
 		return flags & XEN_IOMMU_CAP_coherent;
-	case IOMMU_CAP_DEFERRED_FLUSH:
+	if (cap == IOMMU_CAP_DEFERRED_FLUSH)
 		return flags & XEN_IOMMU_CAP_deferred_flush;
-	default:
-		return false;
-	}
+	return false;
+}
+
+/*
+ * DMA at addresses of xen-swiotlb could reach what dom0 has mapped there for
+ * another device.  A device without a mask has every DMA mapping refused.
+ */
+static void forbid_dma(struct device *dev, const char *why)
+{
+	dev_err(dev, "%s: this device cannot do DMA\n", why);
+	dev->dma_mask = NULL;
+}
+
+static int allow_dma(struct device *dev, void *unused)
+{
+	if (!dev->dma_mask)
+		dev->dma_mask = &to_pci_dev(dev)->dma_mask;
+	return 0;
+}
+
+/*
+ * Bridges have their drivers by now.  So may others have, which bind.c found
+ * to be idle; they have to stay so.
+ */
+static void leave_to_driver(struct device *dev)
+{
+	xpi_compat_dma_keep(dev);
+	if (!xpi_pci_is_harmless(to_pci_dev(dev)))
+		forbid_dma(dev, "it was idle, but had a driver at the takeover");
 }
 
 static struct iommu_device *xpi_probe_device(struct device *dev)
@@ -193,7 +219,14 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 
 	/* The hypervisor does not let dom0 have the IOMMU's own function. */
 	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
-		xpi_dma_keep(dev);
+		xpi_compat_dma_keep(dev);
+		return ERR_PTR(-ENODEV);
+	}
+
+	/* The core does not want devices that have a driver. */
+
+	if (dev->driver) {
+		leave_to_driver(dev);
 		return ERR_PTR(-ENODEV);
 	}
 
@@ -205,23 +238,15 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	return &registered->iommu;
 }
 
-/*
- * A device that dma-iommu could not be set up for would get dma-direct, whose
- * addresses are some other device's here: no DMA for it.
- */
 static void xpi_probe_finalize(struct device *dev)
 {
-	if (xpi_uses_dma_iommu(dev))
-		return;
-
-	dev_err(dev, "no DMA domain: this device cannot do DMA\n");
-	dev->dma_mask = NULL;
+	if (!use_dma_iommu(dev))
+		forbid_dma(dev, "there is no DMA domain for it");
 }
 
 static void xpi_release_device(struct device *dev)
 {
-	if (!dev->dma_mask)
-		dev->dma_mask = &to_pci_dev(dev)->dma_mask;
+	allow_dma(dev, NULL);
 	kfree(dev_iommu_priv_get(dev));
 }
 
@@ -253,11 +278,20 @@ static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 	}
 }
 
-/*
- * No owner: the core would pin the module once for each device that there is.
- * bind.c pins it for those that are in use, which is what matters.  Such ops
- * must not be module data, so xpi_iommu_register() makes a copy.
- */
+#ifdef XPI_COMPAT_OPS
+#include "compat-ops.h"
+#else
+static const struct iommu_domain_ops xpi_domain_ops = {
+	.attach_dev = xpi_attach_dev,
+	.map_pages = xpi_map_pages,
+	.unmap_pages = xpi_unmap_pages,
+	.iotlb_sync_map = xpi_iotlb_sync_map,
+	.iotlb_sync = xpi_iotlb_sync,
+	.flush_iotlb_all = xpi_flush_iotlb_all,
+	.iova_to_phys = xpi_iova_to_phys,
+	.free = xpi_domain_free,
+};
+
 static const struct iommu_ops xpi_iommu_ops = {
 	.capable = xpi_capable,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
@@ -266,18 +300,9 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.release_device = xpi_release_device,
 	.device_group = generic_single_device_group,
 	.get_resv_regions = xpi_get_resv_regions,
-	.pgsize_bitmap = XPI_PGSIZES,
-	.default_domain_ops = &(const struct iommu_domain_ops) {
-		.attach_dev = xpi_attach_dev,
-		.map_pages = xpi_map_pages,
-		.unmap_pages = xpi_unmap_pages,
-		.iotlb_sync_map = xpi_iotlb_sync_map,
-		.iotlb_sync = xpi_iotlb_sync,
-		.flush_iotlb_all = xpi_flush_iotlb_all,
-		.iova_to_phys = xpi_iova_to_phys,
-		.free = xpi_domain_free,
-	},
+	.default_domain_ops = &xpi_domain_ops,
 };
+#endif
 
 /**
  * xpi_iommu_register() - claim dom0's devices
@@ -291,6 +316,12 @@ int xpi_iommu_register(struct xpi *xpi)
 	int ret;
 
 	mutex_init(&xpi->attach_lock);
+
+	/*
+	 * The ops have no owner: the core would pin the module once for each
+	 * device that there is.  bind.c pins it for those in use, which is
+	 * what matters.  And as such ops must not be module data, a copy.
+	 */
 	xpi->ops = kmemdup(&xpi_iommu_ops, sizeof(xpi_iommu_ops), GFP_KERNEL);
 	if (!xpi->ops)
 		return -ENOMEM;
@@ -306,6 +337,7 @@ int xpi_iommu_register(struct xpi *xpi)
 	return 0;
 
 out_sysfs:
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
 	iommu_device_sysfs_remove(&xpi->iommu);
 out_free:
 	kfree(xpi->ops);
@@ -321,6 +353,7 @@ out_free:
 void xpi_iommu_unregister(struct xpi *xpi)
 {
 	iommu_device_unregister(&xpi->iommu);
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
 	iommu_device_sysfs_remove(&xpi->iommu);
 	kfree(xpi->ops);
 }

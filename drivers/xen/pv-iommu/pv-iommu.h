@@ -6,7 +6,6 @@
  *
  *   core       detection, life cycle, the reasons for falling back
  *   bind       which devices are in use, at load and later
- *   dma        keeping the DMA API right for the devices that are not ours
  *   takeover   the host map: taking it away, bringing it back
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
  *   domain     one address space and what is pending in it
@@ -21,12 +20,20 @@
 
 #include <linux/iommu.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "hypercall.h"
 
 struct pci_dev;
 struct xpi_domain;
+
+/*
+ * The IOMMU core hands out contiguous PFNs in the largest size named here.
+ * The frames behind them are scattered all the same, and gfn.c finds the runs
+ * that are not; so one call per range is what serves best.
+ */
+#define XPI_PGSIZES	SZ_4K
 
 /**
  * struct xpi - the one hypervisor under us
@@ -65,12 +72,6 @@ void xpi_iommu_unregister(struct xpi *xpi);
 /* takeover.c */
 int xpi_takeover(struct xpi *xpi);
 void xpi_give_back(struct xpi *xpi);
-
-/* dma.c */
-int xpi_dma_init(void);
-void xpi_dma_keep(struct device *dev);
-void xpi_dma_begin(void);
-void xpi_dma_end(void);
 
 /* bind.c */
 bool xpi_pci_is_harmless(struct pci_dev *pdev);

@@ -1,4 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* What older kernels, and stock kernels, lack.  See compat.h. */
+
+#define XPI_COMPAT_IMPLEMENTATION
+
+#include <linux/dma-map-ops.h>
+#include <linux/notifier.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
+#include <linux/pnp.h>
+#include <linux/rcupdate.h>
+
+#include "compat.h"
+
+#ifdef XPI_HAVE_DIRECT_DMA_IOMMU
 /*
  * Keeping the DMA API right for the devices that are not ours.
  *
@@ -9,22 +23,12 @@
  * stay on xen-swiotlb have its operations each to itself, and the global ones
  * are gone.
  *
- * Without operations a device would get dma-direct, whose addresses
- * are wrong in a PV domain.  Hence all buses whose devices may do
- * DMA are covered, for devices that exist as for those that appear later.
+ * Without operations a device would get dma-direct, whose addresses are wrong
+ * in a PV domain.  Hence all buses whose devices may do DMA are covered, for
+ * devices that exist as for those that appear later.
  */
 
-#include <linux/device.h>
-#include <linux/dma-map-ops.h>
-#include <linux/notifier.h>
-#include <linux/pci.h>
-#include <linux/platform_device.h>
-#include <linux/pnp.h>
-#include <linux/rcupdate.h>
-
-#include "pv-iommu.h"
-
-/* What dma_ops was.  Set before the first xpi_dma_begin(), then constant. */
+/* What dma_ops was, from xpi_compat_dma_begin() on. */
 static const struct dma_map_ops *xen_dma_ops;
 
 /* Buses other than PCI, whose devices iommu.c decides about one by one. */
@@ -32,12 +36,12 @@ static const struct bus_type *buses[2];
 static unsigned int nr_buses;
 
 /**
- * xpi_dma_keep() - leave a device on xen-swiotlb
+ * xpi_compat_dma_keep() - leave a device on xen-swiotlb
  * @dev: the device; it may have operations of its own already
  *
  * Context: Any.
  */
-void xpi_dma_keep(struct device *dev)
+void xpi_compat_dma_keep(struct device *dev)
 {
 	if (!dev->dma_ops)
 		set_dma_ops(dev, xen_dma_ops);
@@ -45,7 +49,7 @@ void xpi_dma_keep(struct device *dev)
 
 static int keep(struct device *dev, void *unused)
 {
-	xpi_dma_keep(dev);
+	xpi_compat_dma_keep(dev);
 	return 0;
 }
 
@@ -60,7 +64,7 @@ static int device_added(struct notifier_block *nb, unsigned long action,
 			void *dev)
 {
 	if (action == BUS_NOTIFY_ADD_DEVICE)
-		xpi_dma_keep(dev);
+		xpi_compat_dma_keep(dev);
 	return NOTIFY_OK;
 }
 
@@ -88,13 +92,20 @@ static const struct bus_type *find_pnp_bus(void)
 #endif
 
 /**
- * xpi_dma_begin() - take the global operations out of the way
+ * xpi_compat_dma_begin() - take the global operations out of the way
  *
  * Context: Process context.
  */
-void xpi_dma_begin(void)
+void xpi_compat_dma_begin(void)
 {
+	const struct bus_type *pnp = find_pnp_bus();
 	unsigned int i;
+
+	xen_dma_ops = dma_ops;
+	nr_buses = 0;
+	buses[nr_buses++] = &platform_bus_type;
+	if (pnp)
+		buses[nr_buses++] = pnp;
 
 	for (i = 0; i < nr_buses; i++) {
 		bus_register_notifier(buses[i], &bus_nb[i]);
@@ -107,11 +118,11 @@ void xpi_dma_begin(void)
 }
 
 /**
- * xpi_dma_end() - undo xpi_dma_begin() and every xpi_dma_keep()
+ * xpi_compat_dma_end() - undo xpi_compat_dma_begin() and every xpi_compat_dma_keep()
  *
  * Context: Process context.
  */
-void xpi_dma_end(void)
+void xpi_compat_dma_end(void)
 {
 	unsigned int i;
 
@@ -124,25 +135,53 @@ void xpi_dma_end(void)
 	}
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, drop);
 }
-
-/**
- * xpi_dma_init() - find out what the DMA API is made of here
- *
- * Context: Process context.
- * Return: 0, or -EOPNOTSUPP when xen-swiotlb is not in charge, in which case
- *	   something is unlike what this file knows about.
- */
-int xpi_dma_init(void)
+#else
+/* Here it is the driver's to say that a device shall use dma-iommu. */
+bool xpi_compat_setup_dma_iommu(struct device *dev)
 {
-	const struct bus_type *pnp = find_pnp_bus();
-
-	xen_dma_ops = dma_ops;
-	if (!xen_dma_ops)
-		return -EOPNOTSUPP;
-
-	nr_buses = 0;
-	buses[nr_buses++] = &platform_bus_type;
-	if (pnp)
-		buses[nr_buses++] = pnp;
-	return 0;
+	iommu_setup_dma_ops(dev, 0, U64_MAX);
+	return dev->dma_ops;
 }
+#endif
+
+#ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+/* The one group of all devices; as long-lived as the module, which stays. */
+struct iommu_group *xpi_compat_device_group(struct device *dev)
+{
+	static struct iommu_group *group;
+
+	/* The IOMMU core probes one device at a time. */
+	if (!group) {
+		struct iommu_group *new = iommu_group_alloc();
+
+		if (IS_ERR(new))
+			return new;
+		group = new;
+	}
+	return iommu_group_ref_get(group);
+}
+#endif
+
+#ifndef XPI_HAVE_STRUCT_SYSCORE
+static struct syscore *the_syscore;
+
+static void call_shutdown(void)
+{
+	the_syscore->ops->shutdown(NULL);
+}
+
+static struct syscore_ops plain_ops = {
+	.shutdown = call_shutdown,
+};
+
+void xpi_compat_register_syscore(struct syscore *syscore)
+{
+	the_syscore = syscore;
+	register_syscore_ops(&plain_ops);
+}
+
+void xpi_compat_unregister_syscore(struct syscore *syscore)
+{
+	unregister_syscore_ops(&plain_ops);
+}
+#endif

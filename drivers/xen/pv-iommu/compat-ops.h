@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The op tables of iommu.c in the shape of older kernels; included by it where
+ * the functions are known.  See compat.h.
+ */
+
+static int compat_attach_dev(struct iommu_domain *domain, struct device *dev)
+{
+	return xpi_attach_dev(domain, dev, NULL);
+}
+
+#ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+static struct iommu_domain *compat_domain_alloc(unsigned int type)
+{
+	struct iommu_domain *domain;
+
+	/* NULL for lazy makes the core fall back to strict. */
+	if (type != IOMMU_DOMAIN_UNMANAGED && type != IOMMU_DOMAIN_DMA &&
+	    (type != IOMMU_DOMAIN_DMA_FQ ||
+	     !(registered->caps.flags & XEN_IOMMU_CAP_deferred_flush)))
+		return NULL;
+
+	domain = xpi_domain_alloc_paging(NULL);
+	return IS_ERR(domain) ? NULL : domain;
+}
+
+/*
+ * iotlb_sync_map() cannot report an error, so each range has to be done when
+ * it is mapped: a hypercall for each PFN-contiguous part of a scatterlist.
+ */
+static int compat_map_pages(struct iommu_domain *domain, unsigned long iova,
+			    phys_addr_t paddr, size_t pgsize, size_t pgcount,
+			    int prot, gfp_t gfp, size_t *mapped)
+{
+	int ret, err;
+
+	ret = xpi_map_pages(domain, iova, paddr, pgsize, pgcount, prot, gfp,
+			    mapped);
+	err = *mapped ? xpi_iotlb_sync_map(domain, iova, *mapped) : 0;
+	return ret ?: err;
+}
+#endif
+
+static const struct iommu_domain_ops xpi_domain_ops = {
+	.attach_dev = compat_attach_dev,
+#ifdef XPI_HAVE_DOMAIN_ALLOC_PAGING
+	.map_pages = xpi_map_pages,
+	.iotlb_sync_map = xpi_iotlb_sync_map,
+#else
+	.map_pages = compat_map_pages,
+#endif
+	.unmap_pages = xpi_unmap_pages,
+	.iotlb_sync = xpi_iotlb_sync,
+	.flush_iotlb_all = xpi_flush_iotlb_all,
+	.iova_to_phys = xpi_iova_to_phys,
+	.free = xpi_domain_free,
+};
+
+static const struct iommu_ops xpi_iommu_ops = {
+	.capable = xpi_capable,
+#ifdef XPI_HAVE_DOMAIN_ALLOC_PAGING
+	.domain_alloc_paging = xpi_domain_alloc_paging,
+#else
+	.domain_alloc = compat_domain_alloc,
+#endif
+	.probe_device = xpi_probe_device,
+	.probe_finalize = xpi_probe_finalize,
+	.release_device = xpi_release_device,
+	.device_group = generic_single_device_group,
+	.get_resv_regions = xpi_get_resv_regions,
+	.default_domain_ops = &xpi_domain_ops,
+	.pgsize_bitmap = XPI_PGSIZES,
+};

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What the kernel that we build against has.  By looking and not by version:
+# much of it was backported to stable kernels.
+
+xen-pv-iommu-y += compat.o
+
+ccflags-y += -I$(src)/../../../include
+
+xpi-grep = $(shell grep -sq '$(3)' $(srctree)/include/linux/$(2) && echo -D$(1))
+
+ccflags-y += $(call xpi-grep,XPI_HAVE_STRUCT_SYSCORE,syscore_ops.h,^struct syscore {)
+ccflags-y += $(call xpi-grep,XPI_HAVE_DIRECT_DMA_IOMMU,iommu-dma.h,use_dma_iommu)
+ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_ALLOC_PAGING,iommu.h,(.domain_alloc_paging))
+ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_PGSIZES,iommu.h,domain_alloc_paging_flags)
