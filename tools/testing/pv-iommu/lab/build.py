@@ -88,7 +88,16 @@ class Parts:
         self.tools()
         if flavour == "debian":
             return fetch.debian_xen(self.apt, self.cache)
-        return self.reference_xen()
+        return self.reference_xen(flavour)
+
+    def source_inputs(self, directory):
+        """What goes into a build of C sources for dom0's kernel."""
+        def inputs():
+            files = source_files(directory) + source_files(paths.INTERFACE)
+            return {**hash_files(files, paths.TREE),
+                    "compiler": self.compiler(),
+                    "kernel": self.kernel().record["Version"]}
+        return inputs
 
     def have_driver(self):
         return bool(list(paths.DRIVER.glob("Kbuild")) or
@@ -100,14 +109,12 @@ class Parts:
         if not self.have_driver():
             return None
         headers = self.kernel().headers()
-        files = source_files(paths.DRIVER) + source_files(paths.INTERFACE)
-        inputs = {**hash_files(files, paths.TREE),
-                  "compiler": self.compiler(),
-                  "kernel": self.kernel().record["Version"]}
+        inputs = self.source_inputs(paths.DRIVER)
 
         def build(directory):
             tree = directory / "tree"
-            copy_tree(files, tree)
+            copy_tree(source_files(paths.DRIVER) +
+                      source_files(paths.INTERFACE), tree)
             source = tree / paths.DRIVER.relative_to(paths.TREE)
             run_logged("building the driver",
                        ["make", "-j2", "-C", str(headers), f"M={source}",
@@ -120,17 +127,41 @@ class Parts:
 
         return self.cache.get("driver", inputs, build) / "xen-pv-iommu.ko"
 
-    def reference_xen(self):
-        raise LabError("the reference hypervisor is not in this tree yet")
+    def reference_xen(self, flavour):
+        """Debian's Xen source with the overlay, hypervisor only."""
+        version, files = fetch.xen_pin()
+        linker = output_of(["ld", "--version"]).splitlines()[0]
+
+        def inputs():
+            overlay = [path for path in paths.OVERLAY.rglob("*")
+                       if path.is_file() and path.suffix != ".rst"]
+            return {**hash_files(overlay + source_files(paths.INTERFACE),
+                                 paths.TREE),
+                    "source": version, "source hashes": str(files),
+                    "compiler": self.compiler(), "linker": linker,
+                    "flavour": flavour}
+
+        log = self.cache.logs() / f"xen-{flavour}.log"
+
+        def build(directory):
+            source = fetch.unpack_xen_source(self.cache, directory)
+            run_logged("applying the Xen overlay",
+                       ["sh", str(paths.OVERLAY / "apply.sh"), str(source)],
+                       log)
+            argv = ["sh", str(paths.OVERLAY / "build.sh"), str(source),
+                    str(directory / "xen.elf")]
+            run_logged(f"building Xen {version} ({flavour})",
+                       argv + (["debug"] if flavour == "debug" else []), log)
+            shutil.rmtree(source)
+            os.rename(directory / "xen.elf", directory / "xen")
+
+        return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
 
     @once
     def guest_entry(self):
         """Programs and test modules for dom0, built by their own Makefile."""
         headers = self.kernel().headers()
-        files = source_files(paths.GUEST) + source_files(paths.INTERFACE)
-        inputs = {**hash_files(files, paths.TREE),
-                  "compiler": self.compiler(),
-                  "kernel": self.kernel().record["Version"]}
+        inputs = self.source_inputs(paths.GUEST)
 
         def build(directory):
             out = directory / "out"

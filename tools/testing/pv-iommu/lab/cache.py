@@ -45,6 +45,11 @@ def key_of(inputs):
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
+def differing(before, after):
+    return sorted(name for name in set(before) | set(after)
+                  if before.get(name) != after.get(name))
+
+
 def _outputs(directory):
     found = {}
     for path in sorted(directory.rglob("*")):
@@ -67,7 +72,11 @@ class Cache:
         """Return the entry's directory, made by build(directory) if need be.
 
         build() fills an empty directory; only a whole one gets its name.
+        inputs may be a function: then it is asked again after building, so
+        that a file edited meanwhile does not get into an entry unnoticed.
         """
+        ask_inputs = inputs if callable(inputs) else lambda: inputs
+        inputs = ask_inputs()
         key = key_of(inputs)
         entry = self.root / kind / key
         with self._locked(kind, key):
@@ -80,7 +89,7 @@ class Cache:
                 shutil.rmtree(entry)
             else:
                 self._say_why(kind, inputs)
-            self._make(entry, kind, inputs, build)
+            self._make(entry, kind, inputs, ask_inputs, build)
         self._prune(kind, entry)
         return entry
 
@@ -102,12 +111,15 @@ class Cache:
         extra = sorted(set(present) - set(wanted))
         return f"{extra[0]} does not belong there" if extra else None
 
-    def _make(self, entry, kind, inputs, build):
+    def _make(self, entry, kind, inputs, ask_inputs, build):
         tmp_root = self.root / "tmp"
         tmp_root.mkdir(parents=True, exist_ok=True)
         tmp = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=tmp_root))
         try:
             build(tmp)
+            if changed := differing(inputs, ask_inputs()):
+                raise LabError(f"{kind}: {changed[0]} changed while it was "
+                               "being built; run it again")
             outputs = _outputs(tmp)
             if not outputs:
                 raise LabError(f"building {kind} left nothing behind")
@@ -131,8 +143,7 @@ class Cache:
             before = manifest["inputs"]
         except (OSError, ValueError, KeyError, TypeError):
             return
-        names = sorted(name for name in set(before) | set(inputs)
-                       if before.get(name) != inputs.get(name))
+        names = differing(before, inputs)
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         say(f"cache: {kind} is out of date: {', '.join(names[:3])}{more}")
 

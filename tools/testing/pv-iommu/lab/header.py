@@ -7,7 +7,8 @@ for the lab:
     #: about TEXT              one sentence (required)
     #: variants NAME...        standard variants to run, see STANDARD
     #: variant NAME KEY=VALUE  one of its own; KEY: iommu, xen, xenargs, linux
-    #: xen ref|debian|none     the hypervisor (default ref; none: bare Linux)
+    #: xen debug|ref|debian|none  the hypervisor: with assertions (default),
+                              without, Debian's own, or bare Linux
     #: xenargs TEXT            more arguments for Xen
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
@@ -26,6 +27,7 @@ import shlex
 from dataclasses import dataclass, field
 
 from . import paths
+from .qemu import IOMMUS
 from .ui import LabError
 
 STANDARD = {
@@ -37,7 +39,7 @@ STANDARD = {
     "amdvi-strict": {"iommu": "amdvi", "linux": "iommu.strict=1"},
 }
 
-XENS = ("ref", "debian", "none")
+XENS = ("debug", "ref", "debian", "none")
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Scenario:
     about: str = ""
     variant: str = ""
     iommu: str = "vtd"
-    xen: str = "ref"
+    xen: str = "debug"
     xenargs: str = ""
     linux: str = ""
     module: str = ""
@@ -81,7 +83,7 @@ def parse(path):
     scenario = Scenario(name=path.stem, path=path)
     variants = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.startswith("#:"):
+        if not line.startswith("#: "):
             continue
         where = f"{path.name}:{number}"
         word, _, rest = line[2:].strip().partition(" ")
@@ -144,6 +146,7 @@ def _apply(scenario, name, changes):
             fields[key] = f"{getattr(scenario, key)} {value}".strip()
         elif key in ("iommu", "xen"):
             fields[key] = value
+            _one_of(value, XENS if key == "xen" else IOMMUS, scenario.name)
         else:
             raise LabError(f"{scenario.name}: a variant cannot set '{key}'")
     return dataclasses.replace(scenario, **fields)

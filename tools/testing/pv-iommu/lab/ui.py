@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-PROGRESS_EVERY = 5.0
+PROGRESS_EVERY = 10.0
 
 
 class LabError(Exception):

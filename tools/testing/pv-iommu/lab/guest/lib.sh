@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=sh
+# shellcheck shell=dash
 # What scenarios are made of.  They end with "finish"; anything that goes wrong
 # before goes through "die", which ends them without.
 
@@ -19,6 +19,7 @@ request() {
 	echo >>/run/seq
 	request_seq=$(wc -l </run/seq)
 	printf 'PVL %d %s\n' "$request_seq" "$*" >&3
+	# shellcheck disable=SC3045 # busybox has it
 	while read -r -t 150 reply_tag reply_seq reply_word REPLY_TEXT <&3; do
 		[ "$reply_tag" = PVL ] || continue
 		[ "$reply_seq" = "$request_seq" ] || continue

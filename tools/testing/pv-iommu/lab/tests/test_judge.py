@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""No run passes unless it said so, checked something, and the logs agree."""
+
+import unittest
+
+from .. import judge
+from ..judge import Record, reasons
+
+
+def passed(**changes):
+    return Record(**{"begun": True, "finished": True, "oks": 1, **changes})
+
+
+class JudgeTest(unittest.TestCase):
+    def test_passes(self):
+        self.assertEqual(reasons(passed(), "(XEN) all is well\n", ()), [])
+
+    def test_no_verdict(self):
+        self.assertTrue(reasons(passed(finished=False), "", ()))
+
+    def test_never_began(self):
+        self.assertTrue(reasons(Record(), "", ()))
+
+    def test_nothing_checked(self):
+        self.assertTrue(reasons(passed(oks=0), "", ()))
+
+    def test_failure_beats_verdict(self):
+        self.assertEqual(reasons(passed(failures=["bad"]), "", ()), ["bad"])
+
+    def test_forbidden_lines(self):
+        for line in ("(XEN) Assertion 'x' failed at y.c:1",
+                     "(XEN) [VT-D]DMAR:[DMA Write] Request device "
+                     "[0000:00:04.0] fault addr 0",
+                     "(XEN) AMD-Vi: IO_PAGE_FAULT: 0000:00:04.0 d0 addr 0",
+                     "(XEN) Panic on CPU 0:", "(XEN) FATAL PAGE FAULT",
+                     "(XEN) Xen BUG at mm.c:1",
+                     "[    1.0] WARNING: CPU: 0 PID: 1 at x.c:1",
+                     "[    1.0] BUG: unable to handle page fault",
+                     "[    1.0] Oops: 0000 [#1]", "[    1.0] Call Trace:"):
+            self.assertTrue(reasons(passed(), f"ok\r\n{line}\r\nok\n", ()),
+                            line)
+
+    def test_expected_lines(self):
+        line = "(XEN) [VT-D]DMAR:[DMA Write] Request device [0000:00:0b.0] " \
+               "fault addr 4000"
+        expect = (("xen", r"DMAR:.*\[0000:00:0b.0\]"),)
+        self.assertEqual(reasons(passed(), line, expect), [])
+        other = line.replace("0b.0", "04.0")
+        self.assertTrue(reasons(passed(), other, expect))
+        self.assertTrue(reasons(passed(), line, (("linux", ".*"),)))
+
+    def test_skip(self):
+        record = Record(begun=True, skipped="no such device")
+        self.assertEqual(reasons(record, "", ()), [])
+        self.assertTrue(reasons(record, "(XEN) Panic on CPU 0", ()))
+
+    def test_flake_only_before_the_scenario(self):
+        self.assertTrue(judge.is_flake(Record(), "Oops: int3: 0000 [#1]"))
+        self.assertFalse(judge.is_flake(passed(), "Oops: int3: 0000 [#1]"))
+        self.assertFalse(judge.is_flake(Record(), "Oops: 0000 [#1]"))

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The smaller parts: headers, apt sources, archives, channel, images."""
+
+import hashlib
+import io
+import socket
+import subprocess
+import tempfile
+import textwrap
+import unittest
+from pathlib import Path
+
+from .. import apt, header
+from ..channel import Channel, Closed
+from ..cpio import Archive
+from ..hostside import Disks, Log, NetPeer
+from ..initramfs import BUSYBOX
+from ..judge import Record
+from ..ui import LabError
+from ..verbs import Refused, Requests
+
+
+class InDirectory(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name)
+
+
+class HeaderTest(InDirectory):
+    def parse(self, text):
+        path = self.path / "name.sh"
+        path.write_text(textwrap.dedent(text))
+        return header.parse(path)
+
+    def test_variants(self):
+        first, second = self.parse("""\
+            #: about What it shows.
+            #: linux one
+            #: variants vtd-strict
+            #: variant own iommu=amdvi "xenargs=a=b c"
+            #: device nvme size=1M
+            """)
+        self.assertEqual(first.id, "name@vtd-strict")
+        self.assertEqual(first.linux, "one iommu.strict=1")
+        self.assertEqual((second.iommu, second.xenargs), ("amdvi", "a=b c"))
+        self.assertEqual(second.devices, (("nvme", (("size", "1M"),)),))
+
+    def test_mistakes(self):
+        for line in ("#: nonsense", "#: variants none-such", "#: xen other",
+                     "#: timeout soon", "#: variant x cpu=1",
+                     "#: expect dom0 x", "#: device nvme size"):
+            with self.assertRaises(LabError, msg=line):
+                self.parse(f"#: about It.\n{line}\n")
+        with self.assertRaises(LabError):
+            self.parse("#: variants vtd\n")
+
+    def test_select(self):
+        found = self.parse("#: about It.\n#: variants vtd amdvi\n")
+        self.assertEqual(len(header.select(found, ["name"])), 2)
+        self.assertEqual(len(header.select(found, ["na@vtd"])), 1)
+        with self.assertRaises(LabError):
+            header.select(found, ["name@other"])
+
+
+class SourcesTest(InDirectory):
+    def lines(self, name, text):
+        (self.path / "sources.list.d").mkdir(exist_ok=True)
+        (self.path / name).write_text(textwrap.dedent(text))
+        return apt.source_lines(apt.machine_sources(self.path))
+
+    def test_one_line(self):
+        self.assertEqual(self.lines("sources.list", """\
+            # deb http://no.invalid/debian bookworm main
+            deb [check-valid-until=no] http://m.invalid/d bookworm main contrib
+            deb http://m.invalid/d bookworm-updates main
+            deb-src http://s.invalid/d bookworm main
+            """), ["deb-src [check-valid-until=no] http://m.invalid/d "
+                   "bookworm main"])
+
+    def test_deb822(self):
+        self.assertEqual(self.lines("sources.list.d/debian.sources", """\
+            Types: deb
+            # a comment
+            URIs: http://m.invalid/d
+            Suites: bookworm bookworm-updates
+            Components: main
+            Signed-By: /usr/share/keyrings/k.gpg
+
+            Types: deb
+            URIs: http://off.invalid/d
+            Suites: bookworm
+            Components: main
+            Enabled: no
+            """), ["deb-src [signed-by=/usr/share/keyrings/k.gpg] "
+                   "http://m.invalid/d bookworm main"])
+
+    def test_none(self):
+        self.assertEqual(self.lines("sources.list.d/x.list",
+                                    "deb http://m.invalid/d sid main\n"), [])
+
+
+class CpioTest(InDirectory):
+    def test_busybox_reads_it(self):
+        out = io.BytesIO()
+        with Archive(out) as archive:
+            archive.data("a/b/file", b"odd", 0o755)
+            archive.link("a/link", "b/file")
+        subprocess.run([str(BUSYBOX), "cpio", "-i", "-d"], cwd=self.path,
+                       input=out.getvalue(), check=True, capture_output=True)
+        self.assertEqual((self.path / "a/link").read_bytes(), b"odd")
+        self.assertTrue((self.path / "a/b/file").stat().st_mode & 0o100)
+
+
+class ChannelTest(unittest.TestCase):
+    def setUp(self):
+        self.host, self.guest = socket.socketpair()
+        self.addCleanup(self.host.close)
+        self.addCleanup(self.guest.close)
+        self.log = io.StringIO()
+        self.channel = Channel(self.host, self.log)
+
+    def test_noise_and_pieces(self):
+        self.guest.sendall(b"garbage\r\nPVL 7 ok it wor")
+        self.assertIsNone(self.channel.request(0.05))
+        self.guest.sendall(b"ks\n")
+        self.assertEqual(self.channel.request(1), ("7", "ok", "it works"))
+        self.channel.answer("7", False, "two\nlines")
+        self.assertEqual(self.guest.recv(100), b"PVL 7 no two lines\n")
+        self.assertIn("garbage", self.log.getvalue())
+
+    def test_end(self):
+        self.guest.close()
+        with self.assertRaises(Closed):
+            self.channel.request(1)
+
+
+class HostSideTest(InDirectory):
+    def test_disk_check_counts_on_the_host(self):
+        image = self.path / "image"
+        image.write_bytes(b"0123456789")
+        record = Record()
+        requests = Requests(record, None, {"disk": image},
+                            self.path / "console", self.path / "trace",
+                            lambda text: None)
+        good = hashlib.sha256(b"345").hexdigest()
+        requests.serve("disk", f"disk 3 3 {good}")
+        self.assertEqual((record.checks, record.failures), (1, []))
+        with self.assertRaises(Refused):
+            requests.serve("disk", f"disk 4 3 {good}")
+        self.assertEqual((record.checks, len(record.failures)), (2, 1))
+        for bad in (("nonsense", ""), ("disk", "other 0 1 x"),
+                    ("disk", "disk 0"), ("xenlog", "wait")):
+            with self.assertRaises(Refused):
+                requests.serve(*bad)
+
+    def test_short_image(self):
+        image = self.path / "image"
+        image.write_bytes(b"0")
+        self.assertIn("short", Disks({"d": image}).digest("d", 0, 2))
+
+    def test_log_marks(self):
+        path = self.path / "log"
+        log = Log(path, "(XEN)")
+        path.write_text("(XEN) fault 1\nlinux fault\n")
+        self.assertEqual(len(log.matches("fault")), 1)
+        log.mark()
+        self.assertEqual(log.matches("fault"), [])
+        with open(path, "a") as file:
+            file.write("(XEN) fault 2\n")
+        self.assertEqual(len(log.wait("fault", 1, 1)), 1)
+
+    def test_network_peer(self):
+        peer = NetPeer()
+        self.addCleanup(peer.close)
+        port, digest = peer.source(100000, "seed")
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            data = b""
+            while piece := link.recv(65536):
+                data += piece
+        self.assertEqual(len(data), 100000)
+        self.assertEqual(hashlib.sha256(data).hexdigest(), digest)
+        port = peer.sink()
+        with socket.create_connection(("127.0.0.1", port)) as link:
+            link.sendall(data)
+        self.assertEqual(peer.received(port), (100000, digest))
