@@ -10,6 +10,7 @@
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/syscore_ops.h>
 
 #include <xen/features.h>
@@ -22,6 +23,26 @@
 static struct xpi xpi = {
 	.backend = &xpi_buffers_backend,
 };
+
+#ifdef MODULE
+/* Loading the module is the "on". */
+#define switched_on true
+#else
+static bool switched_on __initdata = IS_ENABLED(CONFIG_XEN_PV_IOMMU_DEFAULT_ON);
+
+static int __init parse_switch(char *arg)
+{
+	if (arg && !strcmp(arg, "on"))
+		switched_on = true;
+	else if (arg && !strcmp(arg, "off"))
+		switched_on = false;
+	else
+		pr_warn("xen_pv_iommu=%s is not 'on' or 'off': ignored\n",
+			arg ?: "");
+	return 0;
+}
+early_param("xen_pv_iommu", parse_switch);
+#endif
 
 static const char *why_not_here(void)
 {
@@ -168,6 +189,9 @@ static int __init xpi_init(void)
 {
 	int ret;
 
+	if (!switched_on)
+		return 0;
+
 	ret = detect();
 	if (ret)
 		return ret;
@@ -200,7 +224,8 @@ out_free:
 	kfree(xpi.reserved);
 	return ret;
 }
-module_init(xpi_init);
+/* Built in: PCI devices are there by now, and their drivers come later. */
+rootfs_initcall(xpi_init);
 
 static void __exit xpi_exit(void)
 {
