@@ -224,6 +224,7 @@ out_free:
 	kfree(xpi.reserved);
 	return ret;
 }
+
 /* Built in: PCI devices are there by now, and their drivers come later. */
 rootfs_initcall(xpi_init);
 

@@ -141,6 +141,10 @@ class Requests:
 
     # The machine
 
+    def do_xenkey(self, text):
+        """xenkey KEYS: Xen's debug keys, see its log for the answer."""
+        self.qemu.xen_keys(text.encode())
+
     def do_qmp(self, text):
         """qmp COMMAND KEY=VALUE..."""
         command, *pairs = text.split()

@@ -4,6 +4,7 @@
 #ifndef PVIOMMU_HYP_H
 #define PVIOMMU_HYP_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +13,8 @@
 
 #define PAGE_SHIFT	12
 #define PAGE_SIZE	4096UL
+
+#define __printf(a, b)	__attribute((__format__(printf, a, b)))
 
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 

@@ -198,6 +198,79 @@ net_verify() {
 
 arp_ready() { ping -c 1 -W 2 10.0.2.2; }
 
+# fio_start NODE SIZE, fio_end: the same in the background, until it ends
+fio_start() {
+	fio --name=verify --filename="$1" --size="$2" --rw=randwrite \
+		--bsrange=4k-128k --direct=1 --ioengine=libaio --iodepth=16 \
+		--verify=crc32c --verify_fatal=1 --do_verify=1 \
+		--output="/run/fio-$(basename "$1")" >/dev/null 2>&1 &
+	FIO_PID=$!
+}
+
+fio_end() {
+	wait "$FIO_PID" || die "fio: $(cat /run/fio-* | grep -E \
+		'verify|error|failed' | head -n 1)"
+	ok "fio in the background verified its data"
+}
+
+# --- stray DMA, and a driver for the edu device
+
+# stray_dma PCI BITS: the device is told to read and write memory that nobody
+# gave it; $STRAY is went_through, blocked or partly
+stray_dma() {
+	edu-stray -d "$1" -m "$2" demo >/run/stray 2>&1 ||
+		die "edu-stray: $(tail -n 1 /run/stray)"
+	STRAY=$(sed -n 's/^verdict=//p' /run/stray)
+}
+
+# xen_faults PCI REGEX: Xen has logged a fault of the device since the mark
+xen_faults() {
+	request xenlog wait 1 10 "(DMAR:|IO_PAGE_FAULT).*${1#0000:}.*$2"
+}
+
+# dmt_up BITS: the test driver has all edu devices
+dmt_up() {
+	insmod /lab/pviommu-dmatest.ko dma_bits="$1" ||
+		die "the test driver does not load"
+}
+
+# dmt_on PCI: the device that dmt is for
+dmt_on() {
+	DMT=/sys/kernel/debug/pviommu_dmatest/$1/ctl
+	[ -e "$DMT" ] || DMT=/sys/kernel/debug/pviommu-dmatest/$1/ctl
+	[ -e "$DMT" ] || die "the test driver does not drive $1"
+}
+
+# dmt COMMAND...: false when it failed; dmt_get KEY: from its answer
+dmt() { echo "$*" >"$DMT" 2>/dev/null; }
+dmt_get() { sed -n "s/^$1 //p" "$DMT"; }
+
+# dmt_must TEXT COMMAND...: an ok, or the end
+dmt_must() {
+	dmt_text=$1
+	shift
+	dmt "$@" || die "$dmt_text: '$*': $(tr '\n' ' ' <"$DMT")"
+	[ -z "$dmt_text" ] || ok "$dmt_text"
+}
+
+# --- memory
+
+# xen_free: kB that Xen has free, told on its console
+xen_free() {
+	request xenlog mark
+	request xenkey m || die "xenkey: $REPLY_TEXT"
+	request xenlog wait 1 10 'Dom heap: .*free' || die "Xen does not say"
+	request xenlog last 'Dom heap: .*free'
+	echo "$REPLY_TEXT" | sed 's/.*Dom heap: *\([0-9]*\)kB.*/\1/'
+}
+
+# linux_free: kB that Linux could have free
+linux_free() {
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
+	awk '/^MemAvailable:/ { print $2 }' /proc/meminfo
+}
+
 # --- the driver
 
 # driver_load: loads it, or ends the scenario
