@@ -167,6 +167,7 @@ static int switch_over(void)
 	if (ret)
 		return ret;
 
+	say_what_there_is();
 	ret = xpi_takeover(&xpi);
 	if (ret) {
 		pr_err("not used: the hypervisor refused the takeover (%d); DMA stays on xen-swiotlb\n",
@@ -202,7 +203,6 @@ static int __init xpi_init(void)
 		       ret);
 		goto out_free;
 	}
-	say_what_there_is();
 
 	ret = xpi_bind_init();
 	if (ret)
