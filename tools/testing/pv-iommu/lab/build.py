@@ -16,7 +16,7 @@ qemu-system-x86 seabios busybox-static fio kmod xz-utils
 gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
-SOURCE_SUFFIXES = {".c", ".h", ".S", ".sh", ".patch", ".py", ".config"}
+SOURCE_SUFFIXES = {".c", ".h", ".S", ".mk", ".sh", ".patch", ".py", ".config"}
 SOURCE_NAMES = {"Kbuild", "Makefile", "Kconfig"}
 
 
