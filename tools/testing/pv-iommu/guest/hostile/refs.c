@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Page references: held long enough, and never lost. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hostile.h"
+#include "lib/frames.h"
+#include "lib/machine.h"
+
+#define BALLOON	"/sys/kernel/debug/pviommu-balloon"
+
+/* Page-table pages that may come and go with what was mapped where. */
+#define SLACK	1024
+
+/* The frame of the page that pviommu-balloon.ko has. */
+static unsigned long balloon_gfn(void)
+{
+	FILE *f = fopen(BALLOON, "r");
+	unsigned long gfn = FRAME_NONE;
+
+	if (f) {
+		if (fscanf(f, "gfn %lx", &gfn) != 1)
+			gfn = FRAME_NONE;
+		fclose(f);
+	}
+	return gfn;
+}
+
+/* "out": the frame goes back to Xen; "in": the page gets one again. */
+static int balloon(const char *what)
+{
+	int fd = open(BALLOON, O_WRONLY), ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, what, strlen(what)) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Does anything, above all a mapping for devices, keep the frame dom0's? */
+static bool kept(unsigned long gfn)
+{
+	/* Xen clears the entry when, and only when, it frees the frame. */
+	return frames_m2p(gfn) != M2P_INVALID;
+}
+
+static void out_then(unsigned long gfn, const char *name)
+{
+	expect(name, balloon("out"), 0);
+	check(kept(gfn), name, "frame %#lx was given away while mapped", gfn);
+}
+
+static void gone(unsigned long gfn, const char *name)
+{
+	check(!kept(gfn), name, "frame %#lx is still referenced", gfn);
+	expect("getting a frame again", balloon("in"), 0);
+}
+
+static void test_held(void)
+{
+	unsigned long gfn = balloon_gfn();
+	uint64_t dfn = env.base;
+
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	out_then(gfn, "a mapped page that dom0 gives back is kept");
+	check(maps_to(dfn, gfn), "it is still mapped", "it is not");
+	expect("map of what is not dom0's any more, again",
+	       do_unmap(dfn, 1, 0, NULL), 0);
+	gone(gfn, "it goes with a strict unmap");
+
+	gfn = balloon_gfn();
+	expect("map of the page", do_map(dfn, gfn, 1, XEN_IOMMU_MAP_readable), 0);
+	out_then(gfn, "a page mapped read-only is kept");
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	if (env.caps.caps & XEN_IOMMU_CAP_deferred_flush)
+		check(kept(gfn), "it is kept until the flush",
+		      "frame %#lx was given away before the flush", gfn);
+	expect("flush", do_flush(dfn, 1, 0), 0);
+	gone(gfn, "it goes with the flush");
+
+	gfn = balloon_gfn();
+	expect("map of the page, once", do_map(dfn, gfn, 1, RW), 0);
+	expect("map of the page, twice", do_map(dfn + 600, gfn, 1, RW), 0);
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	expect("map of the page, again", do_map(dfn, gfn, 1, RW), 0);
+	out_then(gfn, "a page mapped twice is kept");
+	expect("flush all", do_flush(0, 0, XEN_IOMMU_FLUSH_all), 0);
+	check(kept(gfn), "the flush drops no more than was unmapped", "it does");
+	expect("unmap of one", do_unmap(dfn, 1, 0, NULL), 0);
+	check(kept(gfn), "it is kept for the other mapping", "it is not");
+	expect("unmap of the other", do_unmap(dfn + 600, 1, 0, NULL), 0);
+	gone(gfn, "it goes with the last");
+
+	gfn = balloon_gfn();
+	expect("giving back a page that is not mapped", balloon("out"), 0);
+	check(!kept(gfn), "a page that is not mapped is gone at once", "it is not");
+	expect("map of what is not dom0's any more", do_map(dfn, gfn, 1, RW), -EPERM);
+	expect("getting a frame again", balloon("in"), 0);
+}
+
+/* Operations that fail take no reference, or give it back. */
+static void test_failed(void)
+{
+	unsigned long gfn = balloon_gfn();
+	uint64_t dfn = env.base;
+
+	expect("map in the way", do_map(dfn + 1, env.gfn[0], 1, RW), 0);
+	expect("map over it", do_map(dfn + 1, gfn, 1, RW), -EEXIST);
+	/* The next frame may not be dom0's: both ways are failures half-way. */
+	expect_either("map that fails half-way", do_map(dfn, gfn, 2, RW),
+		      -EEXIST, -EPERM);
+	do_map(dfn + 100, gfn, ~0U, RW);
+	do_map(dfn, gfn, 1, 0);
+	do_map(env.caps.max_dfn, gfn, 2, RW);
+	do_map(0xfee00, gfn, 1, RW);
+	expect("giving back the page", balloon("out"), 0);
+	gone(gfn, "failed maps leave no reference");
+	clean(dfn, 1024);
+
+	if (!env.owner)
+		return;
+	gfn = balloon_gfn();
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	expect("map of the page", do_map(env.caps.max_dfn / 3, gfn, 1, RW), 0);
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	out_then(gfn, "a mapped page is kept");
+	expect("disable with the page mapped", do_disable(), 0);
+	gone(gfn, "giving back drops all references");
+	expect("enable", do_enable(XEN_IOMMU_ENABLE_clear, NULL), 0);
+}
+
+void test_refs(void)
+{
+	if (balloon_gfn() == FRAME_NONE) {
+		skip("page references", "pviommu-balloon.ko is not loaded");
+		return;
+	}
+	test_held();
+	test_failed();
+}
+
+/* Maps and unmaps the page in each operation pair; all that can leak would. */
+static void cycle(uint64_t dfn, unsigned long gfn, unsigned int cycles)
+{
+	struct xen_iommu_op *ops = hyp_alloc(PAGE_SIZE);
+	unsigned int i, n, bad = 0, max = PAGE_SIZE / sizeof(*ops);
+	uint64_t state = env.seed;
+
+	if (max > env.caps.max_ops)
+		max = env.caps.max_ops;
+	max &= ~1U;
+	for (i = 0; i < cycles; i += max / 2) {
+		memset(ops, 0, PAGE_SIZE);
+		for (n = 0; n < max; n += 2) {
+			uint64_t at = dfn + rnd(&state) % 4096;
+			bool lazy = rnd(&state) % 2;
+
+			ops[n].op = XEN_IOMMUOP_map;
+			ops[n].u.map.dfn = at;
+			ops[n].u.map.gfn = gfn;
+			ops[n].u.map.nr_frames = 1;
+			ops[n].u.map.flags = RW |
+				(lazy ? XEN_IOMMU_MAP_no_flush : 0);
+			ops[n + 1].op = XEN_IOMMUOP_unmap;
+			ops[n + 1].u.unmap.dfn = at;
+			ops[n + 1].u.unmap.nr_frames = 1;
+			ops[n + 1].u.unmap.flags =
+				lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
+		}
+		if (hyp_ops(ops, max))
+			bad++;
+		for (n = 0; n < max; n++)
+			bad += ops[n].status != 0;
+	}
+	expect("flush after the cycles", do_flush(0, 0, XEN_IOMMU_FLUSH_all), 0);
+	check(!bad, "map and unmap again and again", "%u statuses bad in %u cycles",
+	      bad, cycles);
+	hyp_free(ops, PAGE_SIZE);
+}
+
+void test_cycles(void)
+{
+	unsigned long gfn = balloon_gfn();
+	long before, after;
+
+	/* Whatever is kept for next time is there after the first round. */
+	cycle(env.base, env.gfn[0], 4096);
+	before = machine_free_pages();
+	cycle(env.base, env.gfn[0], env.cycles);
+	after = machine_free_pages();
+	if (before < 0)
+		skip("Xen's free memory after the cycles", "%s", hyp_strerr(before));
+	else
+		check(before - after < SLACK, "Xen's free memory after the cycles",
+		      "%ld pages less", before - after);
+	printf("# %u cycles of map and unmap; Xen's free pages: %ld, then %ld\n",
+	       env.cycles, before, after);
+
+	if (gfn == FRAME_NONE) {
+		skip("references after the cycles", "pviommu-balloon.ko is not loaded");
+		return;
+	}
+	cycle(env.base, gfn, env.cycles);
+	expect("giving back the page", balloon("out"), 0);
+	gone(gfn, "no reference is left after the cycles");
+}
