@@ -7,6 +7,10 @@ xen-pv-iommu-y += compat.o
 
 ccflags-y += -I$(src)/../../../include
 
+ifeq ($(wildcard $(srctree)/include/kunit/static_stub.h),)
+ccflags-y += -I$(src)/compat-include
+endif
+
 xpi-grep = $(shell grep -sq '$(3)' $(srctree)/include/linux/$(2) && echo -D$(1))
 
 ccflags-y += $(call xpi-grep,XPI_HAVE_STRUCT_SYSCORE,syscore_ops.h,^struct syscore {)

@@ -7,6 +7,9 @@
 
 #define pr_fmt(fmt) "xen-pv-iommu: " fmt
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/slab.h>
@@ -44,8 +47,10 @@ static int __init parse_switch(char *arg)
 early_param("xen_pv_iommu", parse_switch);
 #endif
 
-static const char *why_not_here(void)
+VISIBLE_IF_KUNIT const char *xpi_why_not_here(void)
 {
+	KUNIT_STATIC_STUB_REDIRECT(xpi_why_not_here);
+
 	if (!xen_domain())
 		return "this is not a Xen domain";
 	if (!xen_initial_domain())
@@ -57,7 +62,7 @@ static const char *why_not_here(void)
 	return NULL;
 }
 
-static const char *why_no_hypercall(int err)
+VISIBLE_IF_KUNIT const char *xpi_why_no_hypercall(int err)
 {
 	switch (err) {
 	case -EPERM:
@@ -69,7 +74,7 @@ static const char *why_no_hypercall(int err)
 	}
 }
 
-static const char *why_not_this_mode(unsigned int mode)
+VISIBLE_IF_KUNIT const char *xpi_why_not_this_mode(unsigned int mode)
 {
 	switch (mode) {
 	case XEN_IOMMU_MODE_host_map:
@@ -90,15 +95,15 @@ static const char *why_not_this_mode(unsigned int mode)
 }
 
 /* Ask the hypervisor what it has; 0 when it can be used. */
-static int detect(void)
+VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 {
-	const char *why = why_not_here();
+	const char *why = xpi_why_not_here();
 	int ret = 0;
 
 	if (!why) {
-		ret = xpi.backend->probe(&xpi.caps);
-		why = ret ? why_no_hypercall(ret) :
-			    why_not_this_mode(xpi.caps.mode);
+		ret = xpi->backend->probe(&xpi->caps);
+		why = ret ? xpi_why_no_hypercall(ret) :
+			    xpi_why_not_this_mode(xpi->caps.mode);
 	}
 	if (!why)
 		return 0;
@@ -107,41 +112,42 @@ static int detect(void)
 	return -ENODEV;
 }
 
-static int read_reserved(void)
+VISIBLE_IF_KUNIT int xpi_read_reserved(struct xpi *xpi)
 {
 	unsigned int room = 16;
 	int ret;
 
 	do {
-		kfree(xpi.reserved);
-		xpi.reserved = kcalloc(room, sizeof(*xpi.reserved), GFP_KERNEL);
-		if (!xpi.reserved)
+		kfree(xpi->reserved);
+		xpi->reserved = kcalloc(room, sizeof(*xpi->reserved),
+					GFP_KERNEL);
+		if (!xpi->reserved)
 			return -ENOMEM;
-		xpi.nr_reserved = room;
-		ret = xpi.backend->query_reserved(xpi.reserved,
-						  &xpi.nr_reserved);
+		xpi->nr_reserved = room;
+		ret = xpi->backend->query_reserved(xpi->reserved,
+						   &xpi->nr_reserved);
 		/* A liar that never has enough must not keep us here. */
-		if (xpi.nr_reserved <= room)
+		if (xpi->nr_reserved <= room)
 			break;
-		room = xpi.nr_reserved;
+		room = xpi->nr_reserved;
 	} while (ret == -ENOBUFS && room <= 4096);
 
 	return ret;
 }
 
-static void say_what_there_is(void)
+static void say_what_there_is(const struct xpi *xpi)
 {
 	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s, %u reserved ranges\n",
-		xpi.backend->name, xpi.caps.max_dfn, xpi.caps.pgsize_mask,
-		xpi.caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
-		xpi.caps.flags & XEN_IOMMU_CAP_deferred_flush ?
+		xpi->backend->name, xpi->caps.max_dfn, xpi->caps.pgsize_mask,
+		xpi->caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
+		xpi->caps.flags & XEN_IOMMU_CAP_deferred_flush ?
 			" deferred-flush" : "",
-		xpi.caps.flags & XEN_IOMMU_CAP_large_pages ?
+		xpi->caps.flags & XEN_IOMMU_CAP_large_pages ?
 			" large-pages" : "",
-		xpi.caps.flags & XEN_IOMMU_CAP_intremap ? " intremap" : "",
-		xpi.caps.flags & XEN_IOMMU_CAP_caching_mode ?
+		xpi->caps.flags & XEN_IOMMU_CAP_intremap ? " intremap" : "",
+		xpi->caps.flags & XEN_IOMMU_CAP_caching_mode ?
 			" caching-mode" : "",
-		xpi.nr_reserved);
+		xpi->nr_reserved);
 }
 
 /* Reboot and kexec find the machine as it was; devices are shut down. */
@@ -159,7 +165,7 @@ static struct syscore xpi_syscore = {
 };
 
 /* Make dom0's devices ours; no driver starts meanwhile. */
-static int switch_over(void)
+VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 {
 	int ret;
 
@@ -167,8 +173,8 @@ static int switch_over(void)
 	if (ret)
 		return ret;
 
-	say_what_there_is();
-	ret = xpi_takeover(&xpi);
+	say_what_there_is(xpi);
+	ret = xpi_takeover(xpi);
 	if (ret) {
 		pr_err("not used: the hypervisor refused the takeover (%d); DMA stays on xen-swiotlb\n",
 		       ret);
@@ -176,12 +182,12 @@ static int switch_over(void)
 	}
 
 	xpi_compat_dma_begin();
-	ret = xpi_iommu_register(&xpi);
+	ret = xpi_iommu_register(xpi);
 	if (ret) {
 		pr_err("not used: the devices could not be claimed (%d); DMA stays on xen-swiotlb\n",
 		       ret);
 		xpi_compat_dma_end();
-		xpi_give_back(&xpi);
+		xpi_give_back(xpi);
 	}
 	return ret;
 }
@@ -193,11 +199,11 @@ static int __init xpi_init(void)
 	if (!switched_on)
 		return 0;
 
-	ret = detect();
+	ret = xpi_detect(&xpi);
 	if (ret)
 		return ret;
 
-	ret = read_reserved();
+	ret = xpi_read_reserved(&xpi);
 	if (ret) {
 		pr_err("not used: the hypervisor did not tell its reserved ranges (%d)\n",
 		       ret);
@@ -209,7 +215,7 @@ static int __init xpi_init(void)
 		goto out_free;
 
 	xpi_bind_lock();
-	ret = switch_over();
+	ret = xpi_switch_over(&xpi);
 	xpi_bind_unlock();
 	if (ret)
 		goto out_bind;

@@ -7,12 +7,22 @@
  * guest granted a foreign one.
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
 #include <linux/errno.h>
 #include <linux/mm.h>
 
 #include <asm/xen/page.h>
 
 #include "gfn.h"
+
+VISIBLE_IF_KUNIT unsigned long xpi_p2m_entry(unsigned long pfn)
+{
+	KUNIT_STATIC_STUB_REDIRECT(xpi_p2m_entry, pfn);
+
+	return __pfn_to_mfn(pfn);
+}
 
 /**
  * xpi_gfn_run() - the frames behind the first of a range of PFNs
@@ -26,7 +36,7 @@
  */
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 {
-	unsigned long entry = __pfn_to_mfn(pfn);
+	unsigned long entry = xpi_p2m_entry(pfn);
 	unsigned long i;
 
 	if (entry == INVALID_P2M_ENTRY)
@@ -37,7 +47,7 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 
 	/* A mark differs in a high bit, so this stops where the kind changes. */
 	for (i = 1; i < nr; i++)
-		if (__pfn_to_mfn(pfn + i) != entry + i)
+		if (xpi_p2m_entry(pfn + i) != entry + i)
 			break;
 
 	run->gfn = entry & ~IDENTITY_FRAME_BIT;

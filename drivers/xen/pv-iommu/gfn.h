@@ -14,4 +14,8 @@ struct xpi_gfn_run {
 
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+unsigned long xpi_p2m_entry(unsigned long pfn);
+#endif
+
 #endif /* _XEN_PV_IOMMU_GFN_H */

@@ -6,6 +6,9 @@
  * layout is checked here.
  */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -46,8 +49,11 @@ static unsigned int max_ops_per_buf = 1;
 /* Buffers of one hypercall: enough, and still small enough for the stack. */
 #define MAX_BUFS	16
 
-static long iommu_op(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs)
+VISIBLE_IF_KUNIT long xpi_iommu_op(unsigned int nr_bufs,
+				   struct xen_iommu_op_buf *bufs)
 {
+	KUNIT_STATIC_STUB_REDIRECT(xpi_iommu_op, nr_bufs, bufs);
+
 	xpi_count(XPI_HYPERCALLS, 1);
 	return xen_single_call(__HYPERVISOR_iommu_op, nr_bufs,
 			       (unsigned long)bufs, 0, 0, 0);
@@ -68,7 +74,7 @@ static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
 		nr -= n;
 	}
 
-	return iommu_op(nr_bufs, bufs);
+	return xpi_iommu_op(nr_bufs, bufs);
 }
 
 /* One operation that is not part of the fast path; its status or an error. */
@@ -101,7 +107,7 @@ static int buffers_probe(struct xpi_caps *caps)
 
 	set_xen_guest_handle(arg.buf.h, &op);
 	arg.buf.size = sizeof(op);
-	ret = iommu_op(1, &arg.buf);
+	ret = xpi_iommu_op(1, &arg.buf);
 	if (ret)
 		return ret;
 	if (op.status == XPI_STATUS_UNREACHED ||
@@ -180,6 +186,8 @@ int xpi_machine_memory_map(struct boot_e820_entry *map, unsigned int *nr)
 {
 	struct xen_memory_map memmap = { .nr_entries = *nr };
 	int ret;
+
+	KUNIT_STATIC_STUB_REDIRECT(xpi_machine_memory_map, map, nr);
 
 	set_xen_guest_handle(memmap.buffer, map);
 	ret = HYPERVISOR_memory_op(XENMEM_machine_memory_map, &memmap);

@@ -63,4 +63,8 @@ extern const struct xpi_backend xpi_buffers_backend;
 
 int xpi_machine_memory_map(struct boot_e820_entry *map, unsigned int *nr);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+long xpi_iommu_op(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs);
+#endif
+
 #endif /* _XEN_PV_IOMMU_HYPERCALL_H */

@@ -82,4 +82,14 @@ void xpi_bind_unlock(void);
 int xpi_bind_check(void);
 void xpi_bind_down(void);
 
+#if IS_ENABLED(CONFIG_KUNIT)
+/* core.c */
+const char *xpi_why_not_here(void);
+const char *xpi_why_no_hypercall(int err);
+const char *xpi_why_not_this_mode(unsigned int mode);
+int xpi_detect(struct xpi *xpi);
+int xpi_read_reserved(struct xpi *xpi);
+int xpi_switch_over(struct xpi *xpi);
+#endif
+
 #endif /* _XEN_PV_IOMMU_H */
