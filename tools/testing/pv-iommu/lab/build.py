@@ -16,15 +16,16 @@ qemu-system-x86 seabios busybox-static fio kmod xz-utils
 gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
-SOURCE_SUFFIXES = {".c", ".h", ".S", ".mk", ".sh", ".patch", ".py", ".config"}
-SOURCE_NAMES = {"Kbuild", "Makefile", "Kconfig"}
+# what an earlier build in the tree may have left there
+LEFT_BY_BUILDS = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
+                  ".symvers", "~", ".swp", ".pyc")
 
 
 def source_files(directory):
-    """What a build reads: sources, not what an earlier build left there."""
+    """What a build may read: sources, not what an earlier build left."""
     return [path for path in sorted(directory.rglob("*")) if path.is_file()
-            and (path.suffix in SOURCE_SUFFIXES or path.name in SOURCE_NAMES)
-            and not path.name.endswith(".mod.c")]
+            and "out" not in path.relative_to(directory).parts
+            and not path.name.endswith(LEFT_BY_BUILDS)]
 
 
 def copy_tree(files, target):

@@ -4,6 +4,8 @@
 import shutil
 import time
 
+from .ui import say
+
 KEEP_RUNS = 10
 
 
@@ -22,6 +24,26 @@ def new_run_dir(cache_root):
         except FileExistsError:
             continue
     raise RuntimeError("no name left for a run")
+
+
+def silent(scenario):
+    return lambda kind, text: None
+
+
+def verbose(scenario):
+    """Progress of one run, in full."""
+    return lambda kind, text: say(f"    [{scenario.id}] {kind}: {text}")
+
+
+def narrate(scenario):
+    """Progress as a story, for the demo."""
+    forms = {"title": "\n{}\n", "tell": "  {}", "show": "      {}",
+             "ok": "  [ok] {}", "FAIL": "  [FAILED] {}"}
+
+    def tell(kind, text):
+        if kind in forms:
+            print(forms[kind].format(text), flush=True)
+    return tell
 
 
 def describe(result):

@@ -35,13 +35,14 @@ class Result:
 
 
 class Runner:
-    """parts: what was fetched and built, see build.Parts."""
+    """parts: what was fetched and built, see build.Parts.
+    narrator(scenario): a function (kind, text) that shows progress."""
 
-    def __init__(self, parts, run_dir, driver=True, verbose=False):
+    def __init__(self, parts, run_dir, narrator, driver=True):
         self.parts = parts
         self.run_dir = run_dir
+        self.narrator = narrator
         self.driver = driver
-        self.verbose = verbose
 
     def run(self, scenario):
         """Boot once; once more if dom0 met the int3 flake before beginning."""
@@ -77,7 +78,7 @@ class Runner:
                         directory / "qemu.log", work)
             with qemu, open(directory / "channel.log", "w") as log:
                 requests = Requests(record, qemu, devices.disks, console,
-                                    trace_log, self._progress(scenario))
+                                    trace_log, self.narrator(scenario))
                 self._serve(scenario, record, qemu, requests, log)
                 requests.net.close()
         except LabError as err:
@@ -87,12 +88,6 @@ class Runner:
         if not console.exists():
             console.write_text("")
         return record, faults
-
-    def _progress(self, scenario):
-        def show(text):
-            if self.verbose:
-                say(f"    [{scenario.id}] {text}")
-        return show
 
     def _serve(self, scenario, record, qemu, requests, log):
         """Answer dom0 until the machine is off, dead or out of time."""

@@ -42,18 +42,18 @@ class Requests:
 
     def do_begin(self, text):
         self.record.begun = True
-        self.progress(f"dom0 {text} runs the scenario")
+        self.progress("begin", f"dom0 {text} runs the scenario")
 
     def do_step(self, text):
-        self.progress(text)
+        self.progress("step", text)
 
     def do_ok(self, text):
         self.record.oks += 1
-        self.progress(f"ok: {text}")
+        self.progress("ok", text)
 
     def do_fail(self, text):
         self.record.failures.append(text)
-        self.progress(f"FAIL: {text}")
+        self.progress("FAIL", text)
 
     def do_skip(self, text):
         self.record.skipped = text or "no reason given"
@@ -61,10 +61,16 @@ class Requests:
     def do_stat(self, text):
         name, _, value = text.partition(" ")
         self.record.stats[name] = value
-        self.progress(f"{name} = {value}")
+        self.progress("stat", f"{name} = {value}")
 
     def do_tell(self, text):
-        self.progress(text)
+        self.progress("tell", text)
+
+    def do_title(self, text):
+        self.progress("title", text)
+
+    def do_show(self, text):
+        self.progress("show", text)
 
     def do_finish(self, text):
         self.record.finished = True
@@ -75,8 +81,9 @@ class Requests:
         self.record.checks += 1
         if not good:
             self.record.failures.append(f"host: {text}")
-            self.progress(f"FAIL: host: {text}")
+            self.progress("FAIL", f"host: {text}")
             raise Refused(text)
+        self.progress("ok", f"host: {text}")
         return text
 
     def do_disk(self, text):

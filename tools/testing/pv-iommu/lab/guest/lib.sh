@@ -215,11 +215,19 @@ fio_end() {
 
 # --- stray DMA, and a driver for the edu device
 
+# hypercalls_up: programs can make hypercalls and know machine addresses
+hypercalls_up() {
+	modprobe xen_privcmd || die "xen_privcmd does not load"
+	wait_for 5 test -c /dev/xen/privcmd || die "no /dev/xen/privcmd"
+}
+
 # stray_dma PCI BITS: the device is told to read and write memory that nobody
 # gave it; $STRAY is went_through, blocked or partly
 stray_dma() {
+	hypercalls_up
 	edu-stray -d "$1" -m "$2" demo >/run/stray 2>&1 ||
 		die "edu-stray: $(tail -n 1 /run/stray)"
+	# shellcheck disable=SC2034 # for scenarios
 	STRAY=$(sed -n 's/^verdict=//p' /run/stray)
 }
 

@@ -142,7 +142,7 @@ class HostSideTest(InDirectory):
         record = Record()
         requests = Requests(record, None, {"disk": image},
                             self.path / "console", self.path / "trace",
-                            lambda text: None)
+                            lambda kind, text: None)
         good = hashlib.sha256(b"345").hexdigest()
         requests.serve("disk", f"disk 3 3 {good}")
         self.assertEqual((record.checks, record.failures), (1, []))

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about An NVMe is plugged in, works, is unplugged under I/O, and another one takes its place.
+#: variants vtd amdvi
+#: device nvme
+#: device rp0
+#: device spare0
+#: device spare1
+#: guest fio
+
+plugged() { ls -d "/sys/bus/pci/devices/$PCI_RP0"/0000:*:00.0; }
+unplugged() { ! plugged; }
+
+# plug SPARE: into the slot, its address in $HOT
+plug() {
+	request qmp device_add driver=nvme bus=rp0 id="hot-$1" \
+		drive="disk-$1" serial="$1" || die "device_add: $REPLY_TEXT"
+	wait_for 20 plugged || die "dom0 does not see the new device"
+	HOT=$(basename "$(plugged)")
+	ok "$HOT was plugged in"
+}
+
+driver_load
+disk_up "$PCI_NVME" nvme
+other=$DISK
+
+plug spare0
+disk_up "$HOT" nvme
+disk_verify "$DISK" spare0 8 8
+[ -e "/sys/bus/pci/devices/$HOT/iommu_group" ] || die "$HOT has no group"
+
+fio_start "$other" 24m
+steady=$FIO_PID
+fio_start "$DISK" 48m
+request qmp device_del id=hot-spare0 || die "device_del: $REPLY_TEXT"
+wait_for 30 unplugged || die "the device does not go"
+wait "$FIO_PID" && die "fio went on without its disk"
+ok "unplugged under I/O"
+FIO_PID=$steady
+fio_end
+
+plug spare1
+disk_up "$HOT" nvme
+disk_verify "$DISK" spare1 8 8
+disk_verify "$other" nvme 32 8
+driver_carried
+finish

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about Loading the driver while a device is in use is refused, names the device and leaves its I/O alone; unbound, it works.
+#: variants vtd amdvi
+#: device nvme
+#: guest fio
+
+disk_up "$PCI_NVME" nvme
+fio_start "$DISK" 24m
+driver_refused "$PCI_NVME"
+fio_end
+disk_verify "$DISK" nvme 32 8
+
+device_free "$PCI_NVME"
+driver_load
+device_give "$PCI_NVME"
+disk_up "$PCI_NVME" nvme
+disk_verify "$DISK" nvme 40 8
+driver_carried
+finish

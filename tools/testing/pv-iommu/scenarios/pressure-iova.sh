@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about A device with 28 bits uses its addresses up; mapping then fails cleanly, and after unmapping all are there again.
+#: variants vtd vtd-strict amdvi
+#: device edu
+#: guest pviommu-dmatest.ko
+#: timeout 300
+
+driver_load
+dmt_up 28
+dmt_on "$PCI_EDU"
+dmt_must "addresses used up and got back" exhaust
+stat_is mappings "$(dmt_get first)"
+check "the limit was met" is "$(dmt_get exhausted)" 1
+dmt_must "" alloc buf=0 kind=sg size=65536
+dmt_must "" map buf=0
+dmt_must "the device still works" edu_check buf=0 seed=1
+finish

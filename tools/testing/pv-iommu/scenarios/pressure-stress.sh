@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about Two CPUs map and unmap at the same time, and each page of each buffer is checked with the hypervisor.
+#: variants vtd vtd-strict amdvi
+#: device edu64
+#: guest pviommu-dmatest.ko
+#: timeout 420
+
+case $VARIANT in
+vtd) seconds=120 ;;
+*) seconds=45 ;;
+esac
+
+driver_load
+dmt_up 64
+dmt_on "$PCI_EDU64"
+dmt_must "$seconds s with every buffer right" stress seconds=$seconds threads=2
+for name in maps unmaps frames; do
+	stat_is $name "$(dmt_get $name)"
+done
+driver_carried
+finish

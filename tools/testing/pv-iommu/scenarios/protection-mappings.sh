@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; nothing else.
+#: variants vtd-strict amdvi-strict
+#: device edu64
+#: guest pviommu-dmatest.ko
+#: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
+#: expect xen DMAR: reason 0[56]
+
+# must_fault TEXT COMMAND...: Xen logs a fault for it
+must_fault() {
+	fault_text=$1
+	shift
+	request xenlog mark
+	dmt "$@"
+	xen_faults "$PCI_EDU64" . || die "$fault_text: no fault"
+}
+
+driver_load
+dmt_up 64
+dmt_on "$PCI_EDU64"
+
+dmt_must "" alloc buf=0 kind=single size=4096 dir=both
+dmt_must "" map buf=0
+addr=$(dmt_get addr)
+dmt_must "a mapped buffer is reached in both directions" edu_check buf=0 seed=3
+dmt_must "" fill buf=0 seed=4
+# addresses are given from the top down: below is nothing, above may be
+must_fault "a read beside the mapping" edu_read addr=$((addr - 4096)) len=64
+ok "a read beside the mapping faults"
+
+dmt_must "" unmap buf=0
+must_fault "a write after unmap" edu_write addr="$addr" len=64 seed=5
+dmt_must "a write after unmap faults, and memory is as it was" \
+	verify buf=0 seed=4
+must_fault "a read after unmap" edu_read addr="$addr" len=64 seed=4
+is "$(dmt_get match)" 1 >/dev/null && die "a read after unmap got the data"
+ok "a read after unmap faults and gets nothing"
+
+dmt_must "" alloc buf=1 kind=single size=4096 dir=to
+dmt_must "" fill buf=1 seed=6
+dmt_must "" map buf=1
+addr=$(dmt_get addr)
+dmt_must "" edu_read addr="$addr" len=64 seed=6
+check "a buffer that is mapped for reading can be read" \
+	is "$(dmt_get match)" 1
+must_fault "a write to it" edu_write addr="$addr" len=64 seed=7
+dmt_must "a write to it faults, and memory is as it was" verify buf=1 seed=6
+finish
