@@ -155,7 +155,7 @@ unsigned int machine_iommus(unsigned long *mfns, unsigned int max)
 
 	/* DMAR: remapping structures after 48 bytes; type 0 has registers. */
 	n = read_table("DMAR", buf, sizeof(buf)) ?:
-	    read_table("XMAR", buf, sizeof(buf));
+	    read_table("RMAD", buf, sizeof(buf));
 	for (off = 48; off + 16 <= n && found < max; off += len) {
 		type = get(buf + off, 2);
 		len = get(buf + off + 2, 2);
