@@ -3,11 +3,14 @@
 
 import argparse
 import dataclasses
+import signal
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from . import header, report
+from . import header, paths, report
 from .build import Parts
+from .qemu import Qemu
 from .runner import Runner
 from .ui import LabError, say
 
@@ -17,7 +20,7 @@ JOBS = 1
 def cmd_list(args):
     width = 0
     rows = {}
-    for scenario in header.load_all():
+    for scenario in header.load_all(args.scenarios):
         rows.setdefault(scenario.name, scenario.about)
         width = max(width, len(scenario.name))
     for name, about in rows.items():
@@ -25,7 +28,8 @@ def cmd_list(args):
 
 
 def cmd_check(args):
-    scenarios = header.select(header.load_all(), args.scenario)
+    scenarios = header.select(header.load_all(args.scenarios),
+                              args.scenario)
     if args.xen:
         scenarios = [dataclasses.replace(scenario, xen=args.xen)
                      for scenario in scenarios]
@@ -57,6 +61,8 @@ def cmd_check(args):
 
 def prepare(parts, scenarios, driver):
     """Fetch and build before the first boot, one thing after the other."""
+    if all(scenario.where == "host" for scenario in scenarios):
+        return
     parts.initramfs()
     if driver:
         parts.module()
@@ -67,7 +73,7 @@ def prepare(parts, scenarios, driver):
 
 
 def cmd_demo(args):
-    scenario = header.select(header.load_all(), ["demo"])[0]
+    scenario = header.select(header.load_all(args.scenarios), ["demo"])[0]
     parts = Parts()
     prepare(parts, [scenario], True)
     run_dir = report.new_run_dir(parts.cache.root)
@@ -94,8 +100,15 @@ def cmd_artifacts(args):
     print(f"module={module}")
 
 
+def interrupted(number, frame):
+    Qemu.stop_all()
+    raise KeyboardInterrupt
+
+
 def main():
     parser = argparse.ArgumentParser(prog="lab")
+    parser.add_argument("--scenarios", type=Path, default=paths.SCENARIOS,
+                        help="another directory of scenarios")
     commands = parser.add_subparsers(dest="command", required=True)
     check = commands.add_parser("check", help="run scenarios")
     check.add_argument("scenario", nargs="*", help="NAME or NAME@VARIANT")
@@ -110,6 +123,8 @@ def main():
                        ("artifacts", cmd_artifacts)):
         commands.add_parser(name).set_defaults(work=work)
     args = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
     try:
         return args.work(args) or 0
     except LabError as err:

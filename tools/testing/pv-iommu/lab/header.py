@@ -16,10 +16,11 @@ for the lab:
     #: guest PART...           "fio", and what the guest directory builds
     #: trace PATTERN...        QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
+    #: where host             the host runs it, with no machine: lines "ok TEXT"
+                              count, exit code 0 passes, 77 skips
     #: timeout SECONDS         from power-on to verdict (default 180)
     #: memory MEGABYTES        of the machine (default 2048)
     #: dom0mem MEGABYTES       of dom0 (default 1024)
-    #: with driver|nothing     does it need the driver? (default driver)
 """
 
 import dataclasses
@@ -54,7 +55,7 @@ class Scenario:
     xenargs: str = ""
     linux: str = ""
     module: str = ""
-    needs: str = "driver"
+    where: str = "dom0"
     timeout: int = 180
     memory: int = 2048
     dom0mem: int = 1024
@@ -91,6 +92,8 @@ def parse(path):
         scenario = _directive(scenario, variants, word, rest, where)
     if not scenario.about:
         raise LabError(f"{path.name}: no '#: about' line")
+    if scenario.where == "host":
+        return [dataclasses.replace(scenario, variant="host", xen="none")]
     if not variants:
         variants["vtd"] = STANDARD["vtd"]
     return [_apply(scenario, name, changes)
@@ -109,8 +112,8 @@ def _directive(scenario, variants, word, rest, where):
         return change(**{word: int(rest)})
     if word == "xen":
         return change(xen=_one_of(rest, XENS, where))
-    if word == "with":
-        return change(needs=_one_of(rest, ("driver", "nothing"), where))
+    if word == "where":
+        return change(where=_one_of(rest, ("dom0", "host"), where))
     if word in ("guest", "trace"):
         return change(**{word: getattr(scenario, word) + tuple(rest.split())})
     if word == "device":

@@ -63,6 +63,31 @@ class Machine:
 
 
 class Qemu:
+    live = set()
+    stopped = False
+
+    @classmethod
+    def stop_all(cls):
+        """The run is interrupted: no QEMU stays, and no other starts."""
+        cls.stopped = True
+        for process in list(cls.live):
+            process.kill()
+
+    @classmethod
+    def watch(cls, argv, out, env, timeout):
+        """Run another program that must end with us; its exit code."""
+        process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT,
+                                   stdin=subprocess.DEVNULL, env=env)
+        cls.live.add(process)
+        try:
+            return process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait()
+            return "none in time"
+        finally:
+            cls.live.discard(process)
+
     def __init__(self, machine, extra, console, log, sockets):
         self.console = console
         self.log = log
@@ -87,9 +112,12 @@ class Qemu:
         with open(self.log, "ab") as log:
             log.write((shlex.join(self.argv) + "\n").encode())
             log.flush()
+            if self.stopped:
+                raise LabError("interrupted")
             self.process = subprocess.Popen(
                 self.argv, stdin=subprocess.DEVNULL, stdout=log,
                 stderr=subprocess.STDOUT)
+            self.live.add(self.process)
         try:
             self.channel = self._connect(self.channel_path)
             self.qmp = Qmp(self._connect(self.qmp_path))
@@ -143,6 +171,7 @@ class Qemu:
                 except subprocess.TimeoutExpired:
                     continue
         self.process.wait()
+        self.live.discard(self.process)
 
 
 class Qmp:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Directories of runs, and what is printed about them."""
 
+import os
 import shutil
 import time
+from pathlib import Path
 
 from .ui import say
 
@@ -11,7 +13,7 @@ KEEP_RUNS = 10
 
 def new_run_dir(cache_root):
     """A directory for this run's logs; only the newest ones are kept."""
-    runs = cache_root / "runs"
+    runs = Path(os.environ.get("PV_IOMMU_RUNS") or cache_root / "runs")
     runs.mkdir(parents=True, exist_ok=True)
     for old in sorted(runs.iterdir())[:-(KEEP_RUNS - 1)]:
         shutil.rmtree(old, ignore_errors=True)

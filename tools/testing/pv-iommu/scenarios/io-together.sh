@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 #: about All kinds of disks and network cards work at once, and each one's data is verified.
 #: variants vtd amdvi vtd-cm vtd48
-#: variant vtd-release iommu=vtd xen=ref
 #: device nvme
 #: device nvme2
 #: device ahci
