@@ -237,7 +237,7 @@ void test_mmio(void)
 			expect(name, got, -EPERM);
 		} else {
 			pass(name);
-			printf("# dom0 may access the IOMMU's registers at %#lx, and so may a device\n",
+			printf("# dom0 may access these registers, and so may a device: %#lx\n",
 			       iommus[i]);
 		}
 		clean(env.base, 1);

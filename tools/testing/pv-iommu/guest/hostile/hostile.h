@@ -9,6 +9,7 @@
  *   handles.c   bad handles, bad sizes, bad counts, forged continuations
  *   args.c      reserved fields, unknown operations, wild dfns and gfns
  *   frames.c    frames that are not dom0's, MMIO that is not for devices
+ *   domain.c    frames of another domain
  *   map.c       what map, unmap, flush and lookup do when all is well, and
  *               what they leave behind when it is not
  *   life.c      taking over and giving back
@@ -125,6 +126,7 @@ void test_continuations(void);
 void test_args(void);
 void test_ranges(void);
 void test_frames(void);
+void test_domain(void);
 void test_mmio(void);
 void test_map(void);
 void test_large(void);

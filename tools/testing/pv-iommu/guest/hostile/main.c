@@ -39,6 +39,7 @@ static const struct group {
 	{ "map", test_map, false },
 	{ "large", test_large, false },
 	{ "frames", test_frames, false },
+	{ "domain", test_domain, false },
 	{ "mmio", test_mmio, false },
 	{ "refs", test_refs, false },
 	{ "cycles", test_cycles, false },
