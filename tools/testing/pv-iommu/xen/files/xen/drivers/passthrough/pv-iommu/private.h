@@ -17,18 +17,17 @@
  * Locks, outermost first:
  *
  *   ctl_lock    life cycle; held for one preemptible step
+ *   flush_lock  one flush at a time; held until the references that the
+ *               flush covers are dropped
  *   pcidevs_lock
  *               the state, and with it what pv_iommu_root() says, changes
  *               to and from "owned" only with this lock and @lock held
- *   flush_lock  one flush at a time; held until the references that the
- *               flush covers are dropped
  *   lock        the page tables and what waits for a flush.  Held for one
  *               stride (at most one page table of entries); nothing is flushed
  *               and no reference is dropped under it
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
- * mapping_lock) nest inside pcidevs_lock and are never held together with
- * flush_lock or lock.
+ * mapping_lock) are never held together with lock.
  */
 
 #ifndef __PV_IOMMU_PRIVATE_H__

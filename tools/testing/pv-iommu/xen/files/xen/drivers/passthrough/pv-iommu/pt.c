@@ -462,6 +462,12 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
         }
 
         done += step;
+
+        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING )
+        {
+            ++idx;
+            break;
+        }
     }
 
     if ( cleared )
