@@ -61,6 +61,10 @@ def _outputs(directory):
     return found
 
 
+class Changed(Exception):
+    """This input is not what it was when the build began."""
+
+
 class Cache:
     def __init__(self, root):
         self.root = Path(root)
@@ -76,7 +80,14 @@ class Cache:
         that a file edited meanwhile does not get into an entry unnoticed.
         """
         ask_inputs = inputs if callable(inputs) else lambda: inputs
-        inputs = ask_inputs()
+        for _ in range(3):
+            try:
+                return self._get(kind, ask_inputs(), ask_inputs, build)
+            except Changed as err:
+                say(f"cache: {kind}: {err} changed while it was being built")
+        raise LabError(f"{kind}: its sources do not stop changing")
+
+    def _get(self, kind, inputs, ask_inputs, build):
         key = key_of(inputs)
         entry = self.root / kind / key
         with self._locked(kind, key):
@@ -118,8 +129,7 @@ class Cache:
         try:
             build(tmp)
             if changed := differing(inputs, ask_inputs()):
-                raise LabError(f"{kind}: {changed[0]} changed while it was "
-                               "being built; run it again")
+                raise Changed(changed[0])
             outputs = _outputs(tmp)
             if not outputs:
                 raise LabError(f"building {kind} left nothing behind")
