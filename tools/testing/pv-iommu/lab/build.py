@@ -9,7 +9,7 @@ import threading
 from . import fetch, initramfs, paths
 from .apt import Apt
 from .cache import Cache, hash_files
-from .ui import LabError, output_of, run_logged
+from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
 qemu-system-x86 seabios busybox-static fio kmod xz-utils
@@ -66,10 +66,28 @@ class Parts:
         self.tools()
         return output_of(["gcc", "--version"]).splitlines()[0]
 
+    def fetched(self, make):
+        """Fetch; once more with new package lists if that did not work."""
+        try:
+            return make()
+        except LabError as err:
+            if self.apt.updated:
+                raise
+            say(f"lab: {err}\nlab: the package lists may be old")
+            self.apt.update()
+            return make()
+
     @once
     def kernel(self):
         self.tools()
-        return fetch.Kernel(self.apt, self.cache)
+
+        def make():
+            kernel = fetch.Kernel(self.apt, self.cache)
+            kernel.headers()
+            kernel.entry()
+            return kernel
+
+        return self.fetched(make)
 
     @once
     def kernel_image(self):
@@ -88,7 +106,8 @@ class Parts:
     def xen(self, flavour):
         self.tools()
         if flavour == "debian":
-            return fetch.debian_xen(self.apt, self.cache)
+            return self.fetched(
+                lambda: fetch.debian_xen(self.apt, self.cache))
         return self.reference_xen(flavour)
 
     def source_inputs(self, directory):

@@ -7,7 +7,7 @@
 #: device edu64
 #: guest fio edu-stray iommu-op
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
-#: expect xen DMAR: reason 0[56]
+#: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 #: timeout 300
 
 # each line of standard input, as it is

@@ -5,7 +5,7 @@
 #: device edu64
 #: guest edu-stray
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
-#: expect xen DMAR: reason 0[56]
+#: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
 stray_dma "$PCI_EDU64" 64
 check "on xen-swiotlb a stray DMA reads a secret and overwrites a victim" \
