@@ -76,10 +76,10 @@ tell "$NET moves data to and from a program on the host; both ends compare:"
 net_verify 8
 
 request title "6. The same stray DMA again"
-request xenlog mark
+dma_faults_mark
 attack
 check "blocked: the victim's memory is untouched" is "$STRAY" blocked
-xen_faults "$PCI_EDU64" . || die "Xen logged no fault"
+dma_faults "$PCI_EDU64" || die "Xen logged no fault"
 tell "and Xen logged:"
 ask xenlog last "DMAR:.*00:0d.0" | show
 

@@ -4,16 +4,17 @@
 #: variants vtd-strict amdvi-strict
 #: device edu64
 #: guest pviommu-dmatest.ko
+#: trace amdvi_page_fault
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
-# must_fault TEXT COMMAND...: Xen logs a fault for it
+# must_fault TEXT COMMAND...: the IOMMU faults
 must_fault() {
 	fault_text=$1
 	shift
-	request xenlog mark
+	dma_faults_mark
 	dmt "$@"
-	xen_faults "$PCI_EDU64" . || die "$fault_text: no fault"
+	dma_faults "$PCI_EDU64" || die "$fault_text: no fault"
 }
 
 driver_load
