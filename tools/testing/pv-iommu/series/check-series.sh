@@ -1,0 +1,204 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# check-series.sh SOURCE_TREE SERIES [WORK]: is the series fit to be sent?
+#
+# SERIES is what make-series.sh made for SOURCE_TREE.  Applies it with git am,
+# runs the kernel's own checks on each patch, and asks for its maintainers.
+# With WORK, a directory for a copy of the tree and for objects, it also builds
+# the kernel after each patch, and in the end the driver as =y and =m, with W=1
+# and sparse.  That takes some ten minutes; the fast part takes seconds.
+# Ends with a line "N checks, N failed"; status 1 when one failed.
+
+set -eu
+
+fail() {
+	echo "check-series.sh: $*" >&2
+	exit 2
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+[ $# -eq 2 ] || [ $# -eq 3 ] ||
+	fail "usage: check-series.sh SOURCE_TREE SERIES [WORK]"
+tree=$(cd "$1" 2>/dev/null && pwd) || fail "$1 is not a directory."
+patches=$(cd "$2" 2>/dev/null && pwd) || fail "$2 is not a directory."
+ls "$patches"/0001-*.patch > /dev/null 2>&1 || fail "$2 has no patches."
+
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+checks=0
+failed=0
+
+# check TEXT COMMAND...: nothing on standard output or error when it succeeds
+check() {
+	text=$1
+	shift
+	checks=$((checks + 1))
+	if "$@" > "$tmp/out" 2>&1; then
+		echo "ok    $text"
+	else
+		failed=$((failed + 1))
+		echo "FAIL  $text"
+		tail -n 40 "$tmp/out" | sed 's/^/      /'
+	fi
+}
+
+# Types of message that are not asked for, and why:
+#   FILE_PATH_CHANGES     "does MAINTAINERS need updating?" for each new file,
+#                         whatever MAINTAINERS says; maintained() looks there
+#   (--no-signoff)        the submitter signs
+# In the interface header, whose text is the hypervisor's public header:
+#   PREFER_KERNEL_TYPES, BIT_MACRO   these are Linux' own; all of
+#                         include/xen/interface does without
+#   SPACING, LINE_SPACING GUEST_HANDLE(void) and DEFINE_GUEST_HANDLE_STRUCT() are
+#                         taken for a cast and a declaration
+IGNORE=FILE_PATH_CHANGES
+IGNORE_HEADER=PREFER_KERNEL_TYPES,BIT_MACRO,SPACING,LINE_SPACING
+
+checkpatch() {
+	ignore=$IGNORE
+	case $1 in *-iommu_op-interface.patch) ignore=$ignore,$IGNORE_HEADER ;; esac
+	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-signoff \
+		--show-types --terse --no-summary --ignore "$ignore" "$1") \
+		> "$tmp/checkpatch" 2>&1 || :
+	cat "$tmp/checkpatch"
+	[ ! -s "$tmp/checkpatch" ]
+}
+
+# A repository with the files that the series touches, as the tree has them.
+new_repo() {
+	repo=$tmp/repo
+	git init -q -b check "$repo"
+	PYTHONDONTWRITEBYTECODE=1 python3 "$here/intree.py" "$tree" touched |
+		while read -r file; do
+			mkdir -p "$repo/$(dirname "$file")"
+			cp "$tree/$file" "$repo/$file"
+		done
+	git -C "$repo" config user.name check
+	git -C "$repo" config user.email check@example.org
+	git -C "$repo" config advice.detachedHead false
+	git -C "$repo" add -A
+	git -C "$repo" commit -q -m base
+	git -C "$repo" tag base
+}
+
+apply() { git -C "$repo" am --whitespace=error "$1"; }
+
+# Every file that is new has this driver's maintainer.
+maintained() {
+	for file in $(git -C "$repo" diff --name-only --diff-filter=A base); do
+		(cd "$repo" && perl "$tree/scripts/get_maintainer.pl" --no-git \
+			--no-git-fallback --mpath="$repo/MAINTAINERS" \
+			--no-tree --sections -f "$file") > "$tmp/owner" 2>&1
+		grep -q '^XEN PV-IOMMU DRIVER' "$tmp/owner" ||
+			{ echo "$file has no maintainer"; return 1; }
+	done
+}
+
+# The kernel's own sorter leaves the new entry where it is.
+sorted() {
+	mkdir "$tmp/sort"
+	perl "$tree/scripts/parse-maintainers.pl" --input="$repo/MAINTAINERS" \
+		--output="$tmp/sort/new" --order > "$tmp/sort/log" 2>&1
+	for file in "$repo/MAINTAINERS" "$tmp/sort/new"; do
+		grep -A 12 '^XEN PV-IOMMU DRIVER$' "$file" | sed '/^$/,$d'
+		grep -E '^[A-Z0-9].{3,}$' "$file" | grep -v '^.:	' |
+			grep -x -B 1 -A 1 'XEN PV-IOMMU DRIVER'
+		echo "--"
+	done > "$tmp/sort/both"
+	cat "$tmp/sort/both"
+	awk 'BEGIN { RS = "--\n" } { part[NR] = $0 }
+	     END { exit !(part[1] != "" && part[1] == part[2]) }' "$tmp/sort/both"
+}
+
+kernel_doc() {
+	(cd "$repo" && find drivers/xen include/xen -name '*.[ch]' \
+		-exec "$tree/scripts/kernel-doc" -none -Werror {} +)
+}
+
+# --- with WORK
+
+kmake() {
+	make -C "$work/linux" O="$work/build" -j"${JOBS:-2}" "$@" \
+		> "$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
+}
+
+# no_warnings: make in the driver's directory said nothing about it
+no_warnings() {
+	if grep -E 'drivers/xen/pv-iommu.*(warning|error):' "$work/log"; then
+		return 1
+	fi
+}
+
+want() {
+	grep -qx "CONFIG_XEN_PV_IOMMU=$1" "$work/build/.config" ||
+		{ echo "CONFIG_XEN_PV_IOMMU=$1 is not set"; return 1; }
+}
+
+driver_as() {
+	"$work/linux/scripts/config" --file "$work/build/.config" \
+		--set-val XEN_PV_IOMMU "$1"
+	kmake olddefconfig && want "$1"
+}
+
+step_builds() {
+	patch -d "$work/linux" -p1 -F0 --force --quiet \
+		--no-backup-if-mismatch < "$1" || return
+	if [ -e "$work/linux/drivers/xen/pv-iommu" ]; then
+		driver_as y || return
+		rm -rf "$work/build/drivers/xen/pv-iommu"
+		kmake W=1 drivers/xen/pv-iommu/ && no_warnings || return
+	fi
+	kmake vmlinux
+}
+
+static_checks() {
+	rm -rf "$work/build/drivers/xen/pv-iommu"
+	kmake W=1 C=2 CF='-D__CHECK_ENDIAN__' drivers/xen/pv-iommu/ &&
+		no_warnings
+}
+
+as_module() {
+	driver_as m && rm -rf "$work/build/drivers/xen/pv-iommu" &&
+		kmake W=1 vmlinux modules && no_warnings &&
+		[ -e "$work/build/drivers/xen/pv-iommu/xen-pv-iommu.ko" ]
+}
+
+builds() {
+	mkdir -p "$1"
+	work=$(cd "$1" && pwd)
+	rm -rf "$work/linux"
+	cp -al "$tree" "$work/linux" 2>/dev/null ||
+		{ rm -rf "$work/linux"; cp -a "$tree" "$work/linux"; }
+	PYTHONDONTWRITEBYTECODE=1 python3 "$here/intree.py" "$tree" touched |
+		while read -r file; do
+			cp --remove-destination "$tree/$file" "$work/linux/$file"
+		done
+	mkdir -p "$work/build"
+	kmake tinyconfig
+	(cd "$work/build" && ../linux/scripts/kconfig/merge_config.sh -m \
+		.config "$here/../kernel/config/base.config") > "$work/log" 2>&1
+	echo CONFIG_COMPILE_TEST=y >> "$work/build/.config"
+	check "the kernel builds without the series" kmake olddefconfig vmlinux
+	for patch in "$patches"/0*.patch; do
+		case $patch in */0000-*) continue ;; esac
+		check "builds after $(basename "$patch")" step_builds "$patch"
+	done
+	check "sparse and W=1 are content" static_checks
+	check "builds as a module" as_module
+}
+
+new_repo
+for patch in "$patches"/0*.patch; do
+	name=$(basename "$patch")
+	case $name in 0000-*) continue ;; esac
+	check "git am $name" apply "$patch"
+	check "checkpatch --strict $name" checkpatch "$patch"
+done
+check "every new file has its maintainer" maintained
+check "MAINTAINERS is in order" sorted
+check "kernel-doc -Werror" kernel_doc
+[ $# -eq 2 ] || builds "$3"
+
+echo "$checks checks, $failed failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Take the compat layer out of the driver's sources, for one kernel tree.
+
+What the kernel has is found out the way compat.mk does it, by its own probes.
+Conditionals about that are resolved, calls of xpi_compat_*() go away, and op
+tables of another shape are put where they belong.
+"""
+
+import re
+import subprocess
+
+from common import Failure, replace_once
+
+# In a tree the driver relies on these; a kernel without is too old.
+NEEDED = ("XPI_HAVE_STRUCT_SYSCORE", "XPI_HAVE_DIRECT_DMA_IOMMU",
+          "XPI_HAVE_DOMAIN_ALLOC_PAGING")
+
+PROBE = re.compile(r"xpi-grep,(XPI_\w+),([^,]+),(.*)\)$", re.M)
+CONDITION = re.compile(r"#\s*(ifdef|ifndef)\s+(XPI_\w+)\s*(?:/\*.*)?$")
+ANY_IF = re.compile(r"#\s*if")
+LEFT = re.compile(r"XPI_COMPAT|XPI_HAVE|xpi_compat|\bcompat_\w+|compat[-.]\w+")
+
+
+class Compat:
+    def __init__(self, driver, tree):
+        self.driver = driver
+        self.macros = probe(driver / "compat.mk", tree)
+        self.has_obj = "#define kzalloc_obj(" in \
+            (tree / "include/linux/slab.h").read_text()
+        for name in NEEDED:
+            if name not in self.macros:
+                raise Failure(f"{tree} is too old for the driver in the tree: "
+                              f"no {name}, see compat.mk")
+        header = (driver / "compat.h").read_text()
+        for line in resolve(header, self.macros, "compat.h").splitlines():
+            define = re.match(r"#define (XPI_COMPAT_OPS)\b", line)
+            if define:
+                self.macros.add(define[1])
+
+    def strip(self, text, name):
+        """A source file as it is in this tree."""
+        text = resolve(text, self.macros, name)
+        if '#include "compat-ops.h"' in text:
+            text = self._older_ops(text, name)
+        text = text.replace('#include "compat.h"\n', "")
+        text = drop_calls(text)
+        if self.has_obj:
+            text = typed_alloc(text)
+        text = re.sub(r"\n{3,}", "\n\n", text)
+        if "use_dma_iommu(" in text:
+            text = add_include(text, "linux/iommu-dma.h", name)
+        left = LEFT.search(text)
+        if left:
+            raise Failure(f"{name}: '{left[0]}' remains of the compat layer")
+        return text
+
+    def _older_ops(self, text, name):
+        """6.12: attach_dev() is not told the old domain."""
+        ops = (self.driver / "compat-ops.h").read_text()
+        ops = resolve(ops, self.macros, "compat-ops.h")
+        ops = ops[ops.index("*/\n", ops.index("\n")) + 3:].strip("\n")
+        ops = replace_once(ops, re.compile(
+            r"static int compat_attach_dev\(.*?^}\n\n", re.S | re.M), "",
+            "compat-ops.h")
+        ops = replace_once(ops, "compat_attach_dev", "xpi_attach_dev",
+                           "compat-ops.h")
+        text = replace_once(text, '#include "compat-ops.h"', ops, name)
+        return replace_once(text, re.compile(
+            r"(xpi_attach_dev\(struct iommu_domain \*domain, "
+            r"struct device \*dev),\s*struct iommu_domain \*old\)"),
+            r"\1)", name)
+
+
+def probe(makefile, tree):
+    """The macros that compat.mk would define for this kernel."""
+    probes = PROBE.findall(makefile.read_text())
+    if not probes:
+        raise Failure(f"{makefile}: no probes found")
+    return {macro for macro, header, pattern in probes if subprocess.run(
+        ["grep", "-sq", pattern, str(tree / "include/linux" / header)],
+        check=False).returncode == 0}
+
+
+def resolve(text, macros, name):
+    """Conditionals on XPI_* macros, resolved; all others stay."""
+    out = []
+    stack = []          # for each open #if: is it ours, and is it taken
+    for line in text.splitlines(keepends=True):
+        ours = CONDITION.match(line)
+        if ours:
+            stack.append([True, (ours[2] in macros) == (ours[1] == "ifdef")])
+            continue
+        if ANY_IF.match(line):
+            stack.append([False, True])
+        elif re.match(r"#\s*el", line) and stack and stack[-1][0]:
+            if not re.match(r"#\s*else\b", line):
+                raise Failure(f"{name}: cannot resolve '{line.strip()}'")
+            stack[-1][1] = not stack[-1][1]
+            continue
+        elif re.match(r"#\s*endif", line):
+            if not stack:
+                raise Failure(f"{name}: #endif without #if")
+            if stack.pop()[0]:
+                continue
+        if all(taken for _, taken in stack):
+            out.append(line)
+    if stack:
+        raise Failure(f"{name}: #if without #endif")
+    return "".join(out)
+
+
+def drop_calls(text):
+    """Lines that only call xpi_compat_*(); braces that held two lines."""
+    lines = text.split("\n")
+    i = 0
+    while i < len(lines):
+        if not re.match(r"\t+xpi_compat_\w+\([^;]*\);$", lines[i]):
+            i += 1
+            continue
+        del lines[i]
+        for start in (i - 1, i - 2):
+            if is_block_of_one(lines, start):
+                lines[start] = lines[start][:-2]
+                del lines[start + 2]
+                break
+    return "\n".join(lines)
+
+
+def is_block_of_one(lines, start):
+    """if (...) { / one statement of one line / }"""
+    if start < 0 or start + 2 >= len(lines):
+        return False
+    head, body, end = lines[start:start + 3]
+    indent = re.match(r"\t*", head)[0]
+    return (re.match(r"\t+(if|for|while) \(.*\) \{$", head) is not None and
+            body.startswith(indent + "\t") and body.endswith(";") and
+            not body.startswith(indent + "\t\t") and end == indent + "}")
+
+
+def typed_alloc(text):
+    """kzalloc(sizeof(*p), GFP_KERNEL) is kzalloc_obj(*p) in newer kernels."""
+    text = re.sub(r"\b(kv?)zalloc\(sizeof\((\*[\w>-]+)\),\s+GFP_KERNEL\)",
+                  r"\1zalloc_obj(\2)", text)
+    return re.sub(r"\b(kv?)calloc\((\w+),\s+sizeof\((\*[\w>-]+)\),"
+                  r"\s+GFP_KERNEL\)", r"\1zalloc_objs(\3, \2)", text)
+
+
+def add_include(text, header, name):
+    """#include <header>, in its place among the other <linux/...>."""
+    new = f"#include <{header}>\n"
+    if new in text:
+        return text
+    found = list(re.finditer(r"^#include <linux/.*>\n", text, re.M))
+    if not found:
+        raise Failure(f"{name}: no place for {new.strip()}")
+    for match in found:
+        if match[0] > new:
+            return text[:match.start()] + new + text[match.start():]
+    return text[:found[-1].end()] + new + text[found[-1].end():]
