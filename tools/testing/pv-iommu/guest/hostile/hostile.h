@@ -14,6 +14,7 @@
  *               what they leave behind when it is not
  *   life.c      taking over and giving back
  *   refs.c      page references: held long enough, and never lost
+ *   nomem.c     Xen without memory for page tables
  *   threads.c   several CPUs at once, memory changing under a call, signals
  *   fuzz.c      random operations; model.c tells what has to come of them
  */
@@ -122,6 +123,7 @@ bool model_matches(const struct model *m, uint64_t *dfn);
 
 /* The groups. */
 void test_handles(void);
+void test_nomem(void);
 void test_continuations(void);
 void test_args(void);
 void test_ranges(void);

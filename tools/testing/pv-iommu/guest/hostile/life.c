@@ -113,6 +113,11 @@ void test_host_map(void)
 	expect("unmap of the host map", do_unmap(env.gfn[0], 1, 0, &unmapped), 0);
 	check(unmapped == 1 && maps_to(env.gfn[0], FRAME_NONE),
 	      "one frame of it is gone", "%lu", unmapped);
+	/* It was part of something larger, of which all else stays. */
+	for (i = 1, mapped = 0; i < env.pool_nr; i++)
+		mapped += maps_to(env.gfn[i], env.gfn[i]);
+	check(mapped == env.pool_nr - 1 && maps_to(env.gfn[0] - 1, env.gfn[0] - 1),
+	      "the rest of it stays", "%lu of %u", mapped, env.pool_nr - 1);
 	expect("map instead of the host map", do_map(env.gfn[0], env.gfn[1], 1, RW), 0);
 	expect("unmap of that", do_unmap(env.gfn[0], 1, 0, NULL), 0);
 

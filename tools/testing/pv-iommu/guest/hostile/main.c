@@ -46,6 +46,7 @@ static const struct group {
 	{ "long", test_long, false },
 	{ "life", test_life, true },
 	{ "host_map", test_host_map, true },
+	{ "nomem", test_nomem, true },
 	{ "continuations", test_continuations, false },
 	{ "threads", test_threads, false },
 	{ "fuzz", test_fuzz, false },

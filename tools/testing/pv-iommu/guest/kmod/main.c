@@ -37,10 +37,10 @@ static int dmt_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;
-	ret = pcim_iomap_regions(pdev, BIT(0), KBUILD_MODNAME);
-	if (ret)
-		return ret;
-	dmt->bar = pcim_iomap_table(pdev)[0];
+	/* Not pcim_*: those are named otherwise in each kernel version. */
+	dmt->bar = devm_ioremap_resource(dev, &pdev->resource[0]);
+	if (IS_ERR(dmt->bar))
+		return PTR_ERR(dmt->bar);
 	ret = dmt_edu_init(dmt);
 	if (ret)
 		return ret;
