@@ -2,6 +2,7 @@
 #
 # modules    build the driver, out of tree, for Debian's stock 6.12 kernel
 #            (KDIR=DIR for another kernel's headers)
+# install    put the module and a hook for initramfs-tools into place
 # check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
@@ -15,7 +16,7 @@ DRIVER := drivers/xen/pv-iommu
 LAB := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 	python3 -m lab
 
-.PHONY: all modules check list demo artifacts clean python
+.PHONY: all modules install check list demo artifacts clean python
 
 all: modules
 
@@ -29,7 +30,17 @@ python:
 
 modules: python
 	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
-	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) modules
+	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) CONFIG_XEN_PV_IOMMU=m modules
+
+install: modules
+	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
+	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) \
+		CONFIG_XEN_PV_IOMMU=m modules_install
+	install -D -t $(DESTDIR)/etc/initramfs-tools/hooks \
+		packaging/initramfs-tools/hooks/xen-pv-iommu
+	install -D -t $(DESTDIR)/etc/initramfs-tools/scripts/init-top \
+		packaging/initramfs-tools/scripts/init-top/00-xen-pv-iommu
+	@echo "Now: update-initramfs -u"
 
 clean: python
 	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
