@@ -35,7 +35,9 @@ modules: python
 install: modules
 	@kdir="$(KDIR)"; [ -n "$$kdir" ] || kdir=$$($(LAB) kdir) || exit 1; \
 	$(MAKE) -C "$$kdir" M=$(CURDIR)/$(DRIVER) \
-		CONFIG_XEN_PV_IOMMU=m modules_install
+		CONFIG_XEN_PV_IOMMU=m modules_install && \
+	depmod -b "$(INSTALL_MOD_PATH)/" \
+		"$$(cat "$$kdir/include/config/kernel.release")"
 	install -D -t $(DESTDIR)/etc/initramfs-tools/hooks \
 		packaging/initramfs-tools/hooks/xen-pv-iommu
 	install -D -t $(DESTDIR)/etc/initramfs-tools/scripts/init-top \
