@@ -51,7 +51,13 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 	};
 	spin_lock_init(&batch->lock);
 	batch->ops = kvmalloc_array(size, sizeof(*batch->ops), GFP_KERNEL);
-	return batch->ops ? 0 : -ENOMEM;
+	batch->frames = kvmalloc_array(size, sizeof(*batch->frames),
+				       GFP_KERNEL);
+	if (batch->ops && batch->frames)
+		return 0;
+
+	xpi_batch_destroy(batch);
+	return -ENOMEM;
 }
 
 /**
@@ -63,6 +69,7 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 void xpi_batch_destroy(struct xpi_batch *batch)
 {
 	WARN_ON(batch->nr);
+	kvfree(batch->frames);
 	kvfree(batch->ops);
 }
 
@@ -72,17 +79,22 @@ static bool transient(int err)
 	       err == -ENOMEM;
 }
 
-static u64 op_frames(const struct xen_iommu_op *op)
+/* Of a map or unmap operation; both start with the frame number. */
+static bool overlap(const struct xpi_batch *batch, unsigned int a,
+		    unsigned int b)
 {
-	return op->op == XEN_IOMMUOP_map ? op->u.map.nr_frames :
-					   op->u.unmap.nr_frames;
+	u64 dfn_a = batch->ops[a].u.map.dfn;
+	u64 dfn_b = batch->ops[b].u.map.dfn;
+
+	return dfn_a < dfn_b + batch->frames[b] &&
+	       dfn_b < dfn_a + batch->frames[a];
 }
 
-/* Of a map or unmap operation; both start with the frame number. */
-static bool overlap(const struct xen_iommu_op *a, const struct xen_iommu_op *b)
+/* Make an operation what it was when it was queued, but for its status. */
+static void restore(struct xpi_batch *batch, unsigned int i)
 {
-	return a->u.map.dfn < b->u.map.dfn + op_frames(b) &&
-	       b->u.map.dfn < a->u.map.dfn + op_frames(a);
+	if (batch->ops[i].op == XEN_IOMMUOP_unmap)
+		batch->ops[i].u.unmap.nr_frames = batch->frames[i];
 }
 
 static void note_flush_failed(struct xpi_batch *batch, int err)
@@ -182,7 +194,7 @@ static void retry(struct xpi_batch *batch, unsigned int i)
 
 	for (later = i + 1; later < batch->nr; later++)
 		if (batch->ops[later].op != XEN_IOMMUOP_flush &&
-		    overlap(op, &batch->ops[later]))
+		    overlap(batch, i, later))
 			return;
 
 	for (tries = 0; tries < MAX_RETRIES && transient(op->status); tries++) {
@@ -192,6 +204,7 @@ static void retry(struct xpi_batch *batch, unsigned int i)
 		op->status = XPI_STATUS_UNREACHED;
 		xpi_count(XPI_SUBMIT_RETRY, 1);
 		submit_ops(batch, op, 1);
+		restore(batch, i);
 	}
 }
 
@@ -208,6 +221,7 @@ static void fail(struct xpi_batch *batch, unsigned int i)
 		return;
 	}
 
+	restore(batch, i);
 	if (transient(op->status))
 		retry(batch, i);
 	if (!op->status)
@@ -303,6 +317,7 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 	op->u.map.gfn = gfn;
 	op->u.map.nr_frames = nr_frames;
 	op->u.map.flags = flags;
+	batch->frames[batch->nr - 1] = nr_frames;
 	batch->nr_maps++;
 
 	xpi_count(XPI_OPS_MAP, 1);
@@ -325,6 +340,7 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames, bool lazy)
 
 	op->u.unmap.dfn = dfn;
 	op->u.unmap.nr_frames = nr_frames;
+	batch->frames[batch->nr - 1] = nr_frames;
 	if (lazy) {
 		op->u.unmap.flags = XEN_IOMMU_UNMAP_no_flush;
 		batch->unflushed = true;

@@ -35,6 +35,8 @@ enum xpi_cause {
  * @lock: guards everything here; held, with interrupts off, across hypercalls
  * @backend: how to submit
  * @ops: the operations
+ * @frames: how many frames each is about; in an unmap operation the hypervisor
+ *	overwrites it
  * @nr: of them
  * @size: room for them
  * @nr_maps: map operations among them
@@ -50,6 +52,7 @@ struct xpi_batch {
 	spinlock_t lock;	/* everything here, across hypercalls */
 	const struct xpi_backend *backend;
 	struct xen_iommu_op *ops;
+	u64 *frames;
 	unsigned int nr;
 	unsigned int size;
 	unsigned int nr_maps;

@@ -4,7 +4,6 @@
 #ifndef _XEN_PV_IOMMU_COMPAT_STATIC_STUB_H
 #define _XEN_PV_IOMMU_COMPAT_STATIC_STUB_H
 
-#define KUNIT_STATIC_STUB_REDIRECT(fn, args...) \
-	do { (void)(fn); } while (0)
+#define KUNIT_STATIC_STUB_REDIRECT(fn, args...)	((void)(fn))
 
 #endif /* _XEN_PV_IOMMU_COMPAT_STATIC_STUB_H */
