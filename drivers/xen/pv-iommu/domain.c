@@ -42,6 +42,18 @@ static void refuse(struct xpi_domain *d, u64 *entry)
 	d->nr_refused++;
 }
 
+static void quarantine(struct xpi_domain *d, u64 *entry)
+{
+	/* Mapped again behind it, which cannot have worked either. */
+	if (*entry & XPI_SHADOW_VALID) {
+		refuse(d, entry);
+		return;
+	}
+
+	WRITE_ONCE(*entry, XPI_SHADOW_QUARANTINED);
+	xpi_count(XPI_QUARANTINED, 1);
+}
+
 /* An operation failed for good: remember what that means for its frames. */
 static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 {
@@ -53,9 +65,6 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 	pr_err_ratelimited("the hypervisor refused to %s %llu frames at dfn %#llx (%d)%s\n",
 			   map ? "map" : "unmap", nr, dfn, op->status,
 			   map ? "" : ": they are not used again");
-	if (!map)
-		xpi_count(XPI_QUARANTINED, nr);
-
 	while (nr) {
 		unsigned int left, n, i;
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
@@ -69,7 +78,7 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 			if (map)
 				refuse(d, &entries[i]);
 			else
-				WRITE_ONCE(entries[i], XPI_SHADOW_QUARANTINED);
+				quarantine(d, &entries[i]);
 		}
 		dfn += n;
 		nr -= n;
