@@ -330,23 +330,25 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
  * @batch: the queue, locked
  * @dfn: first device frame
  * @nr_frames: of them
- * @lazy: the IOTLB need not be flushed before xpi_batch_flush_all()
+ * @flags: XEN_IOMMU_UNMAP_*; with no_flush, the IOTLB need not be flushed before
+ *	xpi_batch_flush_all()
  *
  * Context: Any; @batch->lock held, interrupts off.
  */
-void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames, bool lazy)
+void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
+		     u32 flags)
 {
+	bool lazy = flags & XEN_IOMMU_UNMAP_no_flush;
 	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_unmap);
 
 	op->u.unmap.dfn = dfn;
 	op->u.unmap.nr_frames = nr_frames;
+	op->u.unmap.flags = flags;
 	batch->frames[batch->nr - 1] = nr_frames;
-	if (lazy) {
-		op->u.unmap.flags = XEN_IOMMU_UNMAP_no_flush;
+	if (lazy)
 		batch->unflushed = true;
-	} else {
+	else
 		batch->flushes = true;
-	}
 	batch->nr_unmaps++;
 
 	xpi_count(XPI_QUEUED_UNMAPS, 1);

@@ -73,7 +73,7 @@ bool xpi_batch_usable(struct xpi_batch *batch);
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
-		     bool lazy);
+		     u32 flags);
 void xpi_batch_flush_all(struct xpi_batch *batch);
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
 

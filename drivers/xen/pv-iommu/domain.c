@@ -147,12 +147,12 @@ static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr)
 
 	for (i = 0; i < nr; i += max(n, 1U)) {
 		for (n = 0; i + n < nr; n++)
-			if ((entries[i + n] &
-			     (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) !=
-			    XPI_SHADOW_VALID)
+			if (!(entries[i + n] & XPI_SHADOW_VALID))
 				break;
 		if (n)
-			xpi_batch_unmap(&d->batch, dfn + i, n, true);
+			xpi_batch_unmap(&d->batch, dfn + i, n,
+					XEN_IOMMU_UNMAP_no_flush |
+					XEN_IOMMU_UNMAP_sparse);
 	}
 }
 
@@ -209,7 +209,7 @@ static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
 	if (!d->active)
 		return 0;
 
-	xpi_batch_unmap(&d->batch, dfn, 1, false);
+	xpi_batch_unmap(&d->batch, dfn, 1, 0);
 	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
 	if (*entry)
 		return -EBUSY;
@@ -395,6 +395,7 @@ static unsigned long leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
 unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 			       bool lazy)
 {
+	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
 	unsigned long done = 0, n;
 
 	do {
@@ -403,7 +404,12 @@ unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 		spin_lock_irqsave(&d->batch.lock, flags);
 		n = leave(d, dfn + done, min(nr - done, CHUNK_FRAMES), &known);
 		if (known && d->active)
-			xpi_batch_unmap(&d->batch, dfn + done, known, lazy);
+			xpi_batch_unmap(&d->batch, dfn + done, known, no_flush);
+		/* Refused, but it may be there, if its status was lost. */
+		if (n > known && d->active)
+			xpi_batch_unmap(&d->batch, dfn + done + known,
+					n - known,
+					no_flush | XEN_IOMMU_UNMAP_sparse);
 		spin_unlock_irqrestore(&d->batch.lock, flags);
 		done += n;
 	} while (n && done < nr);
