@@ -132,6 +132,10 @@ static void play_back(void *data, u64 dfn, u64 *entries, unsigned int nr)
 	for (i = 0; i < nr; i++) {
 		if (!(entries[i] & XPI_SHADOW_VALID))
 			continue;
+		if (entries[i] & XPI_SHADOW_REFUSED) {
+			entries[i] &= ~XPI_SHADOW_REFUSED;
+			d->nr_refused--;
+		}
 		if (xpi_gfn_run(PHYS_PFN(entries[i]), 1, &run))
 			refuse(d, &entries[i]);
 		else
