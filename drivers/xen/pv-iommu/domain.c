@@ -50,6 +50,9 @@ static void quarantine(struct xpi_domain *d, u64 *entry)
 		return;
 	}
 
+	if (*entry & XPI_SHADOW_QUARANTINED)
+		return;
+
 	WRITE_ONCE(*entry, XPI_SHADOW_QUARANTINED);
 	xpi_count(XPI_QUARANTINED, 1);
 }
@@ -151,7 +154,7 @@ static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr)
 
 	for (i = 0; i < nr; i += max(n, 1U)) {
 		for (n = 0; i + n < nr; n++)
-			if (!(entries[i + n] & XPI_SHADOW_VALID))
+			if (!entries[i + n])
 				break;
 		if (n)
 			xpi_batch_unmap(&d->batch, dfn + i, n,
