@@ -222,7 +222,8 @@ static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
 		return -EBUSY;
 
 	xpi_count(XPI_QUARANTINE_FREED, 1);
-	return 0;
+	/* It is unmapped, but devices may have it cached. */
+	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
 }
 
 /*
