@@ -168,21 +168,28 @@ static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr)
  * @d: the domain; no other is active
  *
  * Context: Process context.
- * Return: 0, or -EIO when the hypervisor refused a mapping; the domain is then
- *	   inactive.
+ * Return: 0, or -EIO when the hypervisor refused a mapping or could not flush
+ *	   the IOTLB; the domain is then inactive.
  */
 int xpi_domain_activate(struct xpi_domain *d)
 {
-	unsigned long flags, refused;
+	unsigned long flags;
+	bool ok;
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	d->active = true;
-	xpi_shadow_visit(&d->shadow, play_back, d);
-	xpi_batch_submit(&d->batch, XPI_CAUSE_ATTACH);
-	refused = d->nr_refused;
+	/* The domain before this one may not have got its last flush. */
+	d->batch.unflushed = true;
+	xpi_batch_flush_all(&d->batch);
+	ok = xpi_batch_usable(&d->batch);
+	if (ok) {
+		xpi_shadow_visit(&d->shadow, play_back, d);
+		xpi_batch_submit(&d->batch, XPI_CAUSE_ATTACH);
+		ok = !d->nr_refused;
+	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 
-	if (!refused)
+	if (ok)
 		return 0;
 
 	xpi_domain_deactivate(d);
