@@ -16,16 +16,16 @@ qemu-system-x86 seabios busybox-static fio kmod xz-utils
 gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
-# what an earlier build in the tree may have left there
-LEFT_BY_BUILDS = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
-                  ".symvers", "~", ".swp", ".pyc")
+# documentation, and what an earlier build in the tree may have left there
+NO_SOURCES = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
+              ".symvers", "~", ".swp", ".pyc", ".md", ".rst")
 
 
 def source_files(directory):
     """What a build may read: sources, not what an earlier build left."""
     return [path for path in sorted(directory.rglob("*")) if path.is_file()
             and "out" not in path.relative_to(directory).parts
-            and not path.name.endswith(LEFT_BY_BUILDS)]
+            and not path.name.endswith(NO_SOURCES)]
 
 
 def copy_tree(files, target):

@@ -85,6 +85,8 @@ class Runner:
         if code == 77:
             record.skipped = lines[-1] if lines else "no reason given"
         record.finished = code == 0
+        if code not in (0, 77):
+            record.failures.append(lines[-1] if lines else "it said nothing")
         record.ended = f"exit code {code}"
         return Result(scenario, record, judge.reasons(record, "", ()),
                       time.monotonic() - began, directory)

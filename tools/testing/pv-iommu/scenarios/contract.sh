@@ -5,7 +5,8 @@
 #: timeout 900
 
 cd "$LAB_TREE" || exit 1
-MAKEFLAGS='' make artifacts >"$LAB_RUN/artifacts" || exit 1
+unset MAKEFLAGS MAKELEVEL
+make artifacts >"$LAB_RUN/artifacts" || exit 1
 [ "$(wc -l <"$LAB_RUN/artifacts")" = 2 ] || { echo "not two lines"; exit 1; }
 xen=$(sed -n '1s/^xen=\(\/.*\)/\1/p' "$LAB_RUN/artifacts")
 module=$(sed -n '2s/^module=\(\/.*\)/\1/p' "$LAB_RUN/artifacts")
@@ -19,7 +20,7 @@ strings -a "$module" 2>/dev/null | grep -q '^vermagic=6\.12\.' ||
 	{ echo "the module is not for 6.12: $module"; exit 1; }
 echo "ok module is for Debian's 6.12"
 
-MAKEFLAGS='' make list >"$LAB_RUN/list" || exit 1
+make list >"$LAB_RUN/list" || exit 1
 for path in tools/testing/pv-iommu/scenarios/*.sh; do
 	grep -qE "^$(basename "$path" .sh) +[^ ].*\.\$" "$LAB_RUN/list" ||
 		{ echo "$path is not in the list with a sentence"; exit 1; }

@@ -4,7 +4,7 @@
 #: variants vtd vtd-strict amdvi
 #: device edu64
 #: guest edu-stray
-#: trace amdvi_page_fault
+#: trace amdvi_translation_result
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 

@@ -232,8 +232,8 @@ stray_dma() {
 }
 
 # dma_faults_mark; dma_faults PCI: has a DMA of the device faulted since then?
-# Xen says so on VT-d.  QEMU's AMD-Vi does not move the tail of its event log,
-# so Xen finds nothing there: then QEMU's trace has to tell; it names no device.
+# Xen says so on VT-d.  QEMU's AMD-Vi does not report entries that are zero: then
+# its trace has to tell, where such an address is translated to nothing.
 dma_faults_mark() {
 	request xenlog mark
 	request trace mark
@@ -241,7 +241,7 @@ dma_faults_mark() {
 
 dma_faults() {
 	case $IOMMU in
-	amdvi) request trace wait 1 10 'amdvi_page_fault' ;;
+	amdvi) request trace wait 1 10 "translation_result.*${1#0000:} .* 0x0\$" ;;
 	*) request xenlog wait 1 10 "DMAR:.*${1#0000:}" ;;
 	esac
 }
