@@ -20,13 +20,18 @@ static int cf_check amd_setup_tables(struct pv_iommu *p)
     union amd_iommu_pte leaf = { .pr = true, .fc = true };
     union amd_iommu_pte table = { .pr = true, .ir = true, .iw = true };
     union amd_iommu_pte level = { .next_level = 1 };
+    /* Some firmware, QEMU's among it, does not say. */
+    unsigned int width = MASK_EXTR(amd_iommu_acpi_info,
+                                   ACPI_IVRS_VIRTUAL_SIZE) ?: 64;
 
     if ( amd_iommu_max_paging_mode < PV_IOMMU_MAX_LEVELS ||
-         amd_iommu_min_paging_mode > PV_IOMMU_MAX_LEVELS )
+         amd_iommu_min_paging_mode > PV_IOMMU_MAX_LEVELS ||
+         width <= PAGE_SHIFT )
         return -EOPNOTSUPP;
 
     p->levels = p->min_levels = PV_IOMMU_MAX_LEVELS;
-    p->max_dfn = (1UL << (p->levels * PV_IOMMU_STRIDE)) - 1;
+    width = min(width, PAGE_SHIFT + p->levels * PV_IOMMU_STRIDE);
+    p->max_dfn = (1UL << (width - PAGE_SHIFT)) - 1;
 
     p->fmt = (struct pv_iommu_fmt){
         .present = 1,

@@ -462,6 +462,10 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
             break;
     }
 
+    if ( call.p )
+        ++*(rc == -ERESTART ? &call.p->stat.continuations
+                            : &call.p->stat.calls);
+
     if ( rc == -ERESTART )
     {
         pv_iommu_defer(&call);

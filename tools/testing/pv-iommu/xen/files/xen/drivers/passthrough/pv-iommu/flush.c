@@ -135,13 +135,16 @@ static void leak(struct pv_iommu *p, struct pv_iommu_pending *pend)
  * that is what the hardware can do, and what avoids iommu_flush_iotlb()'s
  * domain-selective flush, which takes place even if there were only additions.
  */
-static int flush_range(const struct pv_iommu *p, unsigned long first,
+static int flush_range(struct pv_iommu *p, unsigned long first,
                        unsigned long last, unsigned int flags)
 {
     unsigned int order;
 
     if ( first > last )
         return 0;
+
+    if ( p->caching_mode || (flags & IOMMU_FLUSHF_modified) )
+        ++p->stat.flushes;
 
     if ( !first && last >= p->max_dfn && (flags & IOMMU_FLUSHF_modified) )
         return iommu_iotlb_flush_all(p->d, flags);

@@ -139,6 +139,8 @@ static bool reclaim(struct pv_iommu_call *call)
         pt_prune(p, call, 0);
     spin_unlock(&p->lock);
 
+    p->stat.reclaims += any;
+
     return any && !pv_iommu_flush(call, false, ~0UL, 0);
 }
 
@@ -226,6 +228,7 @@ static long unmap_stride(struct pv_iommu_call *call, enum pv_iommu_class class,
         {
             int rc = pv_iommu_flush(call, class == PV_IOMMU_lazy, ~0UL, 0);
 
+            ++p->stat.early_flushes;
             if ( rc )
                 return rc;
         }

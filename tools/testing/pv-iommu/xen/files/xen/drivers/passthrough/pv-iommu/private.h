@@ -5,8 +5,10 @@
  *   buffers.c   the wire format: guest handles, continuations, statuses
  *   ops.c       map, unmap, lookup: page references, runs, preemption
  *   flush.c     IOTLB flushes, and what may be dropped only after one
- *   pt.c        the page tables
+ *   pt.c        the page tables: entries
+ *   table.c     the page tables: tables
  *   takeover.c  life cycle: taking over, giving back
+ *   hostmap.c   copying the host map
  *   reserved.c  the ranges that the domain may not touch
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
@@ -166,6 +168,11 @@ struct pv_iommu {
     unsigned long nr_large;     /* mappings by large pages */
     unsigned int cur[PV_IOMMU_classes];
     struct pv_iommu_pending pending[PV_IOMMU_classes][2];
+
+    /* For the debug key; not exact. */
+    struct {
+        unsigned long calls, continuations, flushes, early_flushes, reclaims;
+    } stat;
 };
 
 /* The state of one hypercall (one continuation of it, to be precise). */
@@ -199,7 +206,6 @@ static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
 }
 
 /* pt.c; all with @lock held */
-int pt_init(struct pv_iommu *p);
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
            unsigned long mfn, unsigned int level, unsigned int nr,
            uint64_t bits, const unsigned long *refs);
@@ -209,12 +215,15 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
                        enum pv_iommu_class class, unsigned long dfn,
                        unsigned long nr, unsigned long *unmapped);
 unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e);
+unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
+                      unsigned long mfn, unsigned long nr);
+
+/* table.c */
+int pt_init(struct pv_iommu *p);
 void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
               unsigned int keep);
 bool pt_release_step(struct pv_iommu *p);
 void pt_free(struct page_info *pg);
-unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
-                      unsigned long mfn, unsigned long nr);
 
 /* flush.c */
 int pv_iommu_pending_init(struct pv_iommu *p);
@@ -261,6 +270,11 @@ struct pv_iommu *pv_iommu_get(struct domain *d);
 int pv_iommu_enable(struct domain *d, bool clear, bool continued,
                     bool *cleared);
 int pv_iommu_disable(struct domain *d, bool continued);
+
+/* hostmap.c; with @ctl_lock held, while the devices do not use the tables */
+int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
+                     unsigned long nr, uint64_t bits);
+int pv_iommu_copy_host_map(struct pv_iommu *p);
 
 /* reserved.c */
 int pv_iommu_reserved_get(const struct domain *d,

@@ -9,9 +9,10 @@
  * with them.
  */
 
-#include <xen/domain_page.h>
 #include <xen/err.h>
 #include <xen/event.h>
+#include <xen/init.h>
+#include <xen/keyhandler.h>
 #include <xen/paging.h>
 #include <xen/pci.h>
 
@@ -103,136 +104,6 @@ paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels)
     return page_to_maddr(p->root[level]);
 }
 
-/* Map a run that holds no references.  The tables are not in use yet. */
-static int install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
-                   unsigned long nr, uint64_t bits)
-{
-    struct pv_iommu_call call = { .p = p };
-
-    while ( nr )
-    {
-        unsigned int level = pt_level(p, dfn, mfn, nr), n = 1;
-        int rc;
-
-        do {
-            if ( level == 1 )
-                n = min(nr, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
-
-            spin_lock(&p->lock);
-            rc = pt_map(p, &call, dfn, mfn, level, n, bits, NULL);
-            spin_unlock(&p->lock);
-        } while ( rc == -EAGAIN && --level );
-
-        if ( rc )
-            return rc;
-
-        dfn += n * level_frames(level);
-        mfn += n * level_frames(level);
-        nr -= n * level_frames(level);
-    }
-
-    return 0;
-}
-
-/*
- * What the host map has at @dfn: returns the length of the run, with its frame
- * and its permissions, which are 0 if nothing is mapped.
- */
-static unsigned long host_run(const struct pv_iommu *p, unsigned long dfn,
-                              unsigned long *mfn, uint64_t *bits)
-{
-    struct domain_iommu *hd = dom_iommu(p->d);
-    const uint64_t prot = p->fmt.read | p->fmt.write;
-    unsigned long nr = p->max_dfn + 1 - dfn, size, offset;
-    unsigned int level, idx;
-    const uint64_t *t;
-    paddr_t maddr;
-    uint64_t e;
-
-    *bits = 0;
-
-    spin_lock(&hd->arch.mapping_lock);
-
-    maddr = p->vendor->host_root(p->d, &level);
-    if ( !maddr || dfn >> (level * PV_IOMMU_STRIDE) )
-    {
-        spin_unlock(&hd->arch.mapping_lock);
-        return nr;
-    }
-
-    for ( ; ; --level )
-    {
-        size = level_frames(level);
-        offset = dfn & (size - 1);
-        idx = (dfn / size) & (PV_IOMMU_ENTRIES - 1);
-        t = map_domain_page(maddr_to_mfn(maddr));
-        e = t[idx];
-
-        if ( !present(p, e) || is_leaf(p, e, level) )
-            break;
-
-        maddr = e & p->fmt.addr;
-        unmap_domain_page(t);
-    }
-
-    if ( present(p, e) )
-    {
-        *bits = e & prot;
-        *mfn = entry_mfn(p, e) + offset;
-    }
-
-    for ( nr = size - offset; ++idx < PV_IOMMU_ENTRIES; nr += size )
-        if ( *bits ? !present(p, t[idx]) || !is_leaf(p, t[idx], level) ||
-                     (t[idx] & prot) != *bits ||
-                     entry_mfn(p, t[idx]) != *mfn + nr
-                   : present(p, t[idx]) )
-            break;
-
-    unmap_domain_page(t);
-
-    spin_unlock(&hd->arch.mapping_lock);
-
-    return min(nr, p->max_dfn + 1 - dfn);
-}
-
-/* Copy the host map as far as it is not in a reserved range. */
-static int copy_host_map(struct pv_iommu *p)
-{
-    while ( p->build_dfn <= p->max_dfn )
-    {
-        unsigned long mfn, dfn = p->build_dfn;
-        const struct pv_iommu_reserved *r;
-        uint64_t bits;
-        unsigned long nr = host_run(p, dfn, &mfn, &bits);
-
-        r = bits ? pv_iommu_reserved_find(p->reserved, dfn, dfn + nr - 1)
-                 : NULL;
-        if ( r && r->first <= dfn )
-        {
-            nr = min(nr, r->last + 1 - dfn);
-            bits = 0;
-        }
-        else if ( r )
-            nr = r->first - dfn;
-
-        if ( bits )
-        {
-            int rc = install(p, dfn, mfn, nr, bits);
-
-            if ( rc )
-                return rc;
-            p->copied += nr;
-        }
-
-        p->build_dfn += nr;
-
-        if ( general_preempt_check() )
-            return -ERESTART;
-    }
-
-    return 0;
-}
-
 static int build_begin(struct pv_iommu *p, bool clear)
 {
     unsigned int i;
@@ -279,8 +150,9 @@ static int build_begin(struct pv_iommu *p, bool clear)
         if ( r->last > p->max_dfn )
             rc = -EIO;
         else
-            rc = install(p, r->first, r->first, r->last - r->first + 1,
-                         p->fmt.read | p->fmt.write | p->fmt.fixed);
+            rc = pv_iommu_install(p, r->first, r->first,
+                                  r->last - r->first + 1,
+                                  p->fmt.read | p->fmt.write | p->fmt.fixed);
     }
 
     return rc;
@@ -351,7 +223,7 @@ static int build(struct pv_iommu *p)
     int rc = 0;
 
     if ( p->keep_host_map )
-        rc = copy_host_map(p);
+        rc = pv_iommu_copy_host_map(p);
     if ( !rc )
         rc = build_end(p);
 
@@ -505,6 +377,43 @@ int pv_iommu_release(struct domain *d)
 
     return 0;
 }
+
+static void cf_check dump(unsigned char key)
+{
+    static const char *const states[] = {
+        [PV_IOMMU_idle] = "idle",
+        [PV_IOMMU_building] = "taking over",
+        [PV_IOMMU_owned] = "owned",
+        [PV_IOMMU_releasing] = "giving back",
+    };
+    const struct domain *d;
+
+    rcu_read_lock(&domlist_read_lock);
+
+    for_each_domain ( d )
+    {
+        const struct pv_iommu *p = dom_iommu(d)->pv;
+
+        if ( !p )
+            continue;
+
+        printk("%pd: I/O address space: %s, %u tables (%u of them empty), %lu large pages\n",
+               d, states[p->state], p->nr_tables, p->nr_empty, p->nr_large);
+        printk("%pd: %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims\n",
+               d, p->stat.calls, p->stat.continuations, p->stat.flushes,
+               p->stat.early_flushes, p->stat.reclaims);
+    }
+
+    rcu_read_unlock(&domlist_read_lock);
+}
+
+static int __init cf_check init(void)
+{
+    register_keyhandler('U', dump, "dump PV-IOMMU state", 0);
+
+    return 0;
+}
+__initcall(init);
 
 /*
  * Local variables:

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * table.c: the tables that page tables are made of.
+ *
+ * Tables that become empty stay linked, since DMA mappings come back to the
+ * same place; they are on a list, to be unlinked when there are too many or
+ * when memory is short.  An unlinked table is freed only after the flush that
+ * takes it out of the hardware's caches.
+ */
+
+#include <xen/domain_page.h>
+
+#include "table.h"
+
+/* The tables that a device can have as root are never empty nor unlinked. */
+static bool is_root(const struct pv_iommu *p, const struct page_info *pg)
+{
+    return p->root[table_level(pg)] == pg;
+}
+
+void table_use(struct pv_iommu *p, struct page_info *pg, int delta)
+{
+    bool was = table_used(pg), is;
+
+    pg->u.inuse.type_info += delta;
+    is = table_used(pg);
+
+    if ( was == is || is_root(p, pg) )
+        return;
+
+    if ( is )
+    {
+        page_list_del(pg, &p->empty);
+        --p->nr_empty;
+        page_list_add(pg, &p->tables);
+    }
+    else
+    {
+        page_list_del(pg, &p->tables);
+        page_list_add_tail(pg, &p->empty);
+        ++p->nr_empty;
+    }
+}
+
+struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
+                              unsigned int level)
+{
+    const struct domain_iommu *hd = dom_iommu(p->d);
+    unsigned int memflags = 0;
+    struct page_info *pg;
+    uint64_t *t;
+
+#ifdef CONFIG_NUMA
+    if ( hd->node != NUMA_NO_NODE )
+        memflags = MEMF_node(hd->node);
+#endif
+
+    pg = alloc_domheap_page(NULL, memflags);
+    if ( !pg )
+        return NULL;
+
+    t = __map_domain_page(pg);
+    clear_page(t);
+    iommu_sync_cache(t, PAGE_SIZE);
+    unmap_domain_page(t);
+
+    dfn &= ~(level_frames(level + 1) - 1);
+    pg->u.inuse.type_info = (dfn >> PV_IOMMU_STRIDE) << TABLE_BASE_SHIFT |
+                            (unsigned long)level << TABLE_LEVEL_SHIFT;
+    ++p->nr_tables;
+
+    return pg;
+}
+
+void pt_free(struct page_info *pg)
+{
+    pg->u.inuse.type_info = 0;
+    free_domheap_page(pg);
+}
+
+/*
+ * The lowest table on the way to @dfn, but none below @level; its own level is
+ * returned there.
+ */
+struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
+                                unsigned int *level)
+{
+    struct page_info *pg = p->root[p->levels];
+    unsigned int l;
+
+    ASSERT(spin_is_locked(&p->lock));
+
+    for ( l = p->levels; l > *level; --l )
+    {
+        const uint64_t *t = __map_domain_page(pg);
+        uint64_t e = t[table_index(dfn, l)];
+
+        unmap_domain_page(t);
+
+        if ( !present(p, e) || is_leaf(p, e, l) )
+            break;
+
+        pg = mfn_to_page(_mfn(entry_mfn(p, e)));
+    }
+
+    *level = l;
+
+    return pg;
+}
+
+/* Hook a new, empty table into @pg (of @level) at @dfn. */
+struct page_info *table_add(struct pv_iommu *p, struct page_info *pg,
+                            unsigned long dfn, unsigned int level)
+{
+    struct page_info *new = table_alloc(p, dfn, level - 1);
+    uint64_t *t;
+
+    if ( !new )
+        return NULL;
+
+    t = __map_domain_page(pg);
+    smp_wmb();
+    set_entry(&t[table_index(dfn, level)], table_entry(p, new));
+    unmap_domain_page(t);
+
+    page_list_add_tail(new, &p->empty);
+    ++p->nr_empty;
+    table_use(p, pg, 1);
+
+    return new;
+}
+
+/*
+ * Make the tables that a device can use as root: from the top down to the one
+ * of the IOMMU that walks the fewest levels, each the first entry of the one
+ * above.
+ */
+int pt_init(struct pv_iommu *p)
+{
+    unsigned int level;
+    int rc = 0;
+
+    spin_lock(&p->lock);
+
+    for ( level = p->levels; level >= p->min_levels; --level )
+    {
+        struct page_info *pg = table_alloc(p, 0, level);
+
+        if ( !pg )
+        {
+            rc = -ENOMEM;
+            break;
+        }
+
+        p->root[level] = pg;
+        page_list_add(pg, &p->tables);
+
+        if ( level < p->levels )
+        {
+            uint64_t *t = __map_domain_page(p->root[level + 1]);
+
+            set_entry(&t[0], table_entry(p, pg));
+            unmap_domain_page(t);
+            table_use(p, p->root[level + 1], 1);
+        }
+    }
+
+    spin_unlock(&p->lock);
+
+    return rc;
+}
+
+/* Nothing points at the empty table @pg any more: free it after the flush. */
+void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
+                  struct page_info *pg)
+{
+    struct pv_iommu_pending *pend = pending(p, PV_IOMMU_strict);
+
+    ASSERT(!table_used(pg) && !is_root(p, pg));
+
+    page_list_del(pg, &p->empty);
+    --p->nr_empty;
+    --p->nr_tables;
+    page_list_add(pg, &pend->dead);
+    call->flush = true;
+}
+
+/* Unlink empty tables, those that have been empty for longest first. */
+void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
+              unsigned int keep)
+{
+    if ( p->nr_empty > keep )
+        pending_range(pending(p, PV_IOMMU_strict), 0, p->max_dfn);
+
+    while ( p->nr_empty > keep )
+    {
+        struct page_info *pg = page_list_first(&p->empty), *parent;
+        unsigned int level = table_level(pg) + 1;
+        unsigned long dfn = table_base(pg);
+        uint64_t *t;
+
+        parent = table_descend(p, dfn, &level);
+        ASSERT(level == table_level(pg) + 1);
+
+        t = __map_domain_page(parent);
+        set_entry(&t[table_index(dfn, level)], 0);
+        unmap_domain_page(t);
+
+        table_unlink(p, call, pg);
+        table_use(p, parent, -1);
+    }
+}
+
+/*
+ * Free a table, or drop the references of one entry of it if that is a large
+ * page.  No device uses the tables any more.  Returns whether anything is
+ * left.
+ */
+bool pt_release_step(struct pv_iommu *p)
+{
+    struct page_info *pg;
+    unsigned int level;
+    uint64_t *t;
+
+    ASSERT(spin_is_locked(&p->ctl_lock));
+
+    page_list_splice(&p->empty, &p->tables);
+    INIT_PAGE_LIST_HEAD(&p->empty);
+    p->nr_empty = 0;
+
+    pg = page_list_first(&p->tables);
+    if ( !pg )
+        return false;
+
+    level = table_level(pg);
+    t = __map_domain_page(pg);
+
+    while ( p->release_idx < PV_IOMMU_ENTRIES )
+    {
+        uint64_t e = t[p->release_idx++];
+        unsigned long i, mfn = entry_mfn(p, e);
+
+        if ( !present(p, e) || !is_leaf(p, e, level) || !(e & p->fmt.ref) )
+            continue;
+
+        for ( i = 0; i < level_frames(level); ++i )
+            put_page(mfn_to_page(_mfn(mfn + i)));
+        p->dropped += i;
+
+        if ( level > 1 )
+            break;
+    }
+
+    unmap_domain_page(t);
+
+    if ( p->release_idx == PV_IOMMU_ENTRIES )
+    {
+        p->release_idx = 0;
+        page_list_del(pg, &p->tables);
+        --p->nr_tables;
+        pt_free(pg);
+    }
+
+    return true;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
