@@ -164,6 +164,23 @@ as_module() {
 		[ -e "$work/build/drivers/xen/pv-iommu/xen-pv-iommu.ko" ]
 }
 
+# The new pages only: those of the whole kernel take half an hour.  The guide
+# is beside the others for this.
+pages() {
+	dir=$work/linux/Documentation/driver-api/xen-pv-iommu
+	cp -r "$dir" "$work/pages"
+	cp "$work/linux/Documentation/admin-guide/xen-pv-iommu.rst" "$dir/guide.rst"
+	sed -i 's/^   design$/&\n   guide/' "$dir/index.rst"
+	make -C "$work/linux" SPHINXDIRS=driver-api/xen-pv-iommu htmldocs \
+		> "$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
+	rm -rf "$dir"
+	mv "$work/pages" "$dir"
+	if grep -E '(pv-iommu.*|guide\.rst.*)(WARNING|ERROR|warning:)' "$work/log"
+	then
+		return 1
+	fi
+}
+
 builds() {
 	mkdir -p "$1"
 	work=$(cd "$1" && pwd)
@@ -186,6 +203,11 @@ builds() {
 	done
 	check "sparse and W=1 are content" static_checks
 	check "builds as a module" as_module
+	if command -v sphinx-build > /dev/null; then
+		check "Sphinx is content with the pages" pages
+	else
+		echo "skip  Sphinx is not installed: the pages are not checked"
+	fi
 }
 
 new_repo
