@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue: calls that fail, end early or lie, flushes that fail, and what
+ * another CPU sees of a call that is under way.
+ */
+
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+
+#include "batch_fixture.h"
+
+static const int call_errors[] = {
+	-ENOSYS, -EPERM, -E2BIG, -EINVAL, -EFAULT, -EIO, -EOPNOTSUPP, 1,
+};
+
+static const int transient_errors[] = { -EAGAIN, -EBUSY, -EINTR, -ENOMEM };
+
+static void error_name(const int *err, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%d", *err);
+}
+KUNIT_ARRAY_PARAM(call, call_errors, error_name);
+KUNIT_ARRAY_PARAM(transient, transient_errors, error_name);
+
+static void map_ten(struct queue *q)
+{
+	unsigned int i;
+
+	for (i = 0; i < 10; i++)
+		queue_map(q, 100 + i, 7000 + 2 * i, 1);
+	queue_submit(q);
+}
+
+static void a_call_that_fails_fails_all_its_operations(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+	unsigned int i;
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_CALL, .times = 1,
+		.err = *(const int *)test->param_value,
+	});
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_ASSERT_EQ(test, 10U, q->nr_failed);
+	for (i = 0; i < 10; i++) {
+		KUNIT_EXPECT_EQ(test, 100ULL + i, q->failed[i].u.map.dfn);
+		KUNIT_EXPECT_EQ(test, -EIO, q->failed[i].status);
+	}
+}
+
+static void a_call_that_fails_for_now_is_made_again(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_CALL, .times = 3,
+		.err = *(const int *)test->param_value,
+	});
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 4U, m->calls);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 10UL, model_nr_mapped(m));
+}
+
+static void a_call_that_fails_for_ever_is_given_up(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_CALL, .times = MODEL_ALWAYS,
+		.err = *(const int *)test->param_value,
+	});
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 4U, m->calls);
+	KUNIT_EXPECT_EQ(test, 10U, q->nr_failed);
+}
+
+static void a_call_that_ends_early_fails_what_it_did_not_reach(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STOP, .after = 6, .times = 1, .err = -EFAULT,
+	});
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_ASSERT_EQ(test, 4U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 106ULL, q->failed[0].u.map.dfn);
+	KUNIT_EXPECT_EQ(test, 6UL, model_nr_mapped(m));
+}
+
+static void a_call_that_ends_early_goes_on_where_it_ended(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STOP, .after = 6, .times = 2,
+		.err = *(const int *)test->param_value,
+	});
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 3U, m->calls);
+	KUNIT_EXPECT_EQ(test, 10U, m->ops[XEN_IOMMUOP_map]);
+	KUNIT_EXPECT_EQ(test, 0U, m->not_preset);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+}
+
+static void stop_again(struct model *m, void *data)
+{
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STOP, .times = 1, .err = -EAGAIN,
+	});
+	m->hook_op = m->nr_ops + 1;
+	m->hook = stop_again;
+}
+
+/* However often it is interrupted: as long as it gets on, it is let. */
+static void a_call_that_gets_on_is_never_given_up(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	m->hook_op = 1;
+	m->hook = stop_again;
+	map_ten(q);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 10U, m->calls);
+	KUNIT_EXPECT_EQ(test, 10U, m->ops[XEN_IOMMUOP_map]);
+	m->hook = NULL;
+}
+
+/* The return value says all is well; the statuses say it is not. */
+static void a_status_that_was_not_written_is_a_failure(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STOP, .after = 8, .times = 1, .err = 0,
+	});
+	map_ten(q);
+	KUNIT_ASSERT_EQ(test, 2U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 108ULL, q->failed[0].u.map.dfn);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+}
+
+static void a_hole_in_the_statuses_fails_that_one_only(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_MUTE, .after = 4, .times = 1,
+	});
+	map_ten(q);
+	KUNIT_ASSERT_EQ(test, 1U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 104ULL, q->failed[0].u.map.dfn);
+	KUNIT_EXPECT_EQ(test, 10U, m->ops[XEN_IOMMUOP_map]);
+}
+
+static void a_positive_status_is_a_failure(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_LIE, .after = 4, .times = 2, .err = 1,
+	});
+	map_ten(q);
+	KUNIT_ASSERT_EQ(test, 2U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, -EIO, q->failed[0].status);
+}
+
+/* Flushes that fail. */
+
+static void fail_flushes(struct kunit *test, unsigned int times)
+{
+	struct model *m = fixture_model(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_NO_FLUSH, .times = times, .err = -EIO,
+	});
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_flush, .times = times,
+		.err = -EIO,
+	});
+}
+
+static void a_failed_flush_is_made_up_for_at_once(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 4);
+	fail_flushes(test, 1);
+	queue_unmap(q, 100, 4, false);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+}
+
+static void while_flushes_fail_the_queue_is_unusable(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 4);
+	fail_flushes(test, MODEL_ALWAYS);
+	queue_unmap(q, 100, 4, false);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 4UL, model_nr_stale(m));
+	KUNIT_EXPECT_FALSE(test, queue_usable(q));
+	KUNIT_EXPECT_FALSE(test, queue_usable(q));
+
+	/* Nor does a flush of nothing make it usable. */
+	queue_flush_all(q);
+	KUNIT_EXPECT_FALSE(test, queue_usable(q));
+
+	model_heal(m);
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+}
+
+static void a_failed_flush_operation_is_made_up_for(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 4);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_flush, .times = 2,
+		.err = *(const int *)test->param_value,
+	});
+	queue_unmap(q, 100, 4, true);
+	queue_flush_all(q);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+}
+
+static void a_flush_that_was_not_reached_is_made_up_for(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 4);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STOP, .op = XEN_IOMMUOP_flush, .times = 1,
+		.err = -EFAULT,
+	});
+	queue_unmap(q, 100, 4, true);
+	queue_flush_all(q);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+}
+
+/* Two CPUs. */
+
+/**
+ * struct drain - a call that is under way while another CPU wants something
+ * @q: the queue
+ * @flush: the other CPU wants a flush of all; else only to submit
+ * @started: it is about to
+ * @returned: it has got it
+ * @early: it had got it while the call was still under way
+ * @done: it is gone
+ */
+struct drain {
+	struct queue *q;
+	bool flush;
+	struct completion go;
+	atomic_t started;
+	atomic_t returned;
+	bool early;
+	struct completion done;
+};
+
+static int other_cpu(void *data)
+{
+	struct drain *dr = data;
+
+	wait_for_completion(&dr->go);
+	atomic_set(&dr->started, 1);
+	if (dr->flush)
+		queue_flush_all(dr->q);
+	else
+		queue_submit(dr->q);
+	atomic_set(&dr->returned, 1);
+	complete(&dr->done);
+	return 0;
+}
+
+/* In the middle of the call, with interrupts off. */
+static void let_other_cpu(struct model *m, void *data)
+{
+	struct drain *dr = data;
+	unsigned int i;
+
+	complete(&dr->go);
+	for (i = 0; i < 2000 && !atomic_read(&dr->started); i++)
+		udelay(1000);
+	for (i = 0; i < 20; i++)
+		udelay(1000);
+	dr->early = atomic_read(&dr->returned) || !atomic_read(&dr->started);
+}
+
+static void drain_with_other_cpu(struct kunit *test, struct drain *dr)
+{
+	struct model *m = fixture_model(test);
+	struct task_struct *t;
+
+	init_completion(&dr->go);
+	init_completion(&dr->done);
+	t = kthread_create(other_cpu, dr, "xpi-drain");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	migrate_disable();
+	kthread_bind(t, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	wake_up_process(t);
+
+	m->hook_op = m->nr_ops + 2;
+	m->hook_data = dr;
+	m->hook = let_other_cpu;
+	if (dr->flush)
+		queue_submit(dr->q);
+	else
+		queue_flush_all(dr->q);
+	migrate_enable();
+	wait_for_completion(&dr->done);
+	KUNIT_EXPECT_FALSE(test, dr->early);
+}
+
+static void a_flush_waits_for_another_cpus_drain(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+	struct drain dr = { .q = q, .flush = true };
+
+	fixture_needs_two_cpus(test);
+	queue_mapped(test, q, 100, 7000, 8);
+	queue_unmap(q, 100, 2, true);
+	queue_unmap(q, 102, 2, true);
+	queue_unmap(q, 104, 4, true);
+	drain_with_other_cpu(test, &dr);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
+}
+
+static void a_submission_waits_for_another_cpus_flush(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+	struct drain dr = { .q = q, .flush = false };
+
+	fixture_needs_two_cpus(test);
+	queue_mapped(test, q, 100, 7000, 8);
+	queue_unmap(q, 100, 2, false);
+	queue_unmap(q, 102, 2, true);
+	queue_map(q, 200, 8000, 1);
+	drain_with_other_cpu(test, &dr);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_EQ(test, 8000ULL, model_gfn(m, 200));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(a_call_that_fails_fails_all_its_operations,
+			 call_gen_params),
+	KUNIT_CASE_PARAM(a_call_that_fails_for_now_is_made_again,
+			 transient_gen_params),
+	KUNIT_CASE_PARAM(a_call_that_fails_for_ever_is_given_up,
+			 transient_gen_params),
+	KUNIT_CASE(a_call_that_ends_early_fails_what_it_did_not_reach),
+	KUNIT_CASE_PARAM(a_call_that_ends_early_goes_on_where_it_ended,
+			 transient_gen_params),
+	KUNIT_CASE(a_call_that_gets_on_is_never_given_up),
+	KUNIT_CASE(a_status_that_was_not_written_is_a_failure),
+	KUNIT_CASE(a_hole_in_the_statuses_fails_that_one_only),
+	KUNIT_CASE(a_positive_status_is_a_failure),
+	KUNIT_CASE(a_failed_flush_is_made_up_for_at_once),
+	KUNIT_CASE(while_flushes_fail_the_queue_is_unusable),
+	KUNIT_CASE_PARAM(a_failed_flush_operation_is_made_up_for,
+			 transient_gen_params),
+	KUNIT_CASE(a_flush_that_was_not_reached_is_made_up_for),
+	KUNIT_CASE(a_flush_waits_for_another_cpus_drain),
+	KUNIT_CASE(a_submission_waits_for_another_cpus_flush),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "xpi-batch-call",
+	.init = fixture_init,
+	.test_cases = cases,
+};
+kunit_test_suite(suite);

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the suites of the queue share: a queue, and what it reports. */
+
+#ifndef _XEN_PV_IOMMU_KUNIT_BATCH_FIXTURE_H
+#define _XEN_PV_IOMMU_KUNIT_BATCH_FIXTURE_H
+
+#include "fixture.h"
+
+#define QUEUE_SIZE	16
+
+/**
+ * struct queue - a queue under test
+ * @batch: itself
+ * @failed: operations that it reported as failed
+ * @nr_failed: of them
+ */
+struct queue {
+	struct xpi_batch batch;
+	struct xen_iommu_op failed[2 * QUEUE_SIZE];
+	unsigned int nr_failed;
+};
+
+static inline void queue_failed(struct xpi_batch *batch,
+				const struct xen_iommu_op *op)
+{
+	struct queue *q = container_of(batch, struct queue, batch);
+
+	if (q->nr_failed < ARRAY_SIZE(q->failed))
+		q->failed[q->nr_failed] = *op;
+	q->nr_failed++;
+}
+
+static inline void queue_destroy(void *data)
+{
+	struct queue *q = data;
+
+	xpi_batch_destroy(&q->batch);
+}
+
+static inline struct queue *queue_create(struct kunit *test)
+{
+	struct queue *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, q);
+	KUNIT_ASSERT_EQ(test, 0, xpi_batch_init(&q->batch, &model_backend,
+						QUEUE_SIZE, queue_failed));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, queue_destroy, q));
+	return q;
+}
+
+static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
+{
+	spin_lock_irq(&q->batch.lock);
+	xpi_batch_map(&q->batch, dfn, gfn, nr,
+		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable);
+	spin_unlock_irq(&q->batch.lock);
+}
+
+static inline void queue_unmap(struct queue *q, u64 dfn, u64 nr, bool lazy)
+{
+	spin_lock_irq(&q->batch.lock);
+	xpi_batch_unmap(&q->batch, dfn, nr,
+			lazy ? XEN_IOMMU_UNMAP_no_flush : 0);
+	spin_unlock_irq(&q->batch.lock);
+}
+
+static inline void queue_submit(struct queue *q)
+{
+	spin_lock_irq(&q->batch.lock);
+	xpi_batch_submit(&q->batch, XPI_CAUSE_SYNC);
+	spin_unlock_irq(&q->batch.lock);
+}
+
+static inline void queue_flush_all(struct queue *q)
+{
+	spin_lock_irq(&q->batch.lock);
+	xpi_batch_flush_all(&q->batch);
+	spin_unlock_irq(&q->batch.lock);
+}
+
+static inline bool queue_usable(struct queue *q)
+{
+	bool ret;
+
+	spin_lock_irq(&q->batch.lock);
+	ret = xpi_batch_usable(&q->batch);
+	spin_unlock_irq(&q->batch.lock);
+	return ret;
+}
+
+/* Have something mapped, and count from there on. */
+static inline void queue_mapped(struct kunit *test, struct queue *q, u64 dfn,
+				u64 gfn, u32 nr)
+{
+	queue_map(q, dfn, gfn, nr);
+	queue_submit(q);
+	KUNIT_ASSERT_EQ(test, gfn, model_gfn(fixture_model(test), dfn));
+	model_count(fixture_model(test));
+}
+
+#endif /* _XEN_PV_IOMMU_KUNIT_BATCH_FIXTURE_H */

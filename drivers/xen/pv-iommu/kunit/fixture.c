@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the suites share. */
+
+#include <linux/cpumask.h>
+#include <linux/random.h>
+
+#include <kunit/static_stub.h>
+
+#include <asm/xen/page.h>
+
+#include "../gfn.h"
+#include "fixture.h"
+
+/* Fixed with xen_pv_iommu_kunit_seed=, to see a failure again. */
+static unsigned long seed;
+core_param(xen_pv_iommu_kunit_seed, seed, ulong, 0444);
+
+unsigned long fixture_p2m_entry(unsigned long pfn)
+{
+	struct fixture *f = kunit_get_current_test()->priv;
+	unsigned int i = f->nr_rules;
+
+	while (i--) {
+		struct fixture_p2m_rule *r = &f->rules[i];
+
+		if (pfn - r->pfn < r->nr)
+			return r->entry + (r->same ? 0 : pfn - r->pfn);
+	}
+	return f->contiguous ? fixture_contiguous(pfn) : fixture_scattered(pfn);
+}
+
+/* The .init of a suite. */
+int fixture_init(struct kunit *test)
+{
+	struct fixture *f = kunit_kzalloc(test, sizeof(*f), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, f);
+	f->model = model_create(test);
+	test->priv = f;
+	kunit_activate_static_stub(test, xpi_p2m_entry, fixture_p2m_entry);
+	return 0;
+}
+
+/* Give frames special entries. */
+void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
+		 unsigned long entry, bool same)
+{
+	struct fixture *f = test->priv;
+
+	KUNIT_ASSERT_LT(test, f->nr_rules, ARRAY_SIZE(f->rules));
+	f->rules[f->nr_rules++] = (struct fixture_p2m_rule) {
+		.pfn = pfn,
+		.nr = nr,
+		.entry = entry,
+		.same = same,
+	};
+}
+
+static void destroy_domain(void *data)
+{
+	struct xpi_domain *d = data;
+
+	if (d->active)
+		xpi_domain_deactivate(d);
+	xpi_domain_destroy(d);
+}
+
+struct xpi_domain *fixture_inactive_domain(struct kunit *test)
+{
+	struct xpi_domain *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, d);
+	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(d, &model_backend,
+						 &fixture_model(test)->caps));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   destroy_domain, d));
+	return d;
+}
+
+struct xpi_domain *fixture_domain(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_inactive_domain(test);
+
+	KUNIT_ASSERT_EQ(test, 0, xpi_domain_activate(d));
+	model_count(fixture_model(test));
+	return d;
+}
+
+u64 fixture_counter(enum xpi_counter counter)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(xpi_counters, cpu).val[counter]);
+	return sum;
+}
+
+/* The seed of a random test, in the log so that it can be had again. */
+u64 fixture_seed(struct kunit *test)
+{
+	u64 s = seed ?: get_random_u32();
+
+	kunit_info(test, "seed: xen_pv_iommu_kunit_seed=%llu", s);
+	return s;
+}
+
+void fixture_needs_two_cpus(struct kunit *test)
+{
+	if (num_online_cpus() < 2)
+		kunit_skip(test, "needs two CPUs");
+}
+
+int fixture_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		unsigned long nr)
+{
+	unsigned long mapped;
+	int ret;
+
+	ret = xpi_domain_map(d, dfn, pfn, nr, FIXTURE_RW, GFP_KERNEL, &mapped);
+	return ret ?: xpi_domain_sync_map(d, dfn, nr);
+}
+
+void fixture_map_ok(struct kunit *test, struct xpi_domain *d, u64 dfn,
+		    unsigned long pfn, unsigned long nr)
+{
+	KUNIT_ASSERT_EQ(test, 0, fixture_map(d, dfn, pfn, nr));
+}
+
+void fixture_unmap_strict(struct kunit *test, struct xpi_domain *d, u64 dfn,
+			  unsigned long nr)
+{
+	KUNIT_ASSERT_EQ(test, nr, xpi_domain_unmap(d, dfn, nr, false));
+	xpi_domain_sync(d);
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the suites share: a hypervisor, a P2M and domains that go away. */
+
+#ifndef _XEN_PV_IOMMU_KUNIT_FIXTURE_H
+#define _XEN_PV_IOMMU_KUNIT_FIXTURE_H
+
+#include <kunit/test.h>
+
+#include "../domain.h"
+#include "../stats.h"
+#include "model.h"
+
+/* Frames that belong to another domain, or to nobody, or are MMIO. */
+struct fixture_p2m_rule {
+	unsigned long pfn;
+	unsigned long nr;
+	unsigned long entry;
+	bool same;		/* for all of them; else they count up */
+};
+
+/**
+ * struct fixture - test->priv of most suites
+ * @model: the hypervisor
+ * @contiguous: frames are contiguous where no rule says otherwise; else no two
+ *	of them are
+ * @rules: frames that are special, later ones first
+ * @nr_rules: of them
+ */
+struct fixture {
+	struct model *model;
+	bool contiguous;
+	struct fixture_p2m_rule rules[8];
+	unsigned int nr_rules;
+};
+
+/* The GFN of an ordinary PFN; there is one PFN for each GFN. */
+#define FIXTURE_GFN_OFFSET	0x100000UL
+#define fixture_scattered(pfn)	(((pfn) ^ 1UL) + FIXTURE_GFN_OFFSET)
+#define fixture_contiguous(pfn)	((pfn) + FIXTURE_GFN_OFFSET)
+
+#define FIXTURE_RW		(XPI_SHADOW_READ | XPI_SHADOW_WRITE)
+
+int fixture_init(struct kunit *test);
+void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
+		 unsigned long entry, bool same);
+unsigned long fixture_p2m_entry(unsigned long pfn);
+struct xpi_domain *fixture_domain(struct kunit *test);
+struct xpi_domain *fixture_inactive_domain(struct kunit *test);
+u64 fixture_counter(enum xpi_counter counter);
+u64 fixture_seed(struct kunit *test);
+void fixture_needs_two_cpus(struct kunit *test);
+
+/* Map and have it done; the error of either. */
+int fixture_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		unsigned long nr);
+void fixture_map_ok(struct kunit *test, struct xpi_domain *d, u64 dfn,
+		    unsigned long pfn, unsigned long nr);
+void fixture_unmap_strict(struct kunit *test, struct xpi_domain *d, u64 dfn,
+			  unsigned long nr);
+
+static inline struct model *fixture_model(struct kunit *test)
+{
+	return ((struct fixture *)test->priv)->model;
+}
+
+#endif /* _XEN_PV_IOMMU_KUNIT_FIXTURE_H */

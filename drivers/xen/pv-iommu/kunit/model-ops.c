@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A hypervisor for tests: what its operations do. */
+
+#include <linux/errno.h>
+#include <linux/slab.h>
+
+#include "model.h"
+
+/* Unmapped and not flushed: the frame stays referenced. */
+struct pending {
+	struct list_head list;
+	u64 dfn;
+	u64 gfn;
+};
+
+static void get_frame(struct model *m, u64 gfn)
+{
+	void *old = xa_load(&m->refs, gfn);
+
+	/* Frames of MMIO are not counted. */
+	if (gfn < MODEL_MMIO_GFN)
+		xa_store(&m->refs, gfn,
+			 xa_mk_value(old ? xa_to_value(old) + 1 : 1),
+			 GFP_ATOMIC);
+}
+
+static void put_frame(struct model *m, u64 gfn)
+{
+	void *old = xa_load(&m->refs, gfn);
+
+	if (gfn >= MODEL_MMIO_GFN || WARN_ON(!old))
+		return;
+	if (xa_to_value(old) == 1)
+		xa_erase(&m->refs, gfn);
+	else
+		xa_store(&m->refs, gfn, xa_mk_value(xa_to_value(old) - 1),
+			 GFP_ATOMIC);
+}
+
+static bool overlaps(u64 a, u64 nr_a, u64 b, u64 nr_b)
+{
+	return a < b + nr_b && b < a + nr_a;
+}
+
+/* Does a range touch a reserved one?  Unmapping minds all of them, too. */
+static bool touches_reserved(struct model *m, u64 dfn, u64 nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->reserved.nr; i++)
+		if (overlaps(dfn, nr, m->reserved.ranges[i].start_dfn,
+			     m->reserved.ranges[i].nr_frames))
+			return true;
+	return false;
+}
+
+static bool bad_range(struct model *m, u64 dfn, u64 nr)
+{
+	return !nr || dfn + nr - 1 < dfn || dfn + nr - 1 > m->caps.max_dfn;
+}
+
+static bool host_has(struct model *m, u64 dfn, u64 nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < m->nr_host; i++)
+		if (overlaps(dfn, nr, m->host[i].start,
+			     m->host[i].end - m->host[i].start))
+			return true;
+	return false;
+}
+
+/* A device reads or writes there; what it finds is cached. */
+static void touch(struct model *m, u64 dfn, void *entry)
+{
+	void *cached = xa_load(&m->iotlb, dfn);
+
+	if (!cached)
+		xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
+	else if (cached != entry)
+		m->stale++;
+}
+
+int model_map(struct model *m, const struct xen_iommu_op_map *map)
+{
+	u64 access = map->flags & (XEN_IOMMU_MAP_readable |
+				   XEN_IOMMU_MAP_writable);
+	unsigned long index = map->dfn;
+	u64 i;
+
+	if (map->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
+			   XEN_IOMMU_MAP_no_flush) ||
+	    !access || map->domid || bad_range(m, map->dfn, map->nr_frames) ||
+	    touches_reserved(m, map->dfn, map->nr_frames))
+		return -EINVAL;
+
+	if (xa_find(&m->b2m, &index, map->dfn + map->nr_frames - 1,
+		    XA_PRESENT) ||
+	    host_has(m, map->dfn, map->nr_frames))
+		return -EEXIST;
+
+	/* All RAM, or all MMIO. */
+	if (map->gfn + map->nr_frames > (map->gfn < MODEL_MMIO_GFN ?
+					 MODEL_MMIO_GFN : MODEL_END_GFN))
+		return -EPERM;
+
+	for (i = 0; i < map->nr_frames; i++) {
+		void *entry = model_entry(map->gfn + i, access);
+
+		get_frame(m, map->gfn + i);
+		if (WARN_ON(xa_is_err(xa_store(&m->b2m, map->dfn + i, entry,
+					       GFP_ATOMIC))))
+			return -ENOMEM;
+		if (m->greedy)
+			touch(m, map->dfn + i, entry);
+	}
+	return 0;
+}
+
+/* Take a range out of the host map; the frames that were in it. */
+static u64 unmap_host(struct model *m, u64 start, u64 end)
+{
+	unsigned int i, nr = m->nr_host;
+	u64 frames = 0;
+
+	for (i = 0; i < nr; i++) {
+		struct model_range *r = &m->host[i];
+		struct model_range tail = { max(r->start, end), r->end };
+
+		if (!overlaps(start, end - start, r->start, r->end - r->start))
+			continue;
+		frames += min(r->end, end) - max(r->start, start);
+		r->end = max(r->start, start);
+		if (tail.start < tail.end &&
+		    !WARN_ON(m->nr_host == m->max_host))
+			m->host[m->nr_host++] = tail;
+	}
+
+	for (i = 0, nr = 0; i < m->nr_host; i++)
+		if (m->host[i].start < m->host[i].end)
+			m->host[nr++] = m->host[i];
+	m->nr_host = nr;
+	return frames;
+}
+
+int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
+{
+	bool lazy = unmap->flags & XEN_IOMMU_UNMAP_no_flush &&
+		    m->caps.flags & XEN_IOMMU_CAP_deferred_flush;
+	bool sparse = unmap->flags & XEN_IOMMU_UNMAP_sparse;
+	u64 dfn = unmap->dfn, nr = unmap->nr_frames, found = 0;
+	unsigned long index;
+	void *entry;
+
+	if (unmap->flags & ~(XEN_IOMMU_UNMAP_no_flush |
+			     XEN_IOMMU_UNMAP_sparse) ||
+	    unmap->pad || bad_range(m, dfn, nr) ||
+	    (!sparse && touches_reserved(m, dfn, nr)))
+		return -EINVAL;
+
+	xa_for_each_range(&m->b2m, index, entry, dfn, dfn + nr - 1) {
+		struct pending *p = kmalloc_obj(*p, GFP_ATOMIC);
+
+		if (WARN_ON(!p))
+			return -ENOMEM;
+		p->dfn = index;
+		p->gfn = model_entry_gfn(entry);
+		list_add_tail(&p->list, lazy ? &m->lazy : &m->strict);
+		xa_erase(&m->b2m, index);
+		found++;
+	}
+
+	found += unmap_host(m, dfn, dfn + nr);
+	unmap->nr_frames = found;
+	return found < nr && !sparse ? -ENOENT : 0;
+}
+
+/* Flush the part of a list that is in a range, and let its frames go. */
+void model_flush_list(struct model *m, struct list_head *list, u64 start,
+		      u64 nr)
+{
+	struct pending *p, *next;
+
+	m->flushes++;
+	list_for_each_entry_safe(p, next, list, list) {
+		if (p->dfn - start >= nr)
+			continue;
+		xa_erase(&m->iotlb, p->dfn);
+		put_frame(m, p->gfn);
+		list_del(&p->list);
+		kfree(p);
+	}
+}
+
+int model_flush(struct model *m, const struct xen_iommu_op_flush *flush)
+{
+	bool all = flush->flags & XEN_IOMMU_FLUSH_all;
+	u64 start = all ? 0 : flush->dfn;
+	u64 nr = all ? ~0ULL : flush->nr_frames;
+	unsigned long index;
+	void *entry;
+
+	if (flush->flags & ~XEN_IOMMU_FLUSH_all || flush->pad ||
+	    (all && (flush->dfn || flush->nr_frames)) ||
+	    (!all && bad_range(m, flush->dfn, flush->nr_frames)))
+		return -EINVAL;
+
+	model_flush_list(m, &m->lazy, start, nr);
+	model_flush_list(m, &m->strict, start, nr);
+	m->flushes--;
+	if (all)
+		xa_destroy(&m->iotlb);
+	else
+		xa_for_each_range(&m->iotlb, index, entry, start,
+				  start + nr - 1)
+			xa_erase(&m->iotlb, index);
+	return 0;
+}
+
+int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup)
+{
+	void *entry;
+
+	if (lookup->dfn > m->caps.max_dfn)
+		return -EINVAL;
+	entry = xa_load(&m->b2m, lookup->dfn);
+	if (!entry)
+		return -ENOENT;
+
+	lookup->gfn = model_entry_gfn(entry);
+	lookup->pgsize = SZ_4K;
+	lookup->flags = xa_to_value(entry) & 3;
+	return 0;
+}
+
+/* No mapping, no reference, nothing cached. */
+void model_drop_all(struct model *m)
+{
+	model_flush_list(m, &m->lazy, 0, ~0ULL);
+	model_flush_list(m, &m->strict, 0, ~0ULL);
+	xa_destroy(&m->b2m);
+	xa_destroy(&m->iotlb);
+	xa_destroy(&m->refs);
+}
+
+int model_enable(struct model *m, bool clear, bool *cleared)
+{
+	unsigned int i;
+
+	*cleared = false;
+	if (m->owned)
+		return -EALREADY;
+	if (m->caps.mode == XEN_IOMMU_MODE_strict)
+		return -EPERM;
+	if (m->caps.mode != XEN_IOMMU_MODE_host_map)
+		return -EOPNOTSUPP;
+
+	m->owned = true;
+	m->nr_host = 0;
+	*cleared = clear && m->caps.flags & XEN_IOMMU_CAP_clear;
+	for (i = 0; !*cleared && i < m->nr_boot; i++)
+		m->host[m->nr_host++] = m->boot[i];
+	return 0;
+}
+
+int model_disable(struct model *m)
+{
+	unsigned int i;
+
+	if (!m->owned)
+		return -EPERM;
+
+	m->owned = false;
+	model_drop_all(m);
+	m->nr_host = 0;
+	for (i = 0; i < m->nr_boot; i++)
+		m->host[m->nr_host++] = m->boot[i];
+	return 0;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A hypervisor for tests: calls, operations, and what goes wrong in them. */
+
+#include <linux/errno.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+
+#include "model.h"
+
+/* There is one at a time, as there is one hypervisor. */
+static struct model *the_model;
+
+/* The faults of operations, and not of calls. */
+#define OP_FAULTS	(BIT(MODEL_STATUS) | BIT(MODEL_LIE) | \
+			 BIT(MODEL_MUTE) | BIT(MODEL_STOP))
+
+/* The fault of these kinds that is due now, if any. */
+static struct model_fault *next_fault(struct model *m, unsigned long kinds,
+				      u16 op)
+{
+	struct model_fault *f;
+
+	for (f = m->faults; f < m->faults + ARRAY_SIZE(m->faults); f++) {
+		if (!f->times || !(BIT(f->kind) & kinds) ||
+		    (f->op && f->op != op))
+			continue;
+		if (f->after) {
+			f->after--;
+			continue;
+		}
+		if (f->times != MODEL_ALWAYS)
+			f->times--;
+		return f;
+	}
+	return NULL;
+}
+
+static int query_reserved(struct model *m,
+			  struct xen_iommu_op_query_reserved *query)
+{
+	unsigned int room = query->nr_entries;
+
+	query->nr_entries = m->reserved.nr;
+	memcpy(query->ranges, m->reserved.ranges,
+	       min(room, m->reserved.nr) * sizeof(*m->reserved.ranges));
+	return room < m->reserved.nr ? -ENOBUFS : 0;
+}
+
+static int query_caps(struct model *m, struct xen_iommu_op_query_caps *query)
+{
+	*query = (struct xen_iommu_op_query_caps) {
+		.version = XEN_IOMMU_OP_VERSION,
+		.mode = m->caps.mode,
+		.caps = m->caps.flags,
+		.max_dfn = m->caps.max_dfn,
+		.pgsize_mask = m->caps.pgsize_mask,
+		.max_ops = m->caps.max_ops,
+	};
+	return 0;
+}
+
+static int do_op(struct model *m, struct xen_iommu_op *op)
+{
+	bool cleared = false;
+	int ret;
+
+	switch (op->op) {
+	case XEN_IOMMUOP_query_caps:
+		return query_caps(m, &op->u.query_caps);
+	case XEN_IOMMUOP_query_reserved:
+		return query_reserved(m, &op->u.query_reserved);
+	case XEN_IOMMUOP_enable_modification:
+		ret = model_enable(m, op->u.enable_modification.flags &
+				   XEN_IOMMU_ENABLE_clear, &cleared);
+		op->u.enable_modification.result =
+			cleared ? XEN_IOMMU_ENABLED_cleared : 0;
+		return ret;
+	case XEN_IOMMUOP_disable_modification:
+		return model_disable(m);
+	}
+
+	if (!m->owned)
+		return -EPERM;
+	if (op->ctx)
+		return -ENOENT;
+
+	switch (op->op) {
+	case XEN_IOMMUOP_map:
+		return model_map(m, &op->u.map);
+	case XEN_IOMMUOP_unmap:
+		return model_unmap(m, &op->u.unmap);
+	case XEN_IOMMUOP_flush:
+		return model_flush(m, &op->u.flush);
+	case XEN_IOMMUOP_lookup:
+		return model_lookup(m, &op->u.lookup);
+	default:
+		return -EOPNOTSUPP;
+	}
+}
+
+static void note_op(struct model *m, const struct xen_iommu_op *op, int status)
+{
+	if (op->status != XPI_STATUS_UNREACHED)
+		m->not_preset++;
+	if (op->op < ARRAY_SIZE(m->ops))
+		m->ops[op->op]++;
+	if (m->nr_log < ARRAY_SIZE(m->log)) {
+		m->log[m->nr_log] = *op;
+		m->log[m->nr_log].status = status;
+		m->nr_log++;
+	}
+}
+
+/* Lock, and count a call; an error when it is to do nothing at all. */
+int model_call_begin(struct model *m)
+{
+	struct model_fault *fault;
+
+	spin_lock(&m->lock);
+	m->calls++;
+	fault = next_fault(m, BIT(MODEL_CALL), 0);
+	return fault ? fault->err : 0;
+}
+
+/* Returns false when the call ends before the operation. */
+static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
+{
+	struct model_fault *fault;
+	int status = 0;
+
+	if (m->hook && m->nr_ops == m->hook_op) {
+		void (*hook)(struct model *m, void *data) = m->hook;
+
+		m->hook = NULL;
+		spin_unlock(&m->lock);
+		hook(m, m->hook_data);
+		spin_lock(&m->lock);
+	}
+
+	fault = next_fault(m, OP_FAULTS, op->op);
+	if (fault && fault->kind == MODEL_STOP) {
+		*ret = fault->err;
+		return false;
+	}
+
+	/* Failing, it has unmapped nothing, and says so. */
+	if (!fault || fault->kind != MODEL_STATUS)
+		status = do_op(m, op);
+	else if (op->op == XEN_IOMMUOP_unmap)
+		op->u.unmap.nr_frames = 0;
+	note_op(m, op, status);
+	m->nr_ops++;
+
+	if (!fault || fault->kind != MODEL_MUTE)
+		op->status = fault ? fault->err : status;
+	return true;
+}
+
+int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr)
+{
+	unsigned int i;
+	int ret = 0;
+
+	m->biggest = max(m->biggest, nr);
+	for (i = 0; i < nr && one_op(m, &ops[i], &ret); i++)
+		;
+	return ret;
+}
+
+/* Flush what the call made stale, and unlock. */
+int model_call_end(struct model *m, int ret)
+{
+	struct model_fault *fault = NULL;
+
+	if (!list_empty(&m->strict)) {
+		fault = next_fault(m, BIT(MODEL_NO_FLUSH), 0);
+		if (fault) {
+			/* Only a flush that is asked for makes up for it. */
+			list_splice_tail_init(&m->strict, &m->lazy);
+			ret = fault->err;
+		} else {
+			model_flush_list(m, &m->strict, 0, ~0ULL);
+		}
+	}
+	spin_unlock(&m->lock);
+	return ret;
+}
+
+static int backend_submit(struct xen_iommu_op *ops, unsigned int nr)
+{
+	struct model *m = the_model;
+	unsigned long flags;
+	int ret;
+
+	local_irq_save(flags);
+	ret = model_call_begin(m);
+	if (!ret)
+		ret = nr > m->caps.max_ops ? -E2BIG :
+					     model_call_ops(m, ops, nr);
+	ret = model_call_end(m, ret);
+	local_irq_restore(flags);
+	return ret;
+}
+
+static int backend_one(struct xen_iommu_op *op)
+{
+	int ret;
+
+	op->status = XPI_STATUS_UNREACHED;
+	ret = backend_submit(op, 1);
+	return ret ?: op->status;
+}
+
+static int backend_probe(struct xpi_caps *caps)
+{
+	*caps = the_model->caps;
+	return 0;
+}
+
+static int backend_query_reserved(struct xen_iommu_reserved_range *ranges,
+				  unsigned int *nr)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_reserved,
+		.u.query_reserved.nr_entries = *nr,
+		.u.query_reserved.ranges = ranges,
+	};
+	int ret = backend_one(&op);
+
+	*nr = op.u.query_reserved.nr_entries;
+	return ret;
+}
+
+static int backend_enable(bool clear, bool *cleared)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_enable_modification,
+		.u.enable_modification.flags = clear,
+	};
+	int ret = backend_one(&op);
+
+	*cleared = op.u.enable_modification.result;
+	return ret;
+}
+
+static int backend_disable(void)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_disable_modification };
+
+	return backend_one(&op);
+}
+
+const struct xpi_backend model_backend = {
+	.name = "model",
+	.probe = backend_probe,
+	.query_reserved = backend_query_reserved,
+	.enable = backend_enable,
+	.disable = backend_disable,
+	.submit = backend_submit,
+};
+
+static void model_destroy(void *data)
+{
+	struct model *m = data;
+
+	model_drop_all(m);
+	kfree(m->host);
+	the_model = NULL;
+}
+
+/**
+ * model_create() - a hypervisor that can do all, and that was taken over
+ * @test: it goes with this test
+ *
+ * Return: the hypervisor; the test ends here without memory.
+ */
+struct model *model_create(struct kunit *test)
+{
+	struct model *m = kunit_kzalloc(test, sizeof(*m), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, m);
+	KUNIT_ASSERT_NULL(test, the_model);
+	spin_lock_init(&m->lock);
+	xa_init(&m->b2m);
+	xa_init(&m->iotlb);
+	xa_init(&m->refs);
+	INIT_LIST_HEAD(&m->strict);
+	INIT_LIST_HEAD(&m->lazy);
+	m->owned = true;
+	m->greedy = true;
+	m->caps = (struct xpi_caps) {
+		.mode = XEN_IOMMU_MODE_host_map,
+		.flags = XEN_IOMMU_CAP_clear | XEN_IOMMU_CAP_deferred_flush |
+			 XEN_IOMMU_CAP_coherent | XEN_IOMMU_CAP_lookup,
+		.max_dfn = BIT_ULL(27) - 1,
+		.pgsize_mask = SZ_4K | SZ_2M | SZ_1G,
+		.max_ops = 128 * 16,
+	};
+	the_model = m;
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, model_destroy, m));
+	return m;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A hypervisor for tests: iommu_op as include/xen/interface/iommu_op.h says,
+ * with devices behind it whose IOTLB forgets nothing until it is flushed, and
+ * with faults where a test wants them.
+ */
+
+#ifndef _XEN_PV_IOMMU_KUNIT_MODEL_H
+#define _XEN_PV_IOMMU_KUNIT_MODEL_H
+
+#include <linux/list.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include <kunit/test.h>
+
+#include "../hypercall.h"
+
+/* Frames of dom0 end here; what follows is MMIO that it may access. */
+#define MODEL_MMIO_GFN		(1ULL << 40)
+/* And here is the end of all. */
+#define MODEL_END_GFN		(MODEL_MMIO_GFN + (1ULL << 20))
+
+/* For struct model_fault's @times. */
+#define MODEL_ALWAYS		UINT_MAX
+
+enum model_fault_kind {
+	MODEL_STATUS,		/* not done, and has this status */
+	MODEL_LIE,		/* done, and has this status all the same */
+	MODEL_MUTE,		/* done, but the status is not written */
+	MODEL_STOP,		/* the call ends before it and returns this */
+	MODEL_CALL,		/* the call does nothing and returns this */
+	MODEL_NO_FLUSH,		/* all is done but a flush; the call returns this */
+};
+
+/**
+ * struct model_fault - something that goes wrong
+ * @kind: what
+ * @op: in operations of this kind; 0: in all.  Not for calls
+ * @after: so many go well first
+ * @times: so often then
+ * @err: the status or the return value
+ */
+struct model_fault {
+	enum model_fault_kind kind;
+	u16 op;
+	unsigned int after;
+	unsigned int times;
+	int err;
+};
+
+struct model_range {
+	u64 start;
+	u64 end;
+};
+
+struct model_reserved {
+	struct xen_iommu_reserved_range *ranges;
+	unsigned int nr;
+};
+
+/**
+ * struct model - the hypervisor
+ * @lock: guards what follows
+ * @caps: what it offers
+ * @reserved: ranges that it does not map
+ * @owned: dom0 has taken over
+ * @host: what is left of the host map
+ * @nr_host: ranges in @host
+ * @max_host: room in @host
+ * @boot: the host map at boot
+ * @nr_boot: ranges in @boot
+ * @b2m: what is mapped: dfn -> mapping
+ * @iotlb: what devices have cached: dfn -> mapping
+ * @refs: references on frames: gfn -> number
+ * @strict: unmapped in this call, to be flushed at its end
+ * @lazy: unmapped, to be flushed when the caller wants it
+ * @greedy: devices access what is mapped at once, so that it is cached
+ * @faults: what goes wrong
+ * @hook: called, without @lock, before operation @hook_op is done
+ * @hook_op: counted from 0 since model_count()
+ * @hook_data: for @hook
+ * @calls: submissions
+ * @ops: operations that were reached
+ * @flushes: IOTLB flushes
+ * @biggest: most operations in one call
+ * @not_preset: operations whose status was not preset
+ * @stale: mappings that were made over what is still cached
+ * @log: the first operations that were reached, as they were when done
+ * @nr_log: of them
+ */
+struct model {
+	spinlock_t lock;	/* guards what follows */
+	struct xpi_caps caps;
+	struct model_reserved reserved;
+	bool owned;
+	struct model_range *host;
+	unsigned int nr_host;
+	unsigned int max_host;
+	const struct model_range *boot;
+	unsigned int nr_boot;
+	struct xarray b2m;
+	struct xarray iotlb;
+	struct xarray refs;
+	struct list_head strict;
+	struct list_head lazy;
+	bool greedy;
+	struct model_fault faults[4];
+	void (*hook)(struct model *m, void *data);
+	unsigned int hook_op;
+	void *hook_data;
+
+	unsigned int calls;
+	unsigned int ops[XEN_IOMMUOP_lookup + 1];
+	unsigned int nr_ops;
+	unsigned int flushes;
+	unsigned int biggest;
+	unsigned int not_preset;
+	unsigned int stale;
+	struct xen_iommu_op log[64];
+	unsigned int nr_log;
+};
+
+extern const struct xpi_backend model_backend;
+
+/* model.c */
+struct model *model_create(struct kunit *test);
+int model_enable(struct model *m, bool clear, bool *cleared);
+int model_disable(struct model *m);
+int model_call_begin(struct model *m);
+int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr);
+int model_call_end(struct model *m, int ret);
+
+/* model-ops.c, called with the lock held */
+int model_map(struct model *m, const struct xen_iommu_op_map *map);
+int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap);
+int model_flush(struct model *m, const struct xen_iommu_op_flush *flush);
+int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup);
+void model_flush_list(struct model *m, struct list_head *list, u64 start,
+		      u64 nr);
+void model_drop_all(struct model *m);
+
+/* model-look.c, for tests to look at it */
+void model_count(struct model *m);
+void model_fail(struct model *m, struct model_fault fault);
+void model_heal(struct model *m);
+u64 model_gfn(struct model *m, u64 dfn);
+u64 model_flags(struct model *m, u64 dfn);
+u64 model_access(struct model *m, u64 dfn);
+unsigned long model_refs(struct model *m, u64 gfn);
+unsigned long model_nr_mapped(struct model *m);
+unsigned long model_nr_refs(struct model *m);
+unsigned long model_nr_stale(struct model *m);
+
+/* From model_gfn(), model_access(): nothing there. */
+#define MODEL_NOTHING		(~0ULL)
+
+/* A mapping, as it is in an xarray. */
+static inline void *model_entry(u64 gfn, u64 flags)
+{
+	return xa_mk_value(gfn << 2 | flags);
+}
+
+static inline u64 model_entry_gfn(void *entry)
+{
+	return xa_to_value(entry) >> 2;
+}
+
+#endif /* _XEN_PV_IOMMU_KUNIT_MODEL_H */

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What Linux has mapped: its tree, at all sizes, and from two CPUs at once. */
+
+#include <linux/completion.h>
+#include <linux/kthread.h>
+
+#include "fixture.h"
+
+#define ENTRIES		(PAGE_SIZE / sizeof(u64))
+
+static void destroy_tree(void *data)
+{
+	struct xpi_shadow *sh = data;
+
+	if (sh->root)
+		xpi_shadow_destroy(sh);
+}
+
+static struct xpi_shadow *tree(struct kunit *test, u64 max_dfn)
+{
+	struct xpi_shadow *sh = kunit_kzalloc(test, sizeof(*sh), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, sh);
+	KUNIT_ASSERT_EQ(test, 0, xpi_shadow_init(sh, max_dfn));
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, destroy_tree, sh));
+	return sh;
+}
+
+static u64 *slot(struct kunit *test, struct xpi_shadow *sh, u64 dfn)
+{
+	unsigned int left;
+	u64 *entry = xpi_shadow_entries_alloc(sh, dfn, GFP_KERNEL, &left);
+
+	KUNIT_ASSERT_NOT_NULL(test, entry);
+	return entry;
+}
+
+struct width {
+	unsigned int bits;
+	unsigned int levels;
+};
+
+static const struct width widths[] = {
+	{ 12, 1 }, { 21, 1 }, { 22, 2 }, { 30, 2 }, { 31, 3 },
+	{ 39, 3 }, { 40, 4 }, { 48, 4 }, { 52, 5 }, { 57, 5 }, { 64, 6 },
+};
+
+static void width_name(const struct width *w, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u bits", w->bits);
+}
+KUNIT_ARRAY_PARAM(width, widths, width_name);
+
+static void a_tree_has_the_levels_that_its_width_needs(struct kunit *test)
+{
+	const struct width *w = test->param_value;
+	struct xpi_shadow *sh = tree(test, BIT_ULL(w->bits - PAGE_SHIFT) - 1);
+
+	KUNIT_EXPECT_EQ(test, w->levels, sh->levels);
+}
+
+static void first_and_last_frame_have_entries_of_their_own(struct kunit *test)
+{
+	const struct width *w = test->param_value;
+	u64 max = BIT_ULL(w->bits - PAGE_SHIFT) - 1;
+	struct xpi_shadow *sh = tree(test, max);
+
+	*slot(test, sh, 0) = 1;
+	*slot(test, sh, max) |= 2;
+	*slot(test, sh, max / 2) |= 4;
+	KUNIT_EXPECT_EQ(test, max ? 2 : 7, xpi_shadow_get(sh, max));
+	if (max) {
+		KUNIT_EXPECT_EQ(test, 1, xpi_shadow_get(sh, 0));
+		KUNIT_EXPECT_EQ(test, 4, xpi_shadow_get(sh, max / 2));
+	}
+}
+
+static void beyond_the_tree_there_is_nothing(struct kunit *test)
+{
+	const struct width *w = test->param_value;
+	u64 max = BIT_ULL(w->bits - PAGE_SHIFT) - 1;
+	struct xpi_shadow *sh = tree(test, max);
+	unsigned int left;
+
+	*slot(test, sh, 0) = 1;
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, max + 1, &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, max + 1,
+							 GFP_KERNEL, &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, ~0ULL, GFP_KERNEL,
+							 &left));
+	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, max + 1));
+	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, ~0ULL));
+}
+
+static void looking_up_allocates_nothing(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(36) - 1);
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	unsigned int left;
+
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, 12345, &left));
+	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, 12345));
+	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+}
+
+static void left_counts_to_the_end_of_the_table(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
+	unsigned int left;
+	u64 *first, *last;
+
+	first = xpi_shadow_entries_alloc(sh, 512 * 7, GFP_KERNEL, &left);
+	KUNIT_EXPECT_EQ(test, 512U, left);
+	last = xpi_shadow_entries_alloc(sh, 512 * 7 + 511, GFP_KERNEL, &left);
+	KUNIT_EXPECT_EQ(test, 1U, left);
+	KUNIT_EXPECT_PTR_EQ(test, first + 511, last);
+	KUNIT_EXPECT_PTR_EQ(test, first + 1,
+			    xpi_shadow_entries(sh, 512 * 7 + 1, &left));
+	KUNIT_EXPECT_EQ(test, 511U, left);
+}
+
+static void neighbours_share_tables(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
+	u64 tables;
+
+	slot(test, sh, 0);
+	tables = fixture_counter(XPI_SHADOW_TABLES);
+	slot(test, sh, 511);
+	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	slot(test, sh, 512);
+	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+}
+
+static void the_end_of_a_tree_frees_all_its_tables(struct kunit *test)
+{
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	struct xpi_shadow *sh = tree(test, BIT_ULL(40) - 1);
+	u64 i;
+
+	for (i = 0; i < 40; i++)
+		slot(test, sh, BIT_ULL(i));
+	KUNIT_EXPECT_GT(test, fixture_counter(XPI_SHADOW_TABLES), tables + 60);
+	xpi_shadow_destroy(sh);
+	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+}
+
+struct visitor {
+	u64 next;
+	u64 sum;
+	unsigned int disorder;
+	unsigned int wrong;
+};
+
+static void visit(void *data, u64 dfn, u64 *entries, unsigned int nr)
+{
+	struct visitor *v = data;
+	unsigned int i;
+
+	if (dfn < v->next)
+		v->disorder++;
+	v->next = dfn + nr;
+	for (i = 0; i < nr; i++) {
+		if (!entries[i])
+			continue;
+		/* The entries hold their dfn + 1. */
+		v->sum++;
+		if (entries[i] != dfn + i + 1)
+			v->wrong++;
+	}
+}
+
+static void a_visit_sees_each_entry_once_and_in_order(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(40) - 1);
+	struct visitor v = {};
+	u64 i;
+
+	for (i = 40; i--; ) {
+		*slot(test, sh, BIT_ULL(i)) = BIT_ULL(i) + 1;
+		*slot(test, sh, BIT_ULL(i) - 1) = BIT_ULL(i);
+	}
+	xpi_shadow_visit(sh, visit, &v);
+	KUNIT_EXPECT_EQ(test, 0U, v.disorder);
+	KUNIT_EXPECT_EQ(test, 0U, v.wrong);
+	/* 2 - 1 and 1 are the same. */
+	KUNIT_EXPECT_EQ(test, 79ULL, v.sum);
+}
+
+static void a_visit_of_an_empty_tree_sees_nothing(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
+	struct visitor v = {};
+
+	xpi_shadow_visit(sh, visit, &v);
+	KUNIT_EXPECT_EQ(test, 0ULL, v.sum);
+	KUNIT_EXPECT_EQ(test, 0ULL, v.next);
+}
+
+#define TABLES		400
+
+struct installer {
+	struct xpi_shadow *sh;
+	struct completion *go;
+	struct completion done;
+	u64 *got[TABLES];
+};
+
+static int install(void *data)
+{
+	struct installer *in = data;
+	unsigned int i, left;
+
+	wait_for_completion(in->go);
+	for (i = 0; i < TABLES; i++)
+		in->got[i] = xpi_shadow_entries_alloc(in->sh, i * ENTRIES,
+						      GFP_KERNEL, &left);
+	complete(&in->done);
+	return 0;
+}
+
+/* Whoever comes second has to take the first one's table, and free its own. */
+static void two_cpus_install_the_same_tables(struct kunit *test)
+{
+	struct installer *in = kunit_kcalloc(test, 2, sizeof(*in), GFP_KERNEL);
+	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
+	DECLARE_COMPLETION_ONSTACK(go);
+	unsigned int i, differ = 0;
+	u64 tables;
+
+	KUNIT_ASSERT_NOT_NULL(test, in);
+	fixture_needs_two_cpus(test);
+	tables = fixture_counter(XPI_SHADOW_TABLES);
+
+	for (i = 0; i < 2; i++) {
+		struct task_struct *t;
+
+		in[i].sh = sh;
+		in[i].go = &go;
+		init_completion(&in[i].done);
+		t = kthread_create(install, &in[i], "xpi-install/%u", i);
+		KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+		kthread_bind(t, i);
+		wake_up_process(t);
+	}
+	complete_all(&go);
+	for (i = 0; i < 2; i++)
+		wait_for_completion(&in[i].done);
+
+	for (i = 0; i < TABLES; i++)
+		if (!in[0].got[i] || in[0].got[i] != in[1].got[i])
+			differ++;
+	KUNIT_EXPECT_EQ(test, 0U, differ);
+	/* One for each, and one above them. */
+	KUNIT_EXPECT_EQ(test, tables + TABLES + 1,
+			fixture_counter(XPI_SHADOW_TABLES));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_PARAM(a_tree_has_the_levels_that_its_width_needs,
+			 width_gen_params),
+	KUNIT_CASE_PARAM(first_and_last_frame_have_entries_of_their_own,
+			 width_gen_params),
+	KUNIT_CASE_PARAM(beyond_the_tree_there_is_nothing, width_gen_params),
+	KUNIT_CASE(looking_up_allocates_nothing),
+	KUNIT_CASE(left_counts_to_the_end_of_the_table),
+	KUNIT_CASE(neighbours_share_tables),
+	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
+	KUNIT_CASE(a_visit_sees_each_entry_once_and_in_order),
+	KUNIT_CASE(a_visit_of_an_empty_tree_sees_nothing),
+	KUNIT_CASE(two_cpus_install_the_same_tables),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "xpi-shadow",
+	.test_cases = cases,
+};
+kunit_test_suite(suite);

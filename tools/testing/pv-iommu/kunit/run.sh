@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Run the driver's KUnit tests in QEMU, without Xen.
+#
+#   run.sh KERNEL_TREE BUILD_DIR [ARGUMENT OF kunit.py ...]
+#
+# KERNEL_TREE has the driver in drivers/xen/pv-iommu.  BUILD_DIR is made when it
+# is not there, and used again when it is.  Further arguments go to kunit.py:
+# a filter ("xpi-batch*"), --kconfig_add=CONFIG_KASAN=y, --kernel_args=...
+#
+# The last line is "N passed, N failed, N skipped"; the exit status is 0 when
+# something was run and nothing failed.
+
+set -eu
+
+usage()
+{
+	sed -n '3,/^$/s/^# \{0,1\}//p' "$0" >&2
+	exit 2
+}
+
+[ $# -ge 2 ] || usage
+here=$(cd "$(dirname "$0")" && pwd)
+tree=$(cd "$1" && pwd) || usage
+mkdir -p "$2"
+build=$(cd "$2" && pwd)
+shift 2
+
+config=$tree/drivers/xen/pv-iommu/kunit/.kunitconfig
+[ -f "$config" ] || {
+	echo "$tree: the driver and its tests are not in this tree" >&2
+	exit 2
+}
+
+log=$build/kunit.log
+cd "$tree"
+PATH=$here/bin:$PATH
+status=0
+timeout "${KUNIT_TIMEOUT:-3600}" python3 tools/testing/kunit/kunit.py run \
+	--build_dir="$build" --kunitconfig="$config" \
+	--qemu_config="$here/qemu.py" --jobs="${KUNIT_JOBS:-2}" \
+	--timeout="${KUNIT_RUN_TIMEOUT:-600}" "$@" \
+	>"$log.out" 2>&1 </dev/null || status=$?
+cat "$log.out"
+
+# "Testing complete. Ran 9 tests: passed: 7, failed: 1, skipped: 1"
+total=$(grep '^.*Testing complete\. Ran ' "$log.out" | tail -n 1)
+count()
+{
+	n=$(printf '%s\n' "$total" | sed -n "s/.*[ ,]$1: \([0-9]*\).*/\1/p")
+	echo "${n:-0}"
+}
+passed=$(count passed)
+failed=$(($(count failed) + $(count crashed) + $(count errors)))
+
+if [ "$passed" = 0 ] && [ "$failed" = 0 ]; then
+	echo "no test was run (kunit.py ended with $status)" >&2
+	failed=1
+elif [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+	echo "kunit.py ended with $status" >&2
+	failed=1
+fi
+echo "$passed passed, $failed failed, $(count skipped) skipped"
+[ "$failed" = 0 ]
