@@ -31,7 +31,9 @@ disk_verify "$DISK" spare0 8 8
 
 fio_start "$other" 24m
 steady=$FIO_PID
-fio_start "$DISK" 48m
+fio_start "$DISK" 32m --do_verify=0 --time_based --runtime=120
+sleep 2
+kill -0 "$FIO_PID" || die "fio ended before its time"
 request qmp device_del id=hot-spare0 || die "device_del: $REPLY_TEXT"
 wait_for 30 unplugged || die "the device does not go"
 wait "$FIO_PID" && die "fio went on without its disk"
