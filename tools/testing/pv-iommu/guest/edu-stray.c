@@ -29,14 +29,14 @@
 #define DEMO_LEN		64
 
 static const char usage_text[] =
-"usage: edu-stray [-d SBDF] [-m BITS] [-f] COMMAND\n"
+"usage: edu-stray [-d SBDF] [-m BITS] COMMAND\n"
 "  info               the device\n"
 "  read ADDR LEN      from the bus address ADDR into the device\n"
 "  write ADDR LEN     from the device to the bus address ADDR\n"
 "  copy SRC DST LEN   a read, then a write\n"
 "  demo               attacks memory of this program at its machine address:\n"
 "                     reads a secret, overwrites a victim; shows both\n"
-"-d: default is the first edu device.  -f: even if it has a driver.\n"
+"-d: default is the first edu device.  It must have no driver: unbind that.\n"
 "-m: width of QEMU's edu,dma_mask=, default 28 as there; the device cuts larger\n"
 "    addresses off and would hit other memory, therefore they are refused.\n"
 "LEN is at most 2048.\n";
@@ -128,17 +128,15 @@ static void restore(void)
 }
 
 /* Memory decoding and bus mastering on, until the program ends. */
-static int start(bool force)
+static int start(void)
 {
 	uint16_t command;
 	int fd = open_attr("driver", O_PATH);
 
-	if (fd >= 0 && !force) {
+	if (fd >= 0) {
 		errno = EBUSY;
-		return fail("a driver has the device (-f: do it anyway)");
+		return fail("a driver has the device");
 	}
-	if (fd >= 0)
-		close(fd);
 
 	config = open_attr("config", O_RDWR);
 	if (config < 0 || pread(config, &old_command, 2, PCI_COMMAND) != 2)
@@ -294,18 +292,15 @@ static int command(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	const char *dev = NULL;
-	bool force = false;
 	uint64_t bits;
 	int c, ret;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	while ((c = getopt(argc, argv, "+d:m:f")) != -1) {
+	while ((c = getopt(argc, argv, "+d:m:")) != -1) {
 		if (c == 'd')
 			dev = optarg;
 		else if (c == 'm' && number(optarg, &bits) && bits && bits <= 64)
 			dma_bits = bits;
-		else if (c == 'f')
-			force = true;
 		else
 			return usage();
 	}
@@ -313,6 +308,6 @@ int main(int argc, char **argv)
 		return usage();
 	if (!find(dev))
 		return fail(dev ?: "an edu device");
-	ret = start(force);
+	ret = start();
 	return ret ?: command(argc - optind, argv + optind);
 }

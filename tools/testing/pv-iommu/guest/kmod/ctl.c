@@ -18,6 +18,7 @@
  *                          the device and the CPU see each other's data in
  *                          each of the first N pages; fails with -EILSEQ
  *   lookup buf=I | lookup addr=N         through the hypervisor
+ *   resource phys=N len=N  MMIO, as for peer-to-peer: map, look up, unmap
  *   stress ...             see stress.c
  *   exhaust ...            see exhaust.c
  */
@@ -355,6 +356,32 @@ static int cmd_lookup(struct dmt_dev *dmt, const char *args)
 	return res.wrong || res.errors ? -EILSEQ : 0;
 }
 
+static int cmd_resource(struct dmt_dev *dmt, const char *args)
+{
+	struct device *dev = &dmt->pdev->dev;
+	u64 phys, len, gfn = 0;
+	u32 pgsize, flags = 0;
+	dma_addr_t dma;
+	int ret = 0;
+
+	if (!dmt_arg_u64(args, "phys", &phys) || !dmt_arg_u64(args, "len", &len) ||
+	    !len)
+		return -EINVAL;
+	dma = dma_map_resource(dev, phys, len, DMA_BIDIRECTIONAL, 0);
+	if (dma_mapping_error(dev, dma))
+		return -EIO;
+	seq_buf_printf(dmt->out, "addr %#llx\n", (u64)dma);
+	if (dmt_lookup_available()) {
+		ret = dmt_lookup_one((dma + len - 1) >> PAGE_SHIFT, &gfn, &pgsize,
+				     &flags);
+		seq_buf_printf(dmt->out, "lookup %d\ngfn %#llx\n", ret, gfn);
+		if (!ret && gfn != (phys + len - 1) >> PAGE_SHIFT)
+			ret = -EILSEQ;
+	}
+	dma_unmap_resource(dev, dma, len, DMA_BIDIRECTIONAL, 0);
+	return ret;
+}
+
 static const struct {
 	const char *name;
 	int (*run)(struct dmt_dev *dmt, const char *args);
@@ -372,6 +399,7 @@ static const struct {
 	{ "edu_read", cmd_edu_read },
 	{ "edu_check", cmd_edu_check },
 	{ "lookup", cmd_lookup },
+	{ "resource", cmd_resource },
 	{ "stress", dmt_stress },
 	{ "exhaust", dmt_exhaust },
 };
