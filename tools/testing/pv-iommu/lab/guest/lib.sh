@@ -302,6 +302,12 @@ driver_load() {
 	insmod "$MODULE" $MODULE_OPTIONS 2>/run/insmod ||
 		die "insmod: $(cat /run/insmod); $(driver_says)"
 	driver_is_loaded || die "the driver is not loaded"
+	# a second try of insmod does not count
+	driver_says | grep -q 'took over' ||
+		die "loaded, but: $(driver_says)"
+	refused=$(dmesg | grep -c 'xen-pv-iommu: not used')
+	is "$refused" "${REFUSED:-0}" >/dev/null ||
+		die "not at the first try: $(dmesg | grep 'not used' | tail -n 1)"
 	ok "driver loaded: $(driver_says)"
 }
 
@@ -331,6 +337,7 @@ driver_refused() {
 	dmesg | grep -o 'xen-pv-iommu: .*' | sort -u >/run/reasons
 	is "$(wc -l </run/reasons)" 1 >/dev/null ||
 		die "not one line of reason but: $(tr '\n' ' ' </run/reasons)"
+	REFUSED=$(dmesg | grep -c 'xen-pv-iommu: not used')
 	driver_says | grep -qE "$1" ||
 		die "the reason does not match '$1': $(driver_says)"
 	ok "refused: $(driver_says)"
