@@ -129,6 +129,8 @@ VISIBLE_IF_KUNIT int xpi_read_reserved(struct xpi *xpi)
 		/* A liar that never has enough must not keep us here. */
 		if (xpi->nr_reserved <= room)
 			break;
+		if (!ret)
+			return -EPROTO;
 		room = xpi->nr_reserved;
 	} while (ret == -ENOBUFS && room <= 4096);
 

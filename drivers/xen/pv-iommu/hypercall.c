@@ -12,6 +12,8 @@
 #include <linux/build_bug.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
+#include <linux/limits.h>
+#include <linux/mm.h>
 #include <linux/stddef.h>
 
 #include <asm/xen/hypercall.h>
@@ -121,7 +123,9 @@ static int buffers_probe(struct xpi_caps *caps)
 	*caps = (struct xpi_caps) {
 		.mode = op.u.query_caps.mode,
 		.flags = op.u.query_caps.caps,
-		.max_dfn = op.u.query_caps.max_dfn,
+		/* So that one more is still an address. */
+		.max_dfn = min(op.u.query_caps.max_dfn,
+			       (U64_MAX >> PAGE_SHIFT) - 1),
 		.pgsize_mask = op.u.query_caps.pgsize_mask,
 		.max_ops = max_ops_per_buf * MAX_BUFS,
 	};

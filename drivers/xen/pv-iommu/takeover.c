@@ -56,6 +56,8 @@ static int fill_unmaps(struct xpi *xpi, struct xen_iommu_op *ops)
 		return -ENOMEM;
 
 	ret = xpi_machine_memory_map(map, &nr_map);
+	if (!ret && nr_map > MAX_E820)
+		ret = -EPROTO;
 	if (ret)
 		goto out;
 
