@@ -10,9 +10,13 @@
 attack() {
 	attack_text=$1
 	shift
-	hostile "$@" >/run/hostile 2>&1 ||
-		die "$attack_text: $(grep -E '^not ok|FAIL|:' /run/hostile |
-			head -n 1); $(tail -n 1 /run/hostile)"
+	if ! hostile "$@" >/run/hostile 2>&1; then
+		while read -r attack_line; do
+			request show "$attack_line"
+		done </run/hostile
+		die "$attack_text: $(grep '^not ok' /run/hostile | head -n 1);" \
+			"$(tail -n 1 /run/hostile)"
+	fi
 	stat_is seed "$(sed -n 's/.*seed[ =]*\([0-9a-fx]*\).*/\1/p' \
 		/run/hostile | head -n 1)"
 	ok "$attack_text: $(grep '^# .* ok,' /run/hostile | tail -n 1)"
