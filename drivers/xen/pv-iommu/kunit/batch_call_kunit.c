@@ -11,7 +11,7 @@
 #include "batch_fixture.h"
 
 static const int call_errors[] = {
-	-ENOSYS, -EPERM, -E2BIG, -EINVAL, -EFAULT, -EIO, -EOPNOTSUPP, 1,
+	-EPERM, -E2BIG, -EINVAL, -EFAULT, -EIO, -EOPNOTSUPP, 1,
 };
 
 static const int transient_errors[] = { -EAGAIN, -EBUSY, -EINTR, -ENOMEM };
@@ -20,6 +20,7 @@ static void error_name(const int *err, char *name)
 {
 	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%d", *err);
 }
+
 KUNIT_ARRAY_PARAM(call, call_errors, error_name);
 KUNIT_ARRAY_PARAM(transient, transient_errors, error_name);
 
@@ -305,9 +306,9 @@ static void let_other_cpu(struct model *m, void *data)
 
 	complete(&dr->go);
 	for (i = 0; i < 2000 && !atomic_read(&dr->started); i++)
-		udelay(1000);
+		mdelay(1);
 	for (i = 0; i < 20; i++)
-		udelay(1000);
+		mdelay(1);
 	dr->early = atomic_read(&dr->returned) || !atomic_read(&dr->started);
 }
 
@@ -397,4 +398,5 @@ static struct kunit_suite suite = {
 	.init = fixture_init,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -164,7 +164,7 @@ static void flush_all_of_a_full_queue_flushes_last(struct kunit *test)
 /* Statuses that no second try can change, and one that is not a status. */
 static const int fatal_errors[] = {
 	-EINVAL, -EEXIST, -EPERM, -EOPNOTSUPP, -ENOENT, -EIO, -EFAULT, -E2BIG,
-	-ENOSYS, -ENODEV, -ENOSPC, -ENOBUFS, -EALREADY, -ECONNRESET, 1, 4711,
+	-ENODEV, -ENOSPC, -ENOBUFS, -EALREADY, -ECONNRESET, 1, 4711,
 };
 
 /* Those that a second try may change. */
@@ -174,6 +174,7 @@ static void error_name(const int *err, char *name)
 {
 	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%d", *err);
 }
+
 KUNIT_ARRAY_PARAM(fatal, fatal_errors, error_name);
 KUNIT_ARRAY_PARAM(transient, transient_errors, error_name);
 
@@ -393,4 +394,5 @@ static struct kunit_suite suite = {
 	.init = fixture_init,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -229,4 +229,5 @@ static struct kunit_suite suite = {
 	.init = fixture_init,
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

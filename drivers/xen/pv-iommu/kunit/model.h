@@ -17,9 +17,9 @@
 #include "../hypercall.h"
 
 /* Frames of dom0 end here; what follows is MMIO that it may access. */
-#define MODEL_MMIO_GFN		(1ULL << 40)
+#define MODEL_MMIO_GFN		BIT_ULL(40)
 /* And here is the end of all. */
-#define MODEL_END_GFN		(MODEL_MMIO_GFN + (1ULL << 20))
+#define MODEL_END_GFN		(MODEL_MMIO_GFN + BIT_ULL(20))
 
 /* For struct model_fault's @times. */
 #define MODEL_ALWAYS		UINT_MAX

@@ -50,6 +50,7 @@ static void width_name(const struct width *w, char *name)
 {
 	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%u bits", w->bits);
 }
+
 KUNIT_ARRAY_PARAM(width, widths, width_name);
 
 static void a_tree_has_the_levels_that_its_width_needs(struct kunit *test)
@@ -277,4 +278,5 @@ static struct kunit_suite suite = {
 	.name = "xpi-shadow",
 	.test_cases = cases,
 };
+
 kunit_test_suite(suite);

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which devices are in use: before the takeover, during it and after it. */
+
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/dma-mapping.h>
+#include <linux/kthread.h>
+
+#include "device_fixture.h"
+
+static const struct pci_device_id ids[] = {
+	{ PCI_DEVICE(EDU_VENDOR, EDU_DEVICE) },
+	{}
+};
+
+static atomic_t probed;
+
+static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	atomic_inc(&probed);
+	return 0;
+}
+
+static void remove(struct pci_dev *pdev)
+{
+	atomic_dec(&probed);
+	pci_clear_master(pdev);
+}
+
+static struct pci_driver driver = {
+	.name = "xpi-kunit",
+	.id_table = ids,
+	.probe = probe,
+	.remove = remove,
+};
+
+static void unregister_driver(void *unused)
+{
+	pci_unregister_driver(&driver);
+}
+
+static void start_driver(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&driver));
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+							   unregister_driver,
+							   NULL));
+}
+
+static void stop_driver(struct kunit *test)
+{
+	kunit_release_action(test, unregister_driver, NULL);
+}
+
+static int check(void)
+{
+	int ret;
+
+	xpi_bind_lock();
+	ret = xpi_bind_check();
+	xpi_bind_unlock();
+	return ret;
+}
+
+static void a_device_without_a_driver_is_not_in_use(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+
+	pci_set_master(pdev);
+	KUNIT_EXPECT_EQ(test, 0, check());
+	pci_clear_master(pdev);
+}
+
+static void an_idle_driver_does_not_use_its_device(struct kunit *test)
+{
+	device_fixture_edu(test);
+	start_driver(test);
+	KUNIT_ASSERT_EQ(test, 1, atomic_read(&probed));
+	KUNIT_EXPECT_EQ(test, 0, check());
+}
+
+static void a_bus_master_with_a_driver_is_in_use(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	start_driver(test);
+	pci_set_master(pdev);
+	KUNIT_EXPECT_EQ(test, -EBUSY, check());
+
+	/* Nothing is taken over then. */
+	KUNIT_EXPECT_EQ(test, -EBUSY, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_EQ(test, 0U, fixture_model(test)->calls);
+	stop_driver(test);
+	KUNIT_EXPECT_EQ(test, 0, check());
+}
+
+static void a_sleeping_device_with_a_driver_is_in_use(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	pci_power_t state = pdev->current_state;
+
+	start_driver(test);
+	pdev->current_state = PCI_D0;
+	KUNIT_EXPECT_EQ(test, 0, check());
+	pdev->current_state = PCI_D3hot;
+	KUNIT_EXPECT_EQ(test, -EBUSY, check());
+	pdev->current_state = state;
+}
+
+static void bridges_are_harmless_and_others_are_not(struct kunit *test)
+{
+	struct pci_dev *pdev = kunit_kzalloc(test, sizeof(*pdev), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, pdev);
+	pdev->class = PCI_CLASS_BRIDGE_ISA << 8;
+	KUNIT_EXPECT_TRUE(test, xpi_pci_is_harmless(pdev));
+	pdev->class = PCI_CLASS_BRIDGE_HOST << 8;
+	KUNIT_EXPECT_TRUE(test, xpi_pci_is_harmless(pdev));
+	pdev->class = PCI_CLASS_STORAGE_EXPRESS;
+	KUNIT_EXPECT_FALSE(test, xpi_pci_is_harmless(pdev));
+	pdev->class = PCI_CLASS_NETWORK_ETHERNET << 8;
+	KUNIT_EXPECT_FALSE(test, xpi_pci_is_harmless(pdev));
+	pdev->hdr_type = PCI_HEADER_TYPE_BRIDGE;
+	KUNIT_EXPECT_TRUE(test, xpi_pci_is_harmless(pdev));
+}
+
+/* Another thread, that has the device's lock or wants it. */
+struct other {
+	struct pci_dev *pdev;
+	struct completion go;
+	struct completion there;
+	struct completion done;
+};
+
+static struct other other;
+
+static void start_other(struct kunit *test, int (*fn)(void *data))
+{
+	struct task_struct *t;
+
+	init_completion(&other.go);
+	init_completion(&other.there);
+	init_completion(&other.done);
+	t = kthread_run(fn, &other, "xpi-other");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+}
+
+static int hold_device(void *data)
+{
+	device_lock(&other.pdev->dev);
+	complete(&other.there);
+	wait_for_completion(&other.go);
+	device_unlock(&other.pdev->dev);
+	complete(&other.done);
+	return 0;
+}
+
+static void a_driver_that_is_starting_is_in_use(struct kunit *test)
+{
+	other.pdev = device_fixture_edu(test);
+	start_other(test, hold_device);
+	wait_for_completion(&other.there);
+	KUNIT_EXPECT_EQ(test, -EBUSY, check());
+	complete(&other.go);
+	wait_for_completion(&other.done);
+	KUNIT_EXPECT_EQ(test, 0, check());
+}
+
+static void leave_bus(void *unused)
+{
+	xpi_bind_exit();
+}
+
+static void watch_bus(struct kunit *test)
+{
+	KUNIT_ASSERT_EQ(test, 0, xpi_bind_init());
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, leave_bus,
+							   NULL));
+}
+
+static int register_driver(void *data)
+{
+	complete(&other.there);
+	if (pci_register_driver(&driver))
+		atomic_set(&probed, -1);
+	complete(&other.done);
+	return 0;
+}
+
+static void no_driver_starts_during_the_takeover(struct kunit *test)
+{
+	device_fixture_edu(test);
+	watch_bus(test);
+	xpi_bind_lock();
+	start_other(test, register_driver);
+	wait_for_completion(&other.there);
+	msleep(50);
+	KUNIT_EXPECT_EQ(test, 0, atomic_read(&probed));
+	xpi_bind_unlock();
+	wait_for_completion(&other.done);
+	KUNIT_EXPECT_EQ(test, 1, atomic_read(&probed));
+	if (atomic_read(&probed) == 1)
+		pci_unregister_driver(&driver);
+}
+
+static void a_device_in_use_pins_the_module(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct xpi_dev *xdev;
+
+	watch_bus(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	xdev = dev_iommu_priv_get(&pdev->dev);
+	KUNIT_ASSERT_NOT_NULL(test, xdev);
+	KUNIT_EXPECT_FALSE(test, xdev->pinned);
+	start_driver(test);
+	KUNIT_EXPECT_TRUE(test, xdev->pinned);
+	stop_driver(test);
+	KUNIT_EXPECT_FALSE(test, xdev->pinned);
+}
+
+static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	start_driver(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
+	KUNIT_EXPECT_NULL(test, pdev->dev.dma_mask);
+	KUNIT_EXPECT_NE(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_PTR_EQ(test, &pdev->dma_mask, pdev->dev.dma_mask);
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE(a_device_without_a_driver_is_not_in_use),
+	KUNIT_CASE(an_idle_driver_does_not_use_its_device),
+	KUNIT_CASE(a_bus_master_with_a_driver_is_in_use),
+	KUNIT_CASE(a_sleeping_device_with_a_driver_is_in_use),
+	KUNIT_CASE(bridges_are_harmless_and_others_are_not),
+	KUNIT_CASE(a_driver_that_is_starting_is_in_use),
+	KUNIT_CASE(no_driver_starts_during_the_takeover),
+	KUNIT_CASE(a_device_in_use_pins_the_module),
+	KUNIT_CASE(a_device_with_an_idle_driver_gets_no_dma),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "xpi-bind",
+	.init = device_fixture_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);

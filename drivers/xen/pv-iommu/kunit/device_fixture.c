@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A device, claimed by the driver, with the model underneath. */
+
+#include <linux/delay.h>
+#include <linux/iommu.h>
+
+#include <xen/xen.h>
+
+#include "device_fixture.h"
+
+static struct xen_iommu_reserved_range ranges[] = {
+	{ 0xfee00, 0x100, XEN_IOMMU_RESERVED_msi },
+	{ 0xe0000, 0x80, XEN_IOMMU_RESERVED_identity },
+	{ 0x00000, 0x1000, XEN_IOMMU_RESERVED_isa },
+	/* All that a 32-bit device would get first. */
+	{ 0xf0000, 0xec00, XEN_IOMMU_RESERVED_bus },
+};
+
+int device_fixture_init(struct kunit *test)
+{
+	struct model *m;
+	int ret;
+
+	if (xen_domain())
+		kunit_skip(test, "would take this domain's devices away");
+
+	ret = fixture_init(test);
+	m = fixture_model(test);
+	m->owned = false;
+	m->reserved.ranges = ranges;
+	m->reserved.nr = ARRAY_SIZE(ranges);
+	return ret;
+}
+
+static void put_device_of(void *data)
+{
+	pci_dev_put(data);
+}
+
+/* The device; the test is skipped where there is none that can be had. */
+struct pci_dev *device_fixture_edu(struct kunit *test)
+{
+	struct pci_dev *pdev = pci_get_device(EDU_VENDOR, EDU_DEVICE, NULL);
+
+	if (!pdev)
+		kunit_skip(test, "no edu device (QEMU: -device edu)");
+	KUNIT_ASSERT_EQ(test, 0,
+			kunit_add_action_or_reset(test, put_device_of, pdev));
+	if (device_iommu_mapped(&pdev->dev))
+		kunit_skip(test, "there is an IOMMU");
+	return pdev;
+}
+
+struct xpi *device_fixture_hypervisor(struct kunit *test)
+{
+	struct xpi *xpi = kunit_kzalloc(test, sizeof(*xpi), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, xpi);
+	xpi->backend = &model_backend;
+	xpi->caps = fixture_model(test)->caps;
+	xpi->reserved = ranges;
+	xpi->nr_reserved = ARRAY_SIZE(ranges);
+	return xpi;
+}
+
+static void give_back(void *data)
+{
+	struct xpi *xpi = data;
+
+	xpi_bind_lock();
+	xpi_iommu_unregister(xpi);
+	xpi_give_back(xpi);
+	xpi_bind_unlock();
+}
+
+int device_fixture_take_over(struct kunit *test, struct xpi *xpi)
+{
+	int ret;
+
+	xpi_bind_lock();
+	ret = xpi_switch_over(xpi);
+	xpi_bind_unlock();
+	if (!ret)
+		KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
+								   give_back,
+								   xpi));
+	return ret;
+}
+
+void device_fixture_give_back(struct kunit *test, struct xpi *xpi)
+{
+	kunit_release_action(test, give_back, xpi);
+}
+
+/* Wait for the flush queue of the IOMMU core, which has a timer. */
+bool device_fixture_flushed(struct model *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < 500 && (model_nr_stale(m) || model_nr_refs(m)); i++)
+		usleep_range(5000, 10000);
+	return !model_nr_stale(m) && !model_nr_refs(m);
+}

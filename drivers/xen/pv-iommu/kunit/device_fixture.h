@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the suites share that register with the IOMMU core: a device that no
+ * driver wants (QEMU's edu), claimed by the driver, with the model underneath.
+ */
+
+#ifndef _XEN_PV_IOMMU_KUNIT_DEVICE_FIXTURE_H
+#define _XEN_PV_IOMMU_KUNIT_DEVICE_FIXTURE_H
+
+#include <linux/pci.h>
+
+#include "../pv-iommu.h"
+#include "fixture.h"
+
+#define EDU_VENDOR	0x1234
+#define EDU_DEVICE	0x11e8
+
+int device_fixture_init(struct kunit *test);
+struct pci_dev *device_fixture_edu(struct kunit *test);
+struct xpi *device_fixture_hypervisor(struct kunit *test);
+int device_fixture_take_over(struct kunit *test, struct xpi *xpi);
+void device_fixture_give_back(struct kunit *test, struct xpi *xpi);
+bool device_fixture_flushed(struct model *m);
+
+#endif /* _XEN_PV_IOMMU_KUNIT_DEVICE_FIXTURE_H */

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Random work on a domain, against a reference: one array that says what each
+ * frame should be.  It follows the IOMMU core's rules about when an address may
+ * be used again, and checks that nothing reaches it then.
+ */
+
+#include <linux/prandom.h>
+
+#include "fixture.h"
+
+#define FRAMES		256
+#define STEPS		3000
+
+enum use {
+	FREE,		/* may be used: nothing may be reached there */
+	MAPPED,		/* this page, and no other, is reached there */
+	LAZY,		/* unmapped, and not to be used before a flush */
+};
+
+struct reference {
+	enum use use[FRAMES];
+	unsigned long pfn[FRAMES];
+};
+
+struct run {
+	struct kunit *test;
+	struct model *m;
+	struct xpi_domain *d;
+	struct reference ref;
+	struct rnd_state rnd;
+	bool faults;
+	unsigned int step;
+	unsigned int done[8];
+	unsigned int refused;
+};
+
+static u32 random(struct run *r, u32 below)
+{
+	return prandom_u32_state(&r->rnd) % below;
+}
+
+/* A frame that is in quarantine is in use, whatever the core thinks. */
+static bool unusable(struct run *r, u64 dfn)
+{
+	return xpi_shadow_get(&r->d->shadow, dfn) & XPI_SHADOW_QUARANTINED ||
+	       r->d->batch.flush_failed;
+}
+
+static void check_frame(struct run *r, u64 dfn)
+{
+	u64 want = MODEL_NOTHING, reached = model_access(r->m, dfn);
+
+	if (r->ref.use[dfn] == LAZY || unusable(r, dfn))
+		return;
+	if (r->ref.use[dfn] == MAPPED)
+		want = fixture_p2m_entry(r->ref.pfn[dfn]);
+	if (!r->d->active)
+		want = MODEL_NOTHING;
+	KUNIT_ASSERT_EQ_MSG(r->test, want, reached, "dfn %llu, step %u", dfn,
+			    r->step);
+}
+
+static void check_all(struct run *r)
+{
+	u64 dfn;
+
+	for (dfn = 0; dfn < FRAMES; dfn++)
+		check_frame(r, dfn);
+	KUNIT_ASSERT_EQ(r->test, 0U, r->m->stale);
+	KUNIT_ASSERT_EQ(r->test, 0U, r->m->not_preset);
+}
+
+/* A random range whose frames are all in one state; its length. */
+static unsigned long find(struct run *r, enum use use, u64 *dfn)
+{
+	unsigned long n, max = 1 + random(r, 24);
+
+	*dfn = random(r, FRAMES);
+	for (n = 0; n < max && *dfn + n < FRAMES; n++)
+		if (r->ref.use[*dfn + n] != use)
+			break;
+	return n;
+}
+
+static void set(struct run *r, u64 dfn, unsigned long n, enum use use)
+{
+	while (n--)
+		r->ref.use[dfn++] = use;
+}
+
+/* What the core does with a range that could not be mapped. */
+static void undo(struct run *r, u64 dfn, unsigned long n)
+{
+	KUNIT_ASSERT_EQ(r->test, n, xpi_domain_unmap(r->d, dfn, n, false));
+	xpi_domain_sync(r->d);
+	r->refused++;
+}
+
+static void do_map(struct run *r)
+{
+	unsigned long i, mapped, pfn = random(r, 1000), n;
+	int ret;
+	u64 dfn;
+
+	n = find(r, FREE, &dfn);
+	if (!n)
+		return;
+	ret = xpi_domain_map(r->d, dfn, pfn, n, FIXTURE_RW, GFP_KERNEL,
+			     &mapped);
+	/* Other work may come in between. */
+	if (!ret && random(r, 4) == 0)
+		xpi_domain_flush_all(r->d);
+	ret = ret ?: xpi_domain_sync_map(r->d, dfn, n);
+	if (ret) {
+		KUNIT_ASSERT_TRUE(r->test, r->faults);
+		undo(r, dfn, mapped);
+		return;
+	}
+	KUNIT_ASSERT_EQ(r->test, n, mapped);
+	for (i = 0; i < n; i++)
+		r->ref.pfn[dfn + i] = pfn + i;
+	set(r, dfn, n, MAPPED);
+	for (i = 0; i < n; i++)
+		check_frame(r, dfn + i);
+}
+
+static void do_unmap_strict(struct run *r)
+{
+	unsigned long i, n;
+	u64 dfn;
+
+	n = find(r, MAPPED, &dfn);
+	if (!n)
+		return;
+	KUNIT_ASSERT_EQ(r->test, n, xpi_domain_unmap(r->d, dfn, n, false));
+	xpi_domain_sync(r->d);
+	set(r, dfn, n, FREE);
+	for (i = 0; i < n; i++)
+		check_frame(r, dfn + i);
+}
+
+static void do_unmap_lazy(struct run *r)
+{
+	unsigned long n;
+	u64 dfn;
+
+	n = find(r, MAPPED, &dfn);
+	if (!n)
+		return;
+	KUNIT_ASSERT_EQ(r->test, n, xpi_domain_unmap(r->d, dfn, n, true));
+	set(r, dfn, n, LAZY);
+}
+
+static void do_flush(struct run *r)
+{
+	u64 dfn;
+
+	xpi_domain_flush_all(r->d);
+	for (dfn = 0; dfn < FRAMES; dfn++)
+		if (r->ref.use[dfn] == LAZY)
+			r->ref.use[dfn] = FREE;
+	check_all(r);
+}
+
+/* Map, and take it back before anybody has asked for it to be done. */
+static void do_map_and_undo(struct run *r)
+{
+	unsigned long mapped, n;
+	u64 dfn;
+
+	n = find(r, FREE, &dfn);
+	if (!n)
+		return;
+	xpi_domain_map(r->d, dfn, random(r, 1000), n, FIXTURE_RW, GFP_KERNEL,
+		       &mapped);
+	KUNIT_ASSERT_EQ(r->test, mapped, xpi_domain_unmap(r->d, dfn, mapped,
+							  true));
+	set(r, dfn, n, LAZY);
+}
+
+static void do_look(struct run *r)
+{
+	check_frame(r, random(r, FRAMES));
+}
+
+static void do_reattach(struct run *r)
+{
+	u64 dfn;
+
+	if (random(r, 8))
+		return;
+	xpi_domain_deactivate(r->d);
+	KUNIT_ASSERT_EQ(r->test, 0U, r->d->batch.nr);
+	for (dfn = 0; dfn < FRAMES; dfn++)
+		if (r->ref.use[dfn] == LAZY)
+			r->ref.use[dfn] = FREE;
+	if (!r->faults)
+		check_all(r);
+	if (xpi_domain_activate(r->d)) {
+		KUNIT_ASSERT_TRUE(r->test, r->faults);
+		model_heal(r->m);
+		/* The first one may find, and remove, what was left behind. */
+		if (xpi_domain_activate(r->d))
+			KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_activate(r->d));
+	}
+	check_all(r);
+}
+
+static void do_fault(struct run *r)
+{
+	static const int errors[] = {
+		-EAGAIN, -EBUSY, -EINTR, -ENOMEM, -EINVAL, -EPERM, -EIO,
+		-EFAULT, 5,
+	};
+	static const u16 ops[] = {
+		0, XEN_IOMMUOP_map, XEN_IOMMUOP_unmap, XEN_IOMMUOP_flush,
+	};
+	struct model_fault f = {
+		.kind = random(r, MODEL_NO_FLUSH + 1),
+		.after = random(r, 6),
+		.times = 1 + random(r, 3),
+		.op = ops[random(r, ARRAY_SIZE(ops))],
+		.err = errors[random(r, ARRAY_SIZE(errors))],
+	};
+
+	if (!r->faults)
+		return;
+	if (random(r, 3) == 0) {
+		model_heal(r->m);
+		return;
+	}
+	if (f.kind == MODEL_CALL || f.kind == MODEL_NO_FLUSH)
+		f.op = 0;
+	if (f.kind == MODEL_NO_FLUSH)
+		f.err = -EIO;
+	model_heal(r->m);
+	model_fail(r->m, f);
+}
+
+static void run(struct kunit *test, bool faults)
+{
+	static void (*const work[])(struct run *r) = {
+		do_map, do_map, do_unmap_strict, do_unmap_lazy, do_flush,
+		do_map_and_undo, do_look, do_reattach,
+	};
+	struct run *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	r->test = test;
+	r->m = fixture_model(test);
+	r->d = fixture_domain(test);
+	r->faults = faults;
+	/* Runs of up to 64 frames, and scattered ones. */
+	fixture_p2m(test, 64, 64, 5000, false);
+	fixture_p2m(test, 400, 300, 6000, false);
+	prandom_seed_state(&r->rnd, fixture_seed(test));
+
+	for (r->step = 0; r->step < STEPS; r->step++) {
+		unsigned int what = random(r, ARRAY_SIZE(work));
+
+		if (random(r, 8) == 0)
+			do_fault(r);
+		work[what](r);
+		r->done[what]++;
+	}
+
+	model_heal(r->m);
+	do_flush(r);
+	check_all(r);
+	kunit_info(test, "%u mappings refused, %lu frames mapped", r->refused,
+		   model_nr_mapped(r->m));
+
+	/* In the end nothing is left, not even in quarantine. */
+	xpi_domain_deactivate(r->d);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(r->m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(r->m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(r->m));
+	if (faults)
+		KUNIT_EXPECT_GT(test, r->refused, 10U);
+}
+
+static void random_work_agrees_with_the_reference(struct kunit *test)
+{
+	run(test, false);
+}
+
+static void random_faults_make_nothing_unsafe(struct kunit *test)
+{
+	run(test, true);
+}
+
+static void random_work_without_deferred_flushes(struct kunit *test)
+{
+	fixture_model(test)->caps.flags &= ~XEN_IOMMU_CAP_deferred_flush;
+	run(test, false);
+}
+
+static struct kunit_case cases[] = {
+	KUNIT_CASE_SLOW(random_work_agrees_with_the_reference),
+	KUNIT_CASE_SLOW(random_faults_make_nothing_unsafe),
+	KUNIT_CASE_SLOW(random_work_without_deferred_flushes),
+	{}
+};
+
+static struct kunit_suite suite = {
+	.name = "xpi-property",
+	.init = fixture_init,
+	.test_cases = cases,
+};
+
+kunit_test_suite(suite);
