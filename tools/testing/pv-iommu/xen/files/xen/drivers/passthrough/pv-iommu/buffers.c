@@ -326,7 +326,7 @@ static int do_op(struct domain *d, struct pv_iommu_call *call,
     }
 }
 
-/* Get the descriptors, all at once: they are checked before anything is done. */
+/* Get the descriptors, all at once: checked before anything is done. */
 static int get_bufs(struct xen_iommu_op_buf *buf, unsigned int nr_bufs,
                     XEN_GUEST_HANDLE_PARAM(void) bufs)
 {
