@@ -39,11 +39,13 @@
  *             could not be written nothing can be said.  A caller finds out
  *             by presetting each status to a value that is no status.
  *   -EIO      every operation was reached and has its status, but the IOTLB
- *             flush at the end failed; a later flush can make up for it.
+ *             flush at the end failed.  A later flush of everything makes up
+ *             for it; the frames that were unmapped stay allocated for good.
  *
  * Unless an operation says no_flush, the IOTLB entries that it made stale are
  * gone when the hypercall returns; one flush at the end serves all of them.
- * Long calls are preempted and continued without the caller seeing it.
+ * Long calls are preempted and continued without the caller seeing it, except
+ * that the registers of all five hypercall arguments may have changed.
  * nr_bufs == 0 is valid and does nothing.
  */
 #define __HYPERVISOR_iommu_op			43
