@@ -55,7 +55,7 @@ static unsigned long p2m_nr;
 
 static int map_m2p(void)
 {
-	unsigned long nr, i, bytes;
+	unsigned long nr, i, bytes = 0;
 	struct privcmd_mmapbatch_v2 batch = { .dom = DOMID_XEN };
 	struct machphys_mfn_list *list = hyp_alloc(PAGE_SIZE);
 	xen_pfn_t *extents = hyp_alloc(PAGE_SIZE);
@@ -71,7 +71,6 @@ static int map_m2p(void)
 	if (ret <= 0)
 		goto out;
 	nr = ret + 1;
-	bytes = (nr * sizeof(*m2p) + CHUNK_BYTES - 1) & -CHUNK_BYTES;
 
 	list->max_extents = PAGE_SIZE / sizeof(*extents);
 	list->extent_start = extents;
@@ -80,8 +79,12 @@ static int map_m2p(void)
 	if (ret)
 		goto out;
 	ret = -E2BIG;
-	if (list->nr_extents < bytes / CHUNK_BYTES)
+	if (list->nr_extents == list->max_extents)
 		goto out;
+	bytes = list->nr_extents * CHUNK_BYTES;
+	/* Xen's "maximum page" is one too many in some versions. */
+	if (nr > bytes / sizeof(*m2p))
+		nr = bytes / sizeof(*m2p);
 
 	ret = -ENOMEM;
 	mfns = calloc(bytes / PAGE_SIZE, sizeof(*mfns));
