@@ -18,7 +18,7 @@ for the lab:
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
-    #: timeout SECONDS         from power-on to verdict (default 180)
+    #: timeout SECONDS         from power-on to verdict (default 300)
     #: memory MEGABYTES        of the machine (default 2048)
     #: dom0mem MEGABYTES       of dom0 (default 1024)
 """
@@ -56,7 +56,7 @@ class Scenario:
     linux: str = ""
     module: str = ""
     where: str = "dom0"
-    timeout: int = 180
+    timeout: int = 300
     memory: int = 2048
     dom0mem: int = 1024
     devices: tuple = ()

@@ -8,7 +8,7 @@
 #: guest fio edu-stray iommu-op
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
-#: timeout 300
+#: timeout 600
 
 # each line of standard input, as it is
 show() { while read -r show_line; do request show "$show_line"; done; }

@@ -9,7 +9,7 @@
 #: device virtio-blk
 #: device e1000e
 #: guest fio
-#: timeout 300
+#: timeout 600
 
 device_free "$PCI_VIRTIO_BLK"
 driver_load
@@ -21,7 +21,7 @@ for disk in "$PCI_NVME nvme" "$PCI_NVME2 nvme" "$PCI_AHCI ahci sd_mod" \
 	# shellcheck disable=SC2086
 	disk_up $disk
 	# shellcheck disable=SC2153 # set by disk_up
-	fio_start "$DISK" 12m
+	fio_start "$DISK" 6m
 	pids="$pids $FIO_PID"
 done
 net_up "$PCI_E1000E" e1000e

@@ -3,7 +3,7 @@
 #: about A hundred times loaded and unloaded, neither Xen nor Linux has lost memory, and I/O works.
 #: variants vtd amdvi
 #: device nvme
-#: timeout 300
+#: timeout 600
 
 cycles() {
 	cycle=0

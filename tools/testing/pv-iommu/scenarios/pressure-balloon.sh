@@ -4,7 +4,7 @@
 #: variants vtd amdvi
 #: device nvme
 #: guest fio
-#: timeout 300
+#: timeout 600
 
 balloon=/sys/devices/system/xen_memory/xen_memory0
 current() { cat $balloon/info/current_kb; }

@@ -4,7 +4,7 @@
 #: variants vtd vtd-strict amdvi
 #: device edu
 #: guest pviommu-dmatest.ko
-#: timeout 300
+#: timeout 600
 
 driver_load
 dmt_up 28

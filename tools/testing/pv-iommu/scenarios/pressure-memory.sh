@@ -5,7 +5,7 @@
 #: device nvme
 #: guest fio
 #: dom0mem 512
-#: timeout 300
+#: timeout 600
 
 available() { awk '/^MemAvailable:/ { print int($2 / 1024) }' /proc/meminfo; }
 

@@ -4,7 +4,7 @@
 #: variants vtd vtd-strict amdvi
 #: device edu64
 #: guest pviommu-dmatest.ko
-#: timeout 420
+#: timeout 700
 
 case $VARIANT in
 vtd) seconds=120 ;;
