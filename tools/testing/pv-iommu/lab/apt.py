@@ -56,7 +56,8 @@ class Apt:
         if os.geteuid():
             raise LabError("these packages are missing and only root can "
                            f"install them: {' '.join(wanted)}")
-        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
+        # headers bring their kernel along, which nobody will boot
+        env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", INITRD="No")
         argv = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
         name = f"installing {' '.join(wanted)}"
         try:
