@@ -12,8 +12,9 @@ static struct xen_iommu_reserved_range ranges[] = {
 	{ 0xfee00, 0x100, XEN_IOMMU_RESERVED_msi },
 	{ 0xe0000, 0x80, XEN_IOMMU_RESERVED_identity },
 	{ 0x00000, 0x1000, XEN_IOMMU_RESERVED_isa },
-	/* All that a 32-bit device would get first. */
-	{ 0xf0000, 0xec00, XEN_IOMMU_RESERVED_bus },
+	/* All that a 32-bit device would get first, around that of the MSIs. */
+	{ 0xf0000, 0xee00, XEN_IOMMU_RESERVED_bus },
+	{ 0xfef00, 0x1100, XEN_IOMMU_RESERVED_bus },
 };
 
 int device_fixture_init(struct kunit *test)

@@ -259,7 +259,7 @@ static void without_deferred_flushes_unmapping_is_strict(struct kunit *test)
 	struct device *dev;
 	dma_addr_t addr;
 
-	m->caps.flags = 0;
+	m->caps.flags = XEN_IOMMU_CAP_clear;
 	dev = claimed(test);
 	KUNIT_EXPECT_EQ(test, (unsigned int)IOMMU_DOMAIN_DMA,
 			iommu_get_domain_for_dev(dev)->type);

@@ -262,8 +262,11 @@ const struct xpi_backend model_backend = {
 static void model_destroy(void *data)
 {
 	struct model *m = data;
+	unsigned long flags;
 
+	spin_lock_irqsave(&m->lock, flags);
 	model_drop_all(m);
+	spin_unlock_irqrestore(&m->lock, flags);
 	kfree(m->host);
 	the_model = NULL;
 }
