@@ -197,6 +197,19 @@ static void the_host_map_is_gone_while_it_is_ours(struct kunit *test)
 	expect_nothing(test, 0x10000);
 }
 
+static void the_host_map_can_be_unmapped_from_here(struct kunit *test)
+{
+	struct dom0 *dom0 = test->priv;
+	unsigned int i;
+
+	xpi_give_back(&dom0->xpi);
+	dom0->xpi.caps.flags &= ~XEN_IOMMU_CAP_clear;
+	KUNIT_ASSERT_EQ(test, 0, xpi_takeover(&dom0->xpi));
+	for (i = 0; i < NR_PAGES; i++)
+		expect_nothing(test, gfn_of(dom0, i));
+	expect_nothing(test, 0x10000);
+}
+
 static void a_second_takeover_is_refused(struct kunit *test)
 {
 	struct dom0 *dom0 = test->priv;
@@ -320,6 +333,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(xen_shows_nothing_after_a_strict_unmap),
 	KUNIT_CASE(lazy_unmaps_are_one_hypercall),
 	KUNIT_CASE(the_host_map_is_gone_while_it_is_ours),
+	KUNIT_CASE(the_host_map_can_be_unmapped_from_here),
 	KUNIT_CASE(a_second_takeover_is_refused),
 	KUNIT_CASE(xen_refuses_what_the_abi_says),
 	KUNIT_CASE(reserved_ranges_are_refused),

@@ -44,22 +44,6 @@ timeout "${KUNIT_TIMEOUT:-3600}" python3 tools/testing/kunit/kunit.py run \
 	>"$log.out" 2>&1 </dev/null || status=$?
 cat "$log.out"
 
-# "Testing complete. Ran 9 tests: passed: 7, failed: 1, skipped: 1"
-total=$(grep '^.*Testing complete\. Ran ' "$log.out" | tail -n 1)
-count()
-{
-	n=$(printf '%s\n' "$total" | sed -n "s/.*[ ,]$1: \([0-9]*\).*/\1/p")
-	echo "${n:-0}"
-}
-passed=$(count passed)
-failed=$(($(count failed) + $(count crashed) + $(count errors)))
-
-if [ "$passed" = 0 ] && [ "$failed" = 0 ]; then
-	echo "no test was run (kunit.py ended with $status)" >&2
-	failed=1
-elif [ "$status" != 0 ] && [ "$failed" = 0 ]; then
-	echo "kunit.py ended with $status" >&2
-	failed=1
-fi
-echo "$passed passed, $failed failed, $(count skipped) skipped"
-[ "$failed" = 0 ]
+# shellcheck source=summary.sh
+. "$here/summary.sh"
+summary "$log.out" "$status"

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# summary FILE STATUS - from kunit.py's output and exit status to one line and
+# an exit status.  kunit.py ends with a line like
+#   Testing complete. Ran 9 tests: passed: 7, failed: 1, skipped: 1
+
+summary()
+{
+	total=$(grep -a 'Testing complete\. Ran ' "$1" | tail -n 1)
+	passed=$(summary_count passed)
+	skipped=$(summary_count skipped)
+	failed=$(($(summary_count failed) + $(summary_count crashed) +
+		  $(summary_count errors)))
+
+	if [ "$passed" = 0 ] && [ "$failed" = 0 ]; then
+		echo "no test was run to its end (kunit.py: $2)" >&2
+		failed=1
+	elif [ "$2" != 0 ] && [ "$failed" = 0 ]; then
+		echo "kunit.py ended with $2" >&2
+		failed=1
+	fi
+	echo "$passed passed, $failed failed, $skipped skipped"
+	[ "$failed" = 0 ]
+}
+
+summary_count()
+{
+	n=$(printf '%s\n' "$total" | sed -n "s/.*[ ,]$1: \([0-9]*\).*/\1/p")
+	echo "${n:-0}"
+}
