@@ -6,7 +6,8 @@
  *   main.c      options, what the machine is like, order of the groups
  *   op.c        operations and expectations
  *   pool.c      the frames that are ours to play with
- *   handles.c   bad handles, bad sizes, bad counts, forged continuations
+ *   handles.c   bad handles, bad sizes, bad counts
+ *   forge.c     forged continuations
  *   args.c      reserved fields, unknown operations, wild dfns and gfns
  *   frames.c    frames that are not dom0's, MMIO that is not for devices
  *   domain.c    frames of another domain
