@@ -93,6 +93,15 @@ void device_fixture_give_back(struct kunit *test, struct xpi *xpi)
 	kunit_release_action(test, give_back, xpi);
 }
 
+/* Only let the devices go, to look at what is left in the hypervisor. */
+void device_fixture_unregister(struct kunit *test, struct xpi *xpi)
+{
+	kunit_remove_action(test, give_back, xpi);
+	xpi_bind_lock();
+	xpi_iommu_unregister(xpi);
+	xpi_bind_unlock();
+}
+
 /* Wait for the flush queue of the IOMMU core, which has a timer. */
 bool device_fixture_flushed(struct model *m)
 {

@@ -20,6 +20,7 @@ struct pci_dev *device_fixture_edu(struct kunit *test);
 struct xpi *device_fixture_hypervisor(struct kunit *test);
 int device_fixture_take_over(struct kunit *test, struct xpi *xpi);
 void device_fixture_give_back(struct kunit *test, struct xpi *xpi);
+void device_fixture_unregister(struct kunit *test, struct xpi *xpi);
 bool device_fixture_flushed(struct model *m);
 
 #endif /* _XEN_PV_IOMMU_KUNIT_DEVICE_FIXTURE_H */

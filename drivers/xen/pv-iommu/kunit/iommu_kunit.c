@@ -309,6 +309,29 @@ static void another_domain_takes_the_place_of_the_first(struct kunit *test)
 	iommu_group_put(group);
 }
 
+/* The core drops its flush queue without a flush when a domain goes. */
+static void nothing_is_left_when_the_devices_go(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct model *m = fixture_model(test);
+	struct page *page = some_pages(test);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	addr = dma_map_page(&pdev->dev, page, 0, NR_PAGES * PAGE_SIZE,
+			    DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_FALSE(test, dma_mapping_error(&pdev->dev, addr));
+	dma_unmap_page(&pdev->dev, addr, NR_PAGES * PAGE_SIZE,
+		       DMA_BIDIRECTIONAL);
+
+	device_fixture_unregister(test, xpi);
+	KUNIT_EXPECT_NULL(test, xpi->active);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
+	xpi_give_back(xpi);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_takeover_claims_the_device),
 	KUNIT_CASE(a_refused_takeover_claims_nothing),
@@ -324,6 +347,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(capabilities_are_those_of_the_hypervisor),
 	KUNIT_CASE(without_deferred_flushes_unmapping_is_strict),
 	KUNIT_CASE(another_domain_takes_the_place_of_the_first),
+	KUNIT_CASE(nothing_is_left_when_the_devices_go),
 	{}
 };
 

@@ -71,22 +71,22 @@ static void check_all(struct run *r)
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->not_preset);
 }
 
-/* A random range whose frames are all in one state; its length. */
-static unsigned long find(struct run *r, enum use use, u64 *dfn)
+/* A random range whose frames are all in one use; its length. */
+static unsigned long find(struct run *r, enum use want, u64 *dfn)
 {
 	unsigned long n, max = 1 + random(r, 24);
 
 	*dfn = random(r, FRAMES);
 	for (n = 0; n < max && *dfn + n < FRAMES; n++)
-		if (r->ref.use[*dfn + n] != use)
+		if (r->ref.use[*dfn + n] != want)
 			break;
 	return n;
 }
 
-static void set(struct run *r, u64 dfn, unsigned long n, enum use use)
+static void set(struct run *r, u64 dfn, unsigned long n, enum use want)
 {
 	while (n--)
-		r->ref.use[dfn++] = use;
+		r->ref.use[dfn++] = want;
 }
 
 /* What the core does with a range that could not be mapped. */

@@ -58,4 +58,4 @@ cat "$log.out"
 
 # shellcheck source=summary.sh
 . "$(dirname "$0")/summary.sh"
-summary "$log.out" "$status"
+summary "$log.out" "$status" "$log.dom0"

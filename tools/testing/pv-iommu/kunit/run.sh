@@ -34,6 +34,7 @@ config=$tree/drivers/xen/pv-iommu/kunit/.kunitconfig
 }
 
 log=$build/kunit.log
+rm -f "$build/test.log"
 cd "$tree"
 PATH=$here/bin:$PATH
 status=0
@@ -46,4 +47,4 @@ cat "$log.out"
 
 # shellcheck source=summary.sh
 . "$here/summary.sh"
-summary "$log.out" "$status"
+summary "$log.out" "$status" "$build/test.log"
