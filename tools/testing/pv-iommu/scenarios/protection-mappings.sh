@@ -43,9 +43,18 @@ dmt_must "" fill buf=1 seed=6
 dmt_must "" map buf=1
 addr=$(dmt_get addr)
 # first the write: QEMU reports none that meets a cached read-only entry
-must_fault "a write to a buffer mapped for reading" \
-	edu_write addr="$addr" len=64 seed=7
-dmt_must "a write to a buffer mapped for reading faults, and memory is as it was" \
+case $IOMMU in
+amdvi)
+	# and QEMU's AMD-Vi drops it without any report
+	dmt edu_write addr="$addr" len=64 seed=7
+	;;
+*)
+	must_fault "a write to a buffer mapped for reading" \
+		edu_write addr="$addr" len=64 seed=7
+	ok "a write to a buffer mapped for reading faults"
+	;;
+esac
+dmt_must "a write to a buffer mapped for reading leaves memory as it was" \
 	verify buf=1 seed=6
 dmt_must "" edu_read addr="$addr" len=64 seed=6
 check "it can be read" is "$(dmt_get match)" 1
