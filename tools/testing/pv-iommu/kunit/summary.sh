@@ -22,6 +22,7 @@ summary()
 		failed=1
 	fi
 	splats=$(grep -acE '(WARNING|BUG|Oops|INFO): ' "$3" || :)
+	splats=${splats:-0}
 	if [ "$splats" != 0 ]; then
 		echo "the kernel warned:" >&2
 		grep -aE -A 30 '(WARNING|BUG|Oops|INFO): ' "$3" >&2
