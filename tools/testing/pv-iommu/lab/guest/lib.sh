@@ -178,7 +178,7 @@ net_up() {
 }
 
 # net_verify MiB: that much each way, content compared on both ends
-net_verify() {
+net_receive() {
 	net_bytes=$(($1 << 20))
 	request net-source "$net_bytes" "$SCENARIO-$VARIANT" ||
 		die "net-source: $REPLY_TEXT"
@@ -187,6 +187,11 @@ net_verify() {
 	net_sha=$(nc -w 60 10.0.2.2 "$2" </dev/null | sha256sum | cut -d' ' -f1)
 	is "$net_sha" "$3" >/dev/null || die "$NET received other data: $net_sha"
 	ok "$NET received $1 MiB as sent"
+}
+
+# net_verify MiB: that, and then as much the other way
+net_verify() {
+	net_receive "$1"
 	random_file /tmp/net "$net_bytes"
 	request net-sink || die "net-sink: $REPLY_TEXT"
 	set -- "$1" "$REPLY_TEXT"
