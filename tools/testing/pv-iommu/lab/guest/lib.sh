@@ -177,7 +177,7 @@ net_up() {
 		die "$NET has no carrier"
 }
 
-# net_verify MiB: that much each way, content compared on both ends
+# net_receive MiB: that much from the host, content compared
 net_receive() {
 	net_bytes=$(($1 << 20))
 	request net-source "$net_bytes" "$SCENARIO-$VARIANT" ||
