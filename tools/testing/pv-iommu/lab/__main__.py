@@ -10,6 +10,7 @@ from pathlib import Path
 
 from . import header, paths, report
 from .build import Parts
+from .initramfs import PROGRAMS
 from .qemu import Qemu
 from .runner import Runner
 from .ui import LabError, say
@@ -69,7 +70,10 @@ def prepare(parts, scenarios, driver):
     for flavour in sorted({s.xen for s in scenarios} - {"none"}):
         parts.xen(flavour)
     for part in sorted({p for s in scenarios for p in s.guest}):
-        parts.fio() if part == "fio" else parts.guest(part)
+        if part in PROGRAMS:
+            parts.program(part)
+        else:
+            parts.guest(part)
 
 
 def cmd_demo(args):

@@ -12,7 +12,7 @@ from .cache import Cache, hash_files
 from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
-qemu-system-x86 seabios busybox-static fio kmod xz-utils
+qemu-system-x86 seabios busybox-static fio ethtool kmod xz-utils
 gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
@@ -98,9 +98,9 @@ class Parts:
         return initramfs.base(self.cache, self.kernel())
 
     @once
-    def fio(self):
+    def program(self, name):
         self.tools()
-        return initramfs.fio(self.cache)
+        return initramfs.program(self.cache, name)
 
     @once
     def xen(self, flavour):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Dom0's root: busybox, fio, kernel modules; and what one run adds to it.
+"""Dom0's root: busybox, kernel modules; and what one run adds to it.
 
 The kernel takes several archives one after the other, so the large part is
 cached and each run appends a small archive of its own.
@@ -14,7 +14,7 @@ from .cpio import Archive
 from .ui import LabError, output_of
 
 BUSYBOX = Path("/bin/busybox")
-FIO = Path("/usr/bin/fio")
+PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool")}
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 
@@ -51,19 +51,20 @@ def base(cache, kernel):
     return cache.get("initramfs", inputs, build) / "base.cpio"
 
 
-def fio(cache):
-    """fio with its libraries: many, so only scenarios that ask get them."""
-    files = {str(FIO): FIO, **libraries_of(FIO)}
-    inputs = {name: hash_file(path) for name, path in files.items()}
+def program(cache, name):
+    """One of PROGRAMS with its libraries, for the scenarios that ask."""
+    path = PROGRAMS[name]
+    files = {str(path): path, **libraries_of(path)}
+    inputs = {key: hash_file(path) for key, path in files.items()}
     inputs["cpio"] = hash_file(paths.LAB / "cpio.py")
 
     def build(directory):
-        with open(directory / "fio.cpio", "wb") as file, \
+        with open(directory / f"{name}.cpio", "wb") as file, \
                 Archive(file) as archive:
-            for name, path in files.items():
-                archive.data(name, path.read_bytes(), 0o755)
+            for file_name, path in files.items():
+                archive.data(file_name, path.read_bytes(), 0o755)
 
-    return cache.get("initramfs-fio", inputs, build) / "fio.cpio"
+    return cache.get(f"initramfs-{name}", inputs, build) / f"{name}.cpio"
 
 
 def assemble(target, archives, files, texts):

@@ -177,8 +177,8 @@ class Runner:
         if module:
             files["lab/xen-pv-iommu.ko"] = module
         for part in scenario.guest:
-            if part == "fio":
-                archives.append(self.parts.fio())
+            if part in initramfs.PROGRAMS:
+                archives.append(self.parts.program(part))
             else:
                 files.update(self.parts.guest(part))
         initrd = work / "initrd"

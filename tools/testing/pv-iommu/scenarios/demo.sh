@@ -5,7 +5,7 @@
 #: device nvme
 #: device e1000e
 #: device edu64
-#: guest fio edu-stray iommu-op
+#: guest fio ethtool edu-stray iommu-op
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 #: timeout 600
@@ -71,7 +71,7 @@ tell "fio writes blocks of 4 to 128 KiB at random and verifies them:"
 fio_verify "$DISK" 8m
 
 request title "5. The network card"
-net_up "$PCI_E1000E" e1000e
+e1000e_up
 tell "$NET moves data to and from a program on the host; both ends compare:"
 net_verify 8
 

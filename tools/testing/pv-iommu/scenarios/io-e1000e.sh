@@ -4,9 +4,10 @@
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: xen ref
 #: device e1000e
+#: guest ethtool
 
 driver_load
-net_up "$PCI_E1000E" e1000e
+e1000e_up
 net_verify 8
 driver_carried
 finish

@@ -8,7 +8,7 @@
 #: device xhci
 #: device virtio-blk
 #: device e1000e
-#: guest fio
+#: guest fio ethtool
 #: timeout 600
 
 device_free "$PCI_VIRTIO_BLK"
@@ -24,10 +24,8 @@ for disk in "$PCI_NVME nvme" "$PCI_NVME2 nvme" "$PCI_AHCI ahci sd_mod" \
 	fio_start "$DISK" 6m
 	pids="$pids $FIO_PID"
 done
-net_up "$PCI_E1000E" e1000e
-# Not the other way: an upload beside fio came to a stop in two runs of five,
-# with nothing in any log; whether of busybox' nc or of the card is not known.
-net_receive 4
+e1000e_up
+net_verify 4
 for FIO_PID in $pids; do
 	fio_end
 done
