@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Directories of runs, and what is printed about them."""
 
+import fcntl
 import os
 import shutil
 import time
@@ -11,17 +12,33 @@ from .ui import say
 KEEP_RUNS = 10
 
 
+def lock_run(directory):
+    """Claim a run's directory until this process ends; False if in use."""
+    try:
+        fd = os.open(directory, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        os.close(fd)
+        return False
+
+
 def new_run_dir(cache_root):
     """A directory for this run's logs; only the newest ones are kept."""
     runs = Path(os.environ.get("PV_IOMMU_RUNS") or cache_root / "runs")
     runs.mkdir(parents=True, exist_ok=True)
     for old in sorted(runs.iterdir())[:-(KEEP_RUNS - 1)]:
-        shutil.rmtree(old, ignore_errors=True)
+        if lock_run(old):
+            shutil.rmtree(old, ignore_errors=True)
     stamp = time.strftime("%Y%m%d-%H%M%S")
     for suffix in ("", *(f"-{n}" for n in range(2, 100))):
         directory = runs / (stamp + suffix)
         try:
             directory.mkdir()
+            lock_run(directory)
             return directory
         except FileExistsError:
             continue

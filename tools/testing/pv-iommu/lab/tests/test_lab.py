@@ -10,7 +10,7 @@ import textwrap
 import unittest
 from pathlib import Path
 
-from .. import apt, header
+from .. import apt, header, report
 from ..channel import Channel, Closed
 from ..cpio import Archive
 from ..hostside import Disks, Log, NetPeer
@@ -25,6 +25,18 @@ class InDirectory(unittest.TestCase):
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
         self.path = Path(directory.name)
+
+
+class RunDirTest(InDirectory):
+    def test_runs_in_use_stay(self):
+        first = report.new_run_dir(self.path)
+        others = [self.path / "runs" / f"2000010{n}" for n in range(10)]
+        for path in others:
+            path.mkdir()
+        first.rename(self.path / "runs/19990101")
+        report.new_run_dir(self.path)
+        self.assertTrue((self.path / "runs/19990101").exists())
+        self.assertFalse(others[0].exists())
 
 
 class HeaderTest(InDirectory):
