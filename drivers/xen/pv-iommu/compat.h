@@ -47,6 +47,10 @@ struct iommu_group *xpi_compat_device_group(struct device *dev);
 #undef module_exit
 #define module_exit(fn)	\
 	static void (*const xpi_compat_no_exit)(void) __maybe_unused = fn
+#define xpi_compat_loaded()	\
+	pr_info("cannot be unloaded: this kernel does not let go of IOMMU drivers\n")
+#else
+#define xpi_compat_loaded()	do { } while (0)
 #endif
 
 /* Functions of syscore have an argument. */

@@ -224,6 +224,7 @@ static int __init xpi_init(void)
 
 	register_syscore(&xpi_syscore);
 	xpi_stats_init();
+	xpi_compat_loaded();
 	return 0;
 
 out_bind:
