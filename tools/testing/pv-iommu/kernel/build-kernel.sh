@@ -6,7 +6,9 @@
 # SOURCE_TREE is an unpacked, pristine kernel; nothing in it is changed.
 # VARIANT is one or more names of config/NAME.config, joined by "+"; "base" is
 # always there.  OUT must not exist.  See README.md for what is in it.
-# JOBS says how many jobs (2); KEEP=1 keeps source and objects in OUT/work.
+# JOBS says how many jobs (2).  WORK is a directory for the patched source and
+# the objects: with the one of an earlier call, for the same SOURCE_TREE, only
+# what has changed since is built.  Without it they go when the kernel is built.
 
 set -eu
 
@@ -40,10 +42,12 @@ for tool in gcc make flex bison bc patch depmod perl; do
 	command -v $tool >/dev/null || fail "$tool is missing."
 done
 
-mkdir -p "$3"
+mkdir -p "$3" "${WORK:-$3/objects}"
 out=$(cd "$3" && pwd)
-src=$out/work/linux
-obj=$out/work/build
+work=$(cd "${WORK:-$3/objects}" && pwd)
+src=$work/linux
+case +$variant+ in *+gcov+*) src=$work/linux-gcov ;; esac
+obj=$work/build-$variant
 log=$out/build.log
 mkdir -p "$obj"
 
@@ -59,32 +63,9 @@ kmake() {
 			'error:|Error |undefined' "$log" | head -n 1)"
 }
 
-# A copy to patch: hard links where possible, but never to a patched file.
-copy_source() {
-	cp -al "$tree" "$src" 2>/dev/null || {
-		rm -rf "$src"
-		cp -a "$tree" "$src"
-	}
-	python3 "$series/intree.py" "$tree" touched > "$out/work/touched"
-	while read -r file; do
-		cp --remove-destination "$tree/$file" "$src/$file"
-	done < "$out/work/touched"
-}
-
-apply_series() {
-	"$series/make-series.sh" "$tree" "$out/series"
-	for patch in "$out/series"/[0-9]*.patch; do
-		case $patch in */0000-*) continue ;; esac
-		patch -d "$src" -p1 -F0 --force --quiet \
-			--no-backup-if-mismatch < "$patch" >> "$log" 2>&1 ||
-			fail "$(basename "$patch") does not apply, see $log."
-	done
-	case +$variant+ in
-	*+gcov+*)
-		# The driver only, tests not included: they are no coverage.
-		echo 'GCOV_PROFILE := y' >> "$src/drivers/xen/pv-iommu/Makefile"
-		;;
-	esac
+# The driver only, tests not included: they are no coverage.
+profile() {
+	echo 'GCOV_PROFILE := y' >> "$src/drivers/xen/pv-iommu/Makefile"
 }
 
 # Every option of the fragments, the last word on each, must be as wanted.
@@ -95,13 +76,13 @@ check_config() {
 		-e 's/^# (CONFIG_\w+) is not set$/\1 n/p' |
 		awk '{ name = $1; sub(/^[^ ]* /, ""); want[name] = $0 }
 		     END { for (name in want) print name, want[name] }' |
-		sort > "$out/work/wanted"
+		sort > "$obj/.wanted"
 	while read -r name value; do
 		has=$(sed -n "s/^$name=//p" "$obj/.config")
 		[ "${has:-n}" = "$value" ] ||
 			fail "$name is wanted as '$value' by variant '$variant'" \
 				"but comes out as '${has:-n}'."
-	done < "$out/work/wanted"
+	done < "$obj/.wanted"
 }
 
 configure() {
@@ -134,9 +115,9 @@ collect_gcov() {
 	echo "$obj/drivers/xen/pv-iommu" > "$out/gcov/path"
 }
 
-say "copying and patching the source"
-copy_source
-apply_series
+"$series/make-series.sh" "$tree" "$out/series"
+"$series/apply-series.sh" "$tree" "$out/series" "$src"
+case +$variant+ in *+gcov+*) profile ;; esac
 configure
 say "building $(make -s -C "$src" O="$obj" kernelrelease 2>/dev/null) ($variant)"
 build
@@ -145,5 +126,5 @@ cp "$obj/.config" "$out/config"
 cp "$obj/System.map" "$out/System.map"
 cp "$obj/include/config/kernel.release" "$out/release"
 case +$variant+ in *+gcov+*) collect_gcov ;; esac
-[ -n "${KEEP-}" ] || rm -rf "$out/work"
+[ -n "${WORK-}" ] || rm -rf "$work"
 say "$(cat "$out/release") ($variant) is in $out"
