@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import header, paths, report
+from . import header, kernels, paths, report
 from .build import Parts
 from .initramfs import PROGRAMS
 from .qemu import Qemu
@@ -16,6 +16,8 @@ from .runner import Runner
 from .ui import LabError, say
 
 JOBS = 1
+# where "make check" runs the core list, beside all on the default one
+CORE_KERNELS = ("6.1", "7.2-debug")
 
 
 def cmd_list(args):
@@ -28,16 +30,32 @@ def cmd_list(args):
         print(f"{name:{width}}  {about}")
 
 
+def wanted(args):
+    """The scenarios of this run."""
+    known = header.load_all(args.scenarios)
+    if args.scenario:
+        known = header.select(known, args.scenario)
+    if args.kernel:
+        return header.all_of(known, args.kernel)
+    if args.scenario:
+        return known
+    found = header.of_default(known)
+    for kernel in kernels.KINDS if args.all else CORE_KERNELS:
+        if kernel != kernels.DEFAULT:
+            found += (header.all_of if args.all else header.core_of)(
+                known, kernel)
+    return found
+
+
 def cmd_check(args):
-    scenarios = header.select(header.load_all(args.scenarios),
-                              args.scenario)
+    scenarios = wanted(args)
     if args.xen:
         scenarios = [dataclasses.replace(scenario, xen=args.xen)
                      for scenario in scenarios]
     parts = Parts()
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
-    prepare(parts, scenarios, not args.no_driver)
+    missing = prepare(parts, scenarios, not args.no_driver)
     full = args.verbose or len(scenarios) == 1
     runner = Runner(parts, run_dir,
                     report.verbose if full else report.silent,
@@ -45,7 +63,10 @@ def cmd_check(args):
 
     def one(scenario):
         say(f"run   {scenario.id}")
-        result = runner.run(scenario)
+        if scenario.kernel in missing:
+            result = runner.skipped(scenario, missing[scenario.kernel])
+        else:
+            result = runner.run(scenario)
         report.save(result)
         print(report.describe(result), flush=True)
         return result
@@ -61,19 +82,29 @@ def cmd_check(args):
 
 
 def prepare(parts, scenarios, driver):
-    """Fetch and build before the first boot, one thing after the other."""
-    if all(scenario.where == "host" for scenario in scenarios):
-        return
-    parts.initramfs()
-    if driver:
-        parts.module()
-    for flavour in sorted({s.xen for s in scenarios} - {"none"}):
+    """Fetch and build before the first boot, one thing after the other.
+
+    Returns the kernels that cannot be had: name -> why.
+    """
+    missing = {}
+    booted = [s for s in scenarios if s.where != "host"]
+    for flavour in sorted({s.xen for s in booted} - {"none"}):
         parts.xen(flavour)
-    for part in sorted({p for s in scenarios for p in s.guest}):
-        if part in PROGRAMS:
-            parts.program(part)
-        else:
-            parts.guest(part)
+    for kernel in sorted({s.kernel for s in booted}):
+        try:
+            parts.initramfs(kernel)
+        except kernels.Unavailable as err:
+            missing[kernel] = str(err)
+            continue
+        if driver and not kernels.KINDS[kernel].builtin:
+            parts.module(kernel)
+        for part in sorted({p for s in booted for p in s.guest
+                            if s.kernel == kernel}):
+            if part in PROGRAMS:
+                parts.program(part)
+            else:
+                parts.guest(part, kernel)
+    return missing
 
 
 def cmd_demo(args):
@@ -94,12 +125,12 @@ def cmd_demo(args):
 
 
 def cmd_kdir(args):
-    print(Parts().kernel().headers())
+    print(Parts().kernel(kernels.DEFAULT).headers())
 
 
 def cmd_artifacts(args):
     parts = Parts()
-    xen, module = parts.xen("ref"), parts.module()
+    xen, module = parts.xen("ref"), parts.module(kernels.DEFAULT)
     print(f"xen={xen}")
     print(f"module={module}")
 
@@ -117,6 +148,10 @@ def main():
     check = commands.add_parser("check", help="run scenarios")
     check.add_argument("scenario", nargs="*", help="NAME or NAME@VARIANT")
     check.add_argument("--jobs", type=int, default=JOBS)
+    check.add_argument("--kernel", choices=kernels.KINDS,
+                       help="all that makes sense on this kernel")
+    check.add_argument("--all", action="store_true",
+                       help="all that makes sense on each kernel")
     check.add_argument("--verbose", action="store_true")
     check.add_argument("--no-driver", action="store_true",
                        help="run on xen-swiotlb, to compare")

@@ -36,6 +36,11 @@ def missing(packages):
 
 
 class Apt:
+    """apt as the machine has it."""
+
+    lists = "the package lists"
+    options = ()
+
     def __init__(self, cache):
         self.cache = cache
         self.log = cache.logs() / "apt.log"
@@ -44,8 +49,8 @@ class Apt:
     def update(self):
         if self.updated:
             return
-        run_logged("reading the package lists", ["apt-get", "update"],
-                   self.log, timeout=600)
+        run_logged(f"reading {self.lists}",
+                   ["apt-get", *self.options, "update"], self.log, timeout=600)
         self.updated = True
 
     def install(self, packages):
@@ -68,13 +73,13 @@ class Apt:
 
     def candidate(self, package):
         """The record (field -> value) of the version apt would install."""
+        argv = ["apt-cache", *self.options, "show", "--no-all-versions",
+                package]
         try:
-            text = output_of(["apt-cache", "show", "--no-all-versions",
-                              package])
+            text = output_of(argv)
         except LabError:
             self.update()
-            text = output_of(["apt-cache", "show", "--no-all-versions",
-                              package])
+            text = output_of(argv)
         record = {}
         for line in text.split("\n\n")[0].splitlines():
             if match := re.match(r"([A-Za-z0-9-]+): (.*)", line):
@@ -88,7 +93,8 @@ class Apt:
         inputs = {"package": package, "version": version, "sha256": sha256}
 
         def build(directory):
-            fetch = ["apt-get", "-o", "APT::Sandbox::User=root", "download",
+            fetch = ["apt-get", *self.options, "-o",
+                     "APT::Sandbox::User=root", "download",
                      f"{package}={version}"]
             run_logged(f"downloading {package}", fetch, self.log,
                        cwd=directory)
@@ -159,28 +165,33 @@ def _deb822(text):
                        fields.get("components", "").split())
 
 
-def source_lines(sources):
-    """deb-src lines for bookworm/main from the machine's own mirrors."""
+def private_lines(sources, kind, suite):
+    """Lines of one kind for main of a suite, from the machine's own mirrors."""
     lines = []
-    for options, uri, suite, components in sources:
-        if suite == RELEASE and "main" in components:
+    for options, uri, has, components in sources:
+        if has == RELEASE and "main" in components:
             options = f"[{options}] " if options else ""
-            line = f"deb-src {options}{uri} {suite} main"
+            line = f"{kind} {options}{uri} {suite} main"
             if line not in lines:
                 lines.append(line)
     return lines
 
 
-class SourceApt:
-    """apt with a private list of sources; the machine's own stays as it is."""
+class PrivateApt(Apt):
+    """apt with a private list of sources; the machine's own stays as it is.
 
-    def __init__(self, cache):
-        self.root = cache.root / "apt-source"
-        self.log = cache.logs() / "apt-source.log"
-        lines = source_lines(machine_sources())
+    kind is deb or deb-src, suite a release of Debian.
+    """
+
+    def __init__(self, cache, kind, suite):
+        super().__init__(cache)
+        self.suite = suite
+        self.lists = f"the {kind} lists of {suite}"
+        self.root = cache.root / f"apt-{kind}-{suite}"
+        lines = private_lines(machine_sources(), kind, suite)
         if not lines:
             raise LabError(f"no apt source of this machine offers "
-                           f"{RELEASE}/main, so the mirror to take sources "
+                           f"{RELEASE}/main, so the mirror to take packages "
                            "from is unknown")
         (self.root / "lists/partial").mkdir(parents=True, exist_ok=True)
         listing = self.root / "sources.list"
@@ -188,8 +199,16 @@ class SourceApt:
         self.options = ["-o", f"Dir::Etc::sourcelist={listing}",
                         "-o", "Dir::Etc::sourceparts=-",
                         "-o", f"Dir::State::Lists={self.root / 'lists'}",
+                        "-o", "Dir::Cache::pkgcache=",
+                        "-o", "Dir::Cache::srcpkgcache=",
                         "-o", "APT::Sandbox::User=root",
                         "-o", "Acquire::Retries=3"]
+
+    def update(self):
+        if not self.updated:
+            shutil.rmtree(self.root / "lists", ignore_errors=True)
+            (self.root / "lists/partial").mkdir(parents=True)
+        super().update()
 
     def _hashes(self, name, version):
         text = output_of(["apt-get", *self.options, "--print-uris",
@@ -197,21 +216,18 @@ class SourceApt:
         return dict(re.findall(r"^'\S+' (\S+) \d+ SHA256:([0-9a-f]{64})$",
                                text, re.M))
 
-    def fetch(self, name, version, pinned, directory):
+    def fetch_source(self, name, version, pinned, directory):
         """Download a source package whose files have the pinned hashes."""
-        shutil.rmtree(self.root / "lists", ignore_errors=True)
-        (self.root / "lists/partial").mkdir(parents=True)
-        run_logged("reading the source index",
-                   ["apt-get", *self.options, "update"], self.log, timeout=600)
+        self.update()
         try:
             listed = self._hashes(name, version)
         except LabError as err:
-            raise LabError(f"{RELEASE}/main has no source package {name} "
+            raise LabError(f"{self.suite}/main has no source package {name} "
                            f"{version}: {err}") from err
         for file, digest in pinned.items():
             if listed.get(file) != digest:
                 raise LabError(
-                    f"{file}: the signed index of {RELEASE} says sha256 "
+                    f"{file}: the signed index of {self.suite} says sha256 "
                     f"{listed.get(file, '(no such file)')}, the lab expects "
                     f"{digest}")
         run_logged(f"downloading the source of {name} {version}",

@@ -6,7 +6,7 @@ import os
 import shutil
 import threading
 
-from . import fetch, initramfs, paths
+from . import fetch, initramfs, kernels, paths
 from .apt import Apt
 from .cache import Cache, hash_files
 from .ui import LabError, output_of, run_logged, say
@@ -78,24 +78,36 @@ class Parts:
             return make()
 
     @once
-    def kernel(self):
+    def linux_source(self, version):
+        self.apt.install(kernels.TOOLS)
+        return self.fetched(
+            lambda: kernels.source(self.apt, self.cache, version))
+
+    @once
+    def kernel(self, name):
+        """One of kernels.KINDS, its image and headers there."""
         self.tools()
+        kind = kernels.KINDS[name]
+        if kind.package:
+            def make():
+                kernel = fetch.Kernel(self.apt, self.cache, name, kind.package)
+                kernel.headers()
+                kernel.entry()
+                return kernel
 
-        def make():
-            kernel = fetch.Kernel(self.apt, self.cache)
-            kernel.headers()
-            kernel.entry()
-            return kernel
-
-        return self.fetched(make)
+            return self.fetched(make)
+        kernel = kernels.SelfBuilt(self.linux_source(kernels.SOURCE),
+                                   self.cache, self.compiler(), name)
+        kernel.entry()
+        return kernel
 
     @once
-    def kernel_image(self):
-        return self.kernel().entry() / "vmlinuz"
+    def kernel_image(self, name):
+        return self.kernel(name).entry() / "vmlinuz"
 
     @once
-    def initramfs(self):
-        return initramfs.base(self.cache, self.kernel())
+    def initramfs(self, name):
+        return initramfs.base(self.cache, self.kernel(name))
 
     @once
     def program(self, name):
@@ -110,42 +122,41 @@ class Parts:
                 lambda: fetch.debian_xen(self.apt, self.cache))
         return self.reference_xen(flavour)
 
-    def source_inputs(self, directory):
-        """What goes into a build of C sources for dom0's kernel."""
+    def source_inputs(self, directory, kernel):
+        """What goes into a build of C sources for one of dom0's kernels."""
         def inputs():
             files = source_files(directory) + source_files(paths.INTERFACE)
             return {**hash_files(files, paths.TREE),
                     "compiler": self.compiler(),
-                    "kernel": self.kernel().record["Version"]}
+                    "kernel": kernel.version()}
         return inputs
 
-    def have_driver(self):
-        return bool(list(paths.DRIVER.glob("Kbuild")) or
-                    list(paths.DRIVER.glob("Makefile")))
-
     @once
-    def module(self):
-        """The driver for Debian's stock kernel, built in a copy of it."""
-        if not self.have_driver():
-            return None
-        headers = self.kernel().headers()
-        inputs = self.source_inputs(paths.DRIVER)
+    def module(self, name):
+        """The driver as a module: built in a copy of it, for the headers of
+        a kernel of Debian's, or together with one of our own."""
+        if kernels.KINDS[name].variant:
+            return self.kernel(name).module()
+        headers = self.kernel(name).headers()
+        inputs = self.source_inputs(paths.DRIVER, self.kernel(name))
 
         def build(directory):
             tree = directory / "tree"
             copy_tree(source_files(paths.DRIVER) +
                       source_files(paths.INTERFACE), tree)
             source = tree / paths.DRIVER.relative_to(paths.TREE)
-            run_logged("building the driver",
+            run_logged(f"building the driver for {name}",
                        ["make", "-j2", "-C", str(headers), f"M={source}",
-                        "CONFIG_XEN_PV_IOMMU=m", "modules"], self.cache.logs() / "driver.log")
+                        "CONFIG_XEN_PV_IOMMU=m", "modules"],
+                       self.cache.logs() / "driver.log")
             made = source / "xen-pv-iommu.ko"
             if not made.exists():
                 raise LabError(f"make in {paths.DRIVER} built no {made.name}")
             shutil.move(made, directory)
             shutil.rmtree(tree)
 
-        return self.cache.get("driver", inputs, build) / "xen-pv-iommu.ko"
+        return self.cache.get(f"driver-{name}", inputs,
+                              build) / "xen-pv-iommu.ko"
 
     def reference_xen(self, flavour):
         """Debian's Xen source with the overlay, hypervisor only."""
@@ -178,14 +189,14 @@ class Parts:
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
 
     @once
-    def guest_entry(self):
+    def guest_entry(self, name):
         """Programs and test modules for dom0, built by their own Makefile."""
-        headers = self.kernel().headers()
-        inputs = self.source_inputs(paths.GUEST)
+        headers = self.kernel(name).headers()
+        inputs = self.source_inputs(paths.GUEST, self.kernel(name))
 
         def build(directory):
             out = directory / "out"
-            run_logged("building what runs inside dom0",
+            run_logged(f"building what runs inside dom0 ({name})",
                        ["make", "-j2", "-C", str(paths.GUEST), f"O={out}",
                         f"KDIR={headers}", "all"],
                        self.cache.logs() / "guest.log")
@@ -195,11 +206,11 @@ class Parts:
                     shutil.move(path, directory)
             shutil.rmtree(out)
 
-        return self.cache.get("guest", inputs, build)
+        return self.cache.get(f"guest-{name}", inputs, build)
 
-    def guest(self, part):
+    def guest(self, part, name):
         """name in dom0 -> file, for one program or module."""
-        path = self.guest_entry() / part
+        path = self.guest_entry(name) / part
         if not path.is_file():
             raise LabError(f"{paths.GUEST} builds no '{part}'")
         where = "lab" if path.suffix == ".ko" else "lab/bin"

@@ -90,7 +90,7 @@ class Cache:
     def _get(self, kind, inputs, ask_inputs, build):
         key = key_of(inputs)
         entry = self.root / kind / key
-        with self._locked(kind, key):
+        with self.locked(kind, key):
             if entry.exists():
                 fault = self.fault_of(entry, inputs)
                 if not fault:
@@ -170,11 +170,11 @@ class Cache:
         """Drop what was not used lately; never what a run may be using."""
         for old in self._entries(kind)[:-KEEP]:
             if old != entry and time.time() - old.stat().st_mtime > 6 * 3600:
-                with self._locked(kind, old.name):
+                with self.locked(kind, old.name):
                     shutil.rmtree(old, ignore_errors=True)
 
     @contextlib.contextmanager
-    def _locked(self, kind, key):
+    def locked(self, kind, key):
         directory = self.root / kind
         directory.mkdir(parents=True, exist_ok=True)
         with open(directory / f"{key}.lock", "w") as file:

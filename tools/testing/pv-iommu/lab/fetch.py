@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the lab takes from Debian: Xen (binary and source) and the kernel."""
+"""What the lab takes from Debian: Xen (binary and source) and kernels."""
 
 import gzip
 import lzma
@@ -9,17 +9,15 @@ import tempfile
 from pathlib import Path
 
 from . import paths
-from .apt import SourceApt, unpack
+from .apt import RELEASE, PrivateApt, unpack
 from .ui import LabError, output_of, run_logged
 
-KERNEL = "linux-image-6.12-amd64"
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
 
 # Modules that dom0 may load; what they depend on comes along.
 MODULES = """
 nvme ahci sd_mod xhci_pci usb_storage uas e1000e
-virtio_pci virtio_blk virtio_net
-xen_privcmd xenfs vfio_pci vfio_iommu_type1 crc32c_generic
+virtio_pci virtio_blk virtio_net xen_privcmd xenfs crc32c_generic
 """.split()
 
 
@@ -41,7 +39,8 @@ def xen_source(cache):
     version, files = xen_pin()
 
     def build(directory):
-        SourceApt(cache).fetch("xen", version, files, directory)
+        PrivateApt(cache, "deb-src", RELEASE).fetch_source(
+            "xen", version, files, directory)
 
     return cache.get("xen-source", {"version": version, **files}, build)
 
@@ -77,15 +76,16 @@ def debian_xen(apt, cache):
 
 
 class Kernel:
-    """Debian's 6.12 kernel: image and the few modules that dom0 needs."""
+    """A kernel of Debian's: image and the few modules that dom0 needs."""
 
-    def __init__(self, apt, cache):
+    def __init__(self, apt, cache, name, package):
+        self.name = name
         self.apt = apt
         self.cache = cache
-        depends = apt.candidate(KERNEL).get("Depends", "")
+        depends = apt.candidate(package).get("Depends", "")
         match = re.match(r"linux-image-(\S+)", depends)
         if not match:
-            raise LabError(f"{KERNEL} depends on no kernel: '{depends}'")
+            raise LabError(f"{package} depends on no kernel: '{depends}'")
         self.release = match[1]
         self.package = f"linux-image-{self.release}"
         self.record = apt.candidate(self.package)
@@ -94,6 +94,10 @@ class Kernel:
         return {"package": self.package, "version": self.record["Version"],
                 "sha256": self.record["SHA256"],
                 "modules": " ".join(sorted(MODULES))}
+
+    def version(self):
+        """What external modules depend on."""
+        return self.record["Version"]
 
     def headers(self):
         """Install the headers that belong to this kernel; their directory."""
@@ -106,7 +110,7 @@ class Kernel:
 
     def entry(self):
         """The cache entry with vmlinuz, config and lib/modules."""
-        return self.cache.get("kernel", self.inputs(), self._build)
+        return self.cache.get(f"kernel-{self.name}", self.inputs(), self._build)
 
     def _build(self, directory):
         deb = self.apt.download(self.package, self.record["Version"],

@@ -16,6 +16,9 @@ for the lab:
     #: guest PART...           "fio", "ethtool", what the guest directory builds
     #: trace PATTERN...        QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
+    #: core VARIANT...         these run on the other kernels too
+    #: needs module|unload|no-unload  of the kernel: that the driver is a
+                              module, one that can, or cannot, be unloaded
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
     #: timeout SECONDS         from power-on to verdict (default 300)
@@ -27,7 +30,7 @@ import dataclasses
 import shlex
 from dataclasses import dataclass, field
 
-from . import paths
+from . import kernels, paths
 from .qemu import IOMMUS
 from .ui import LabError
 
@@ -38,6 +41,13 @@ STANDARD = {
     "vtd48": {"iommu": "vtd48"},
     "amdvi": {"iommu": "amdvi"},
     "amdvi-strict": {"iommu": "amdvi", "linux": "iommu.strict=1"},
+}
+
+NEEDS = {
+    "": lambda kind: True,
+    "module": lambda kind: not kind.builtin,
+    "unload": lambda kind: kind.unload,
+    "no-unload": lambda kind: not kind.builtin and not kind.unload,
 }
 
 XENS = ("debug", "ref", "debian", "none")
@@ -56,6 +66,9 @@ class Scenario:
     linux: str = ""
     module: str = ""
     where: str = "dom0"
+    kernel: str = kernels.DEFAULT
+    core: tuple = ()
+    needs: str = ""
     timeout: int = 300
     memory: int = 2048
     dom0mem: int = 1024
@@ -66,7 +79,19 @@ class Scenario:
 
     @property
     def id(self):
-        return f"{self.name}@{self.variant}"
+        kernel = "" if self.kernel == kernels.DEFAULT else f"/{self.kernel}"
+        return f"{self.name}@{self.variant}{kernel}"
+
+    @property
+    def file_name(self):
+        return self.id.replace("/", "+")
+
+    def on(self, kernel):
+        """The same on another kernel, or None where that makes no sense."""
+        if self.where == "host" or \
+                not NEEDS[self.needs](kernels.KINDS[kernel]):
+            return None
+        return dataclasses.replace(self, kernel=kernel)
 
 
 def _pairs(words, where):
@@ -96,6 +121,8 @@ def parse(path):
         return [dataclasses.replace(scenario, variant="host", xen="none")]
     if not variants:
         variants["vtd"] = STANDARD["vtd"]
+    for name in scenario.core:
+        _one_of(name, variants, path.name)
     return [_apply(scenario, name, changes)
             for name, changes in variants.items()]
 
@@ -110,6 +137,10 @@ def _directive(scenario, variants, word, rest, where):
         if not rest.isdigit():
             raise LabError(f"{where}: '{word}' takes a number")
         return change(**{word: int(rest)})
+    if word == "core":
+        return change(core=tuple(rest.split()))
+    if word == "needs":
+        return change(needs=_one_of(rest, NEEDS, where))
     if word == "xen":
         return change(xen=_one_of(rest, XENS, where))
     if word == "where":
@@ -162,12 +193,27 @@ def load_all(directory=paths.SCENARIOS):
     return found
 
 
+def of_default(scenarios):
+    """All that make sense on the default kernel, or need none."""
+    return [s for s in scenarios if s.where == "host" or s.on(s.kernel)]
+
+
+def core_of(scenarios, kernel):
+    """The few that run on a kernel which is not the default."""
+    found = (s.on(kernel) for s in scenarios if s.variant in s.core)
+    return [s for s in found if s]
+
+
+def all_of(scenarios, kernel):
+    """All that make sense on a kernel."""
+    return [s for s in (s.on(kernel) for s in scenarios) if s]
+
+
 def select(scenarios, wanted):
-    """Those that NAME or NAME@VARIANT names; a NAME may be a prefix."""
-    if not wanted:
-        return scenarios
+    """Those that NAME[@VARIANT][/KERNEL] names; a NAME may be a prefix."""
     chosen = []
     for word in wanted:
+        word, _, kernel = word.partition("/")
         name, at, variant = word.partition("@")
         exact = [s for s in scenarios if s.name == name]
         matching = exact or [s for s in scenarios if s.name.startswith(name)]
@@ -176,5 +222,10 @@ def select(scenarios, wanted):
         if not matching:
             raise LabError(f"no scenario matches '{word}'; 'make list' "
                            "shows them all")
+        if kernel:
+            _one_of(kernel, kernels.KINDS, "kernel")
+            matching = all_of(matching, kernel)
+            if not matching:
+                raise LabError(f"{word} makes no sense on {kernel}")
         chosen += [s for s in matching if s not in chosen]
     return chosen

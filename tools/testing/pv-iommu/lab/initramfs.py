@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 
 from . import paths
-from .cache import hash_file
+from .cache import hash_file, key_of
 from .cpio import Archive
 from .ui import LabError, output_of
 
@@ -33,7 +33,7 @@ def libraries_of(program):
 def base(cache, kernel):
     """busybox and the kernel modules."""
     modules = kernel.entry() / "lib/modules"
-    inputs = {"kernel": str(kernel.inputs()), "busybox": hash_file(BUSYBOX),
+    inputs = {"kernel": key_of(kernel.inputs()), "busybox": hash_file(BUSYBOX),
               "code": hash_file(paths.LAB / "initramfs.py"),
               "cpio": hash_file(paths.LAB / "cpio.py")}
 
@@ -48,7 +48,7 @@ def base(cache, kernel):
             archive.link("bin/sh", "busybox")
             archive.copy("lib/modules", modules)
 
-    return cache.get("initramfs", inputs, build) / "base.cpio"
+    return cache.get(f"initramfs-{kernel.name}", inputs, build) / "base.cpio"
 
 
 def program(cache, name):

@@ -10,7 +10,10 @@ XEN_FORBIDDEN = re.compile(
 LINUX_FORBIDDEN = re.compile(
     r"WARNING:|BUG:|Oops|Call Trace|general protection|DMAR:.*fault|"
     r"AMD-Vi: Event|blocked for more than|self-detected stall|"
-    r"Kernel panic|list_(add|del) corruption|refcount_t|leaked")
+    r"Kernel panic|list_(add|del) corruption|refcount_t|leaked|"
+    # and what the debug kernels find
+    r"INFO: possible|INFO: trying|inconsistent .*lock state|suspicious RCU|"
+    r"DMA-API: (?!preallocated|debugging)|UBSAN:|kmemleak: \d+ new|ODEBUG:")
 
 # See the testing documentation: text patching under multi-threaded TCG.
 FLAKE = re.compile(r"Oops: int3")

@@ -9,6 +9,9 @@ TESTING = LAB.parent
 TREE = TESTING.parents[2]
 
 LAB_GUEST = LAB / "guest"
+SERIES = TESTING / "series"
+KERNEL = TESTING / "kernel"
+KUNIT = TESTING / "kunit"
 SCENARIOS = TESTING / "scenarios"
 GUEST = TESTING / "guest"
 OVERLAY = TESTING / "xen"

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import initramfs, judge, paths
 from .channel import Channel, Closed
 from .devices import Devices, address
+from .kernels import KINDS
 from .qemu import Machine, Qemu
 from .ui import LabError, say
 from .verbs import Refused, Requests
@@ -51,7 +52,7 @@ class Runner:
         if scenario.where == "host":
             return self._on_host(scenario, began)
         for attempt in range(2):
-            name = scenario.id + ("-again" if attempt else "")
+            name = scenario.file_name + ("-again" if attempt else "")
             directory = self.run_dir / name
             directory.mkdir(parents=True)
             record, faults = self._boot(scenario, directory)
@@ -65,9 +66,14 @@ class Runner:
                       faults + judge.reasons(record, text, scenario.expect),
                       time.monotonic() - began, directory, attempt)
 
+    def skipped(self, scenario, why):
+        directory = self.run_dir / scenario.file_name
+        directory.mkdir(parents=True)
+        return Result(scenario, judge.Record(skipped=why), [], 0, directory)
+
     def _on_host(self, scenario, began):
         """A scenario without a machine: its lines "ok ..." are its steps."""
-        directory = self.run_dir / scenario.id
+        directory = self.run_dir / scenario.file_name
         directory.mkdir(parents=True)
         record = judge.Record(begun=True)
         log = directory / "console.log"
@@ -154,43 +160,52 @@ class Runner:
         return next((word for word in DEAD if word in text), None)
 
     def _machine(self, scenario, work):
-        kernel = self.parts.kernel_image()
+        kernel = self.parts.kernel_image(scenario.kernel)
+        words = scenario.linux
+        if self.driver:
+            words = f"{words} {KINDS[scenario.kernel].words}".strip()
         machine = Machine(scenario.iommu, scenario.memory)
         initrd = self._initrd(scenario, work)
         if scenario.xen == "none":
-            machine.boot_linux(kernel, initrd, scenario.linux)
+            machine.boot_linux(kernel, initrd, words)
         else:
             # the file's name must stay: QEMU hands it to Xen as module line
             machine.boot_xen(self.parts.xen(scenario.xen), kernel, initrd,
                              f"dom0_mem={scenario.dom0mem}M,"
                              f"max:{scenario.dom0mem}M {scenario.xenargs}",
-                             scenario.linux)
+                             words)
         return machine
 
     def _initrd(self, scenario, work):
-        archives = [self.parts.initramfs()]
+        archives = [self.parts.initramfs(scenario.kernel)]
         files = {"init": paths.LAB_GUEST / "init",
                  "lab/run-scenario": paths.LAB_GUEST / "run-scenario",
                  "lab/lib.sh": paths.LAB_GUEST / "lib.sh",
                  "lab/scenario": scenario.path}
-        module = self.parts.module() if self.driver else None
-        if module:
-            files["lab/xen-pv-iommu.ko"] = module
+        driver = "none"
+        if self.driver:
+            driver = "builtin"
+            if not KINDS[scenario.kernel].builtin:
+                driver = "module"
+                files["lab/xen-pv-iommu.ko"] = \
+                    self.parts.module(scenario.kernel)
         for part in scenario.guest:
             if part in initramfs.PROGRAMS:
                 archives.append(self.parts.program(part))
             else:
-                files.update(self.parts.guest(part))
+                files.update(self.parts.guest(part, scenario.kernel))
         initrd = work / "initrd"
         initramfs.assemble(initrd, archives, files,
-                           {"lab/config": (config_of(scenario), 0o644)})
+                           {"lab/config": (config_of(scenario, driver), 0o644)})
         return initrd
 
 
-def config_of(scenario):
+def config_of(scenario, driver):
     """What the scenario may want to know of its variant, as sh variables."""
     values = {"SCENARIO": scenario.name, "VARIANT": scenario.variant,
               "IOMMU": scenario.iommu, "XEN": scenario.xen,
+              "DRIVER": driver, "KERNEL": scenario.kernel,
+              "UNLOADS": "yes" if KINDS[scenario.kernel].unload else "",
               "MODULE_OPTIONS": scenario.module}
     for name, _ in scenario.devices:
         if not name.startswith("spare"):

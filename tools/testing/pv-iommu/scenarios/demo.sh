@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about What "make demo" shows: takeover, verified I/O, a blocked stray DMA, the statistics, and the way back.
+#: needs unload
 #: variant vtd iommu=vtd xen=ref
 #: device nvme
 #: device e1000e

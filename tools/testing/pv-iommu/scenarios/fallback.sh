@@ -9,6 +9,7 @@
 #: variant no-iommu     iommu=none
 #: variant amdvi-strict iommu=amdvi xenargs=dom0-iommu=strict
 #: variant bare-linux   xen=none
+#: core iommu-op-off
 #: xen ref
 #: device nvme
 #: guest fio

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about All kinds of disks and network cards work at once, and each one's data is verified.
 #: variants vtd amdvi vtd-cm vtd48
+#: core vtd
 #: device nvme
 #: device nvme2
 #: device ahci

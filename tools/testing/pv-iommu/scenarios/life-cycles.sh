@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about A hundred times loaded and unloaded, neither Xen nor Linux has lost memory, and I/O works.
+#: needs unload
 #: variants vtd amdvi
 #: device nvme
 #: timeout 600

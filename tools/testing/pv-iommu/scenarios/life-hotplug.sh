@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about An NVMe is plugged in, works, is unplugged under I/O, and another one takes its place.
 #: variants vtd amdvi
+#: core vtd
 #: device nvme
 #: device rp0
 #: device spare0

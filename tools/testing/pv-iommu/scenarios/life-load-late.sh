@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Loading the driver while a device is in use is refused, names the device and leaves its I/O alone; unbound, it works.
+#: needs module
 #: variants vtd amdvi
 #: device nvme
 #: guest fio

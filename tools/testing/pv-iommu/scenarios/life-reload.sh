@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about The driver unloads when no device is in use, DMA is on xen-swiotlb again, and it loads again; I/O is verified each time.
+#: needs unload
 #: variants vtd amdvi
 #: device nvme
 

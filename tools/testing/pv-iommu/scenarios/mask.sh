@@ -4,6 +4,7 @@
 #: variants vtd amdvi
 #: variant vtd-high iommu=vtd linux=iommu.forcedac=1
 #: variant vtd48-high iommu=vtd48 linux=iommu.forcedac=1
+#: core vtd
 #: device edu
 #: device edu32
 #: device edu64

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; nothing else.
 #: variants vtd-strict amdvi-strict
+#: core vtd-strict
 #: device edu64
 #: guest pviommu-dmatest.ko
 #: trace amdvi_translation_result

@@ -79,7 +79,8 @@ class SourcesTest(InDirectory):
     def lines(self, name, text):
         (self.path / "sources.list.d").mkdir(exist_ok=True)
         (self.path / name).write_text(textwrap.dedent(text))
-        return apt.source_lines(apt.machine_sources(self.path))
+        return apt.private_lines(apt.machine_sources(self.path), "deb-src",
+                                 apt.RELEASE)
 
     def test_one_line(self):
         self.assertEqual(self.lines("sources.list", """\

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The kernels that dom0 may run, and what is built of Debian's source of one."""
+
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import paths
+from .apt import PrivateApt, unpack
+from .cache import hash_files, key_of
+from .ui import LabError, output_of, run_logged
+
+# The version whose source is taken from sid, where it may be gone one day.
+SOURCE = "7.2"
+SOURCE_SUITE = "sid"
+TOOLS = "bison flex bc libelf-dev patch perl git kmod".split()
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kernel of the lab.
+
+    package: Debian's, as it is; the driver is a module built for its headers.
+    variant: self-built, see kernel/README.md; the driver is a part of it.
+    unload: the driver can be unloaded; words: more for the command line.
+    """
+    about: str
+    package: str = ""
+    variant: str = ""
+    unload: bool = False
+    words: str = ""
+
+    @property
+    def builtin(self):
+        return "builtin" in self.variant.split("+")
+
+
+ON = "xen_pv_iommu=on"
+NO_KUNIT = f"{ON} kunit.enable=0"
+DEFAULT = "6.12"
+KINDS = {
+    DEFAULT: Kind("Debian's 6.12", package="linux-image-6.12-amd64",
+                  unload=True),
+    "6.1": Kind("Debian's 6.1", package="linux-image-amd64"),
+    "7.2": Kind("7.2, the driver built in", variant="builtin", words=ON),
+    "7.2-module": Kind("7.2, the driver a module", variant="module",
+                       unload=True),
+    "7.2-debug": Kind("7.2 with lockdep, DMA_API_DEBUG and more, built in",
+                      variant="builtin+kunit+debug", words=NO_KUNIT),
+    "7.2-rt": Kind("7.2 with PREEMPT_RT and the same, built in",
+                   variant="builtin+debug+rt", words=ON),
+    "7.2-gcov": Kind("7.2 that counts which lines are run, built in",
+                     variant="builtin+kunit+gcov", words=NO_KUNIT),
+    "7.2-gcov-module": Kind("the same, the driver a module",
+                            variant="module+gcov", unload=True),
+}
+
+
+class Unavailable(LabError):
+    """The package registry has no such thing (any more)."""
+
+
+class Source:
+    """Debian's source of a kernel, unpacked once; nothing in it is changed."""
+
+    def __init__(self, apt, cache, version):
+        self.apt = apt
+        self.cache = cache
+        self.package = f"linux-source-{version}"
+        try:
+            self.record = apt.candidate(self.package)
+        except LabError as err:
+            raise Unavailable(f"{err}: the lab's {version} kernels cannot be "
+                              "built") from err
+        self.key = key_of({"package": self.package,
+                           "sha256": self.record["SHA256"]})
+        self.root = cache.root / "linux-source"
+
+    def tree(self):
+        """The unpacked tree, as it was left after unpacking."""
+        tree = self.root / self.key / "linux"
+        mark = self.root / self.key / "listing"
+        with self.cache.locked("linux-source", self.key):
+            if not mark.exists() or mark.read_text() != listing_of(tree):
+                self._unpack(tree)
+                mark.write_text(listing_of(tree))
+        return tree
+
+    def _unpack(self, tree):
+        for old in self.root.glob("*/linux"):
+            if old == tree or (old.parent / "package").read_text() == \
+                    self.package:
+                shutil.rmtree(old.parent)
+        tree.parent.mkdir(parents=True, exist_ok=True)
+        (tree.parent / "package").write_text(self.package)
+        deb = self.apt.download(self.package, self.record["Version"],
+                                self.record["SHA256"])
+        packed = tree.parent / "deb"
+        unpack(deb, packed)
+        tree.mkdir()
+        tar = next((packed / "usr/src").glob("linux-source-*.tar.xz"))
+        run_logged(f"unpacking {self.package}",
+                   ["tar", "-C", str(tree), "--strip-components=1", "-xJf",
+                    str(tar)], self.cache.logs() / "linux-source.log")
+        shutil.rmtree(packed)
+
+    def work(self, compiler):
+        """A directory for patched sources and objects of this source."""
+        return self.root / self.key / f"work-{key_of({'is': compiler})[:8]}"
+
+
+def listing_of(tree):
+    """A digest of names, sizes and times: enough to see a change."""
+    digest = hashlib.sha256()
+    for directory, subdirectories, files in os.walk(tree):
+        subdirectories.sort()
+        for name in sorted(files):
+            status = os.lstat(os.path.join(directory, name))
+            digest.update(f"{directory}/{name} {status.st_size} "
+                          f"{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def source(apt, cache, version):
+    """linux-source of 6.12 is bookworm's, that of 7.2 is sid's."""
+    if version == SOURCE:
+        apt = PrivateApt(cache, "deb", SOURCE_SUITE)
+    return Source(apt, cache, version)
+
+
+def series_inputs():
+    """What the patch series is made of."""
+    files = []
+    for top in (paths.DRIVER, paths.INTERFACE, paths.SERIES,
+                paths.TREE / "Documentation/pv-iommu"):
+        files += [path for path in top.rglob("*") if path.suffix in (
+            ".c", ".h", ".py", ".sh", ".msg", ".rst", ".diff", ".mk", "",
+            ".config", ".kunitconfig") and path.is_file()
+            and not path.name.endswith((".mod.c", ".mod"))]
+    return hash_files(files, paths.TREE)
+
+
+class SelfBuilt:
+    """A kernel with the patch series, in one variant of kernel/config."""
+
+    def __init__(self, linux, cache, compiler, name):
+        self.linux = linux
+        self.cache = cache
+        self.compiler = compiler
+        self.name = name
+        self.kind = KINDS[name]
+
+    def inputs(self):
+        files = [path for path in paths.KERNEL.rglob("*") if path.is_file()]
+        return {"source": self.linux.record["SHA256"],
+                "variant": self.kind.variant, "compiler": self.compiler,
+                **hash_files(files, paths.TREE), **series_inputs()}
+
+    def version(self):
+        """What external modules depend on."""
+        return key_of(self.inputs())
+
+    def entry(self):
+        """vmlinuz, config, lib/modules, kdir; gcov if it counts."""
+        return self.cache.get(f"kernel-{self.name}", self.inputs, self._build)
+
+    def headers(self):
+        return self.entry() / "kdir"
+
+    def module(self):
+        found = list(self.entry().glob("lib/modules/*/**/xen-pv-iommu.ko"))
+        return found[0] if found else None
+
+    def work(self):
+        return self.linux.work(self.compiler)
+
+    def _build(self, directory):
+        tree = self.linux.tree()
+        log = self.cache.logs() / f"kernel-{self.name}.log"
+        out = directory / "out"
+        with self.cache.locked("linux-source", self.linux.key):
+            run_logged(f"building {self.kind.about}",
+                       ["sh", str(paths.KERNEL / "build-kernel.sh"),
+                        str(tree), self.kind.variant, str(out)], log,
+                       env=dict(os.environ, WORK=str(self.work())),
+                       timeout=5400)
+        shutil.rmtree(out / "series")
+        (out / "bzImage").rename(out / "vmlinuz")
+        for path in out.iterdir():
+            path.rename(directory / path.name)
+        out.rmdir()
+
+
+def release_of(entry):
+    return next((entry / "lib/modules").iterdir()).name
+
+
+def make_series(cache, linux, target):
+    """The patch series for a kernel, and what its own checks say."""
+    log = cache.logs() / "series.log"
+    tree = linux.tree()
+    run_logged(f"making the series for {linux.package}",
+               ["sh", str(paths.SERIES / "make-series.sh"), str(tree),
+                str(target)], log)
+    return output_of(["sh", str(paths.SERIES / "check-series.sh"), str(tree),
+                      str(target)])
