@@ -4,6 +4,12 @@
 #            (KDIR=DIR for another kernel's headers)
 # install    put the module and a hook for initramfs-tools into place
 # check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
+# check-all  all of them on every kernel; hours
+# kunit      the KUnit tests, in QEMU without Xen (WORDS=xpi-batch* for some)
+# kunit-xen  the same as dom0 of the reference hypervisor
+# series     the patch series for Linux 7.2 (VERSION=6.12 for another)
+# static     what the sources say without being run: checkpatch, sparse, W=1 and
+#            more; ONLY=WORD for the checks whose names have WORD
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
@@ -13,10 +19,12 @@
 # $PV_IOMMU_CACHE, else ~/.cache/xen-pv-iommu.
 
 DRIVER := drivers/xen/pv-iommu
-LAB := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
-	python3 -m lab
+RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
+	python3 -m
+LAB := $(RUN) lab
 
-.PHONY: all modules install check list demo artifacts clean python
+.PHONY: all modules install check static check-all kunit kunit-xen series list demo \
+	artifacts clean python
 
 all: modules
 
@@ -50,6 +58,21 @@ clean: python
 
 check: python
 	@$(LAB) check $(LABFLAGS) $(SCENARIO)
+
+check-all: python
+	@$(LAB) check --all $(LABFLAGS)
+
+kunit: python
+	@$(LAB) kunit $(WORDS)
+
+kunit-xen: python
+	@$(LAB) kunit --xen $(WORDS)
+
+series: python
+	@$(LAB) series $(VERSION)
+
+static: python
+	@$(RUN) static $(ONLY)
 
 list: python
 	@$(LAB) list

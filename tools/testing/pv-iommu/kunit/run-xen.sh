@@ -52,7 +52,7 @@ timeout "${KUNIT_RUN_TIMEOUT:-300}" qemu-system-x86_64 \
 # The hypervisor's lines are not of the test.
 grep -av '^(XEN)' "$log" | tr -d '\r' >"$log.dom0" || :
 status=0
-python3 "$tree/tools/testing/kunit/kunit.py" parse "$log.dom0" \
+PYTHONDONTWRITEBYTECODE=1 python3 "$tree/tools/testing/kunit/kunit.py" parse "$log.dom0" \
 	>"$log.out" 2>&1 || status=$?
 cat "$log.out"
 

@@ -6,8 +6,10 @@
 #   run.sh KERNEL_TREE BUILD_DIR [ARGUMENT OF kunit.py ...]
 #
 # KERNEL_TREE has the driver in drivers/xen/pv-iommu.  BUILD_DIR is made when it
-# is not there, and used again when it is.  Further arguments go to kunit.py:
-# a filter ("xpi-batch*"), --kconfig_add=CONFIG_KASAN=y, --kernel_args=...
+# is not there, and used again when it is.  With KUNIT_EXEC=1 it has a kernel
+# with the tests already, which is booted; then any KERNEL_TREE of that version
+# will do.  Further arguments go to kunit.py: a filter ("xpi-batch*"),
+# --kconfig_add=CONFIG_KASAN=y, --kernel_args=...
 #
 # The last line is "N passed, N failed, N skipped"; the exit status is 0 when
 # something was run and nothing failed.
@@ -28,21 +30,25 @@ build=$(cd "$2" && pwd)
 shift 2
 
 config=$tree/drivers/xen/pv-iommu/kunit/.kunitconfig
-[ -f "$config" ] || {
+set -- --build_dir="$build" --qemu_config="$here/qemu.py" \
+	--timeout="${KUNIT_RUN_TIMEOUT:-600}" "$@"
+if [ -n "${KUNIT_EXEC-}" ]; then
+	set -- exec "$@"
+elif [ -f "$config" ]; then
+	set -- run --kunitconfig="$config" --jobs="${KUNIT_JOBS:-2}" "$@"
+else
 	echo "$tree: the driver and its tests are not in this tree" >&2
 	exit 2
-}
+fi
 
 log=$build/kunit.log
 rm -f "$build/test.log"
 cd "$tree"
 PATH=$here/bin:$PATH
 status=0
-timeout "${KUNIT_TIMEOUT:-3600}" python3 tools/testing/kunit/kunit.py run \
-	--build_dir="$build" --kunitconfig="$config" \
-	--qemu_config="$here/qemu.py" --jobs="${KUNIT_JOBS:-2}" \
-	--timeout="${KUNIT_RUN_TIMEOUT:-600}" "$@" \
-	>"$log.out" 2>&1 </dev/null || status=$?
+PYTHONDONTWRITEBYTECODE=1 timeout "${KUNIT_TIMEOUT:-3600}" \
+	python3 tools/testing/kunit/kunit.py "$@" >"$log.out" 2>&1 </dev/null ||
+	status=$?
 cat "$log.out"
 
 # shellcheck source=summary.sh

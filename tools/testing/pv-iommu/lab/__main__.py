@@ -135,6 +135,22 @@ def cmd_artifacts(args):
     print(f"module={module}")
 
 
+def cmd_kunit(args):
+    parts = Parts()
+    kernel = parts.kernel(args.kernel)
+    return kernels.run_kunit(kernel, parts.xen("debug") if args.xen else None,
+                             args.words)
+
+
+def cmd_series(args):
+    parts = Parts()
+    linux = parts.linux_source(args.version)
+    target = parts.cache.root / "series" / args.version
+    code = kernels.make_series(parts.cache, linux, target)
+    print(f"The patches are in {target}")
+    return code
+
+
 def interrupted(number, frame):
     Qemu.stop_all()
     raise KeyboardInterrupt
@@ -161,11 +177,24 @@ def main():
     for name, work in (("list", cmd_list), ("demo", cmd_demo), ("kdir", cmd_kdir),
                        ("artifacts", cmd_artifacts)):
         commands.add_parser(name).set_defaults(work=work)
+    kunit = commands.add_parser("kunit", help="run the KUnit tests")
+    kunit.add_argument("--xen", action="store_true", help="as dom0 of Xen")
+    kunit.add_argument("--kernel", default="7.2-debug",
+                       help="a self-built kernel that has the tests")
+    kunit.add_argument("words", nargs="*", help="for run.sh or run-xen.sh")
+    kunit.set_defaults(work=cmd_kunit)
+    series = commands.add_parser("series", help="make the patch series")
+    series.add_argument("version", nargs="?", default=kernels.SOURCE,
+                        choices=(kernels.SOURCE, kernels.DEFAULT))
+    series.set_defaults(work=cmd_series)
     args = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     try:
         return args.work(args) or 0
+    except kernels.Unavailable as err:
+        say(f"lab: {err}")
+        return 77
     except LabError as err:
         say(f"lab: {err}")
         return 2

@@ -17,8 +17,10 @@ for the lab:
     #: trace PATTERN...        QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too
-    #: needs module|unload|no-unload  of the kernel: that the driver is a
-                              module, one that can, or cannot, be unloaded
+    #: needs builtin|module|unload|no-unload  of the kernel: that the driver is
+                              built in, a module, one that can, or cannot, be
+                              unloaded
+    #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
     #: timeout SECONDS         from power-on to verdict (default 300)
@@ -28,7 +30,7 @@ for the lab:
 
 import dataclasses
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from . import kernels, paths
 from .qemu import IOMMUS
@@ -46,6 +48,7 @@ STANDARD = {
 NEEDS = {
     "": lambda kind: True,
     "module": lambda kind: not kind.builtin,
+    "builtin": lambda kind: kind.builtin,
     "unload": lambda kind: kind.unload,
     "no-unload": lambda kind: not kind.builtin and not kind.unload,
 }
@@ -75,7 +78,8 @@ class Scenario:
     devices: tuple = ()
     guest: tuple = ()
     trace: tuple = ()
-    expect: tuple = field(default=())
+    expect: tuple = ()
+    require: tuple = ()
 
     @property
     def id(self):
@@ -151,10 +155,11 @@ def _directive(scenario, variants, word, rest, where):
         name, *options = shlex.split(rest)
         device = (name, tuple(_pairs(options, where).items()))
         return change(devices=scenario.devices + (device,))
-    if word == "expect":
+    if word in ("expect", "require"):
         which, _, pattern = rest.partition(" ")
         _one_of(which, ("xen", "linux"), where)
-        return change(expect=scenario.expect + ((which, pattern.strip()),))
+        return change(**{word: getattr(scenario, word) +
+                         ((which, pattern.strip()),)})
     if word == "variants":
         for name in rest.split():
             _one_of(name, STANDARD, where)

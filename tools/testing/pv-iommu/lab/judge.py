@@ -60,12 +60,19 @@ def log_faults(console, expect):
     return bad
 
 
+def missing_lines(console, require):
+    xen, linux = split_log(console)
+    return [f"not in {which}'s log: {pattern}" for which, pattern in require
+            if not any(re.search(pattern, line)
+                       for line in (xen if which == "xen" else linux))]
+
+
 def is_flake(record, console):
     """The one known failure of the machine itself, before we began."""
     return not record.begun and bool(FLAKE.search(console))
 
 
-def reasons(record, console, expect):
+def reasons(record, console, expect=(), require=()):
     """Why a run failed; empty when it passed.  A skip is no failure, but a
     run that skips and fails has failed."""
     found = list(record.failures)
@@ -78,4 +85,6 @@ def reasons(record, console, expect):
         found.append(f"the scenario ended without a verdict ({record.ended})")
     elif not record.oks and not record.checks:
         found.append("the scenario checked nothing")
+    else:
+        found += missing_lines(console, require)
     return found

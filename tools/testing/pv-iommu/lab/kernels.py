@@ -4,13 +4,15 @@
 import hashlib
 import os
 import shutil
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import paths
 from .apt import PrivateApt, unpack
 from .cache import hash_files, key_of
-from .ui import LabError, output_of, run_logged
+from .ui import LabError, Step, run_logged
 
 # The version whose source is taken from sid, where it may be gone one day.
 SOURCE = "7.2"
@@ -193,16 +195,28 @@ class SelfBuilt:
         out.rmdir()
 
 
-def release_of(entry):
-    return next((entry / "lib/modules").iterdir()).name
-
-
 def make_series(cache, linux, target):
-    """The patch series for a kernel, and what its own checks say."""
-    log = cache.logs() / "series.log"
+    """Make the patch series for a kernel's source, and check it; the exit
+    code of the check, which prints what it finds."""
     tree = linux.tree()
     run_logged(f"making the series for {linux.package}",
                ["sh", str(paths.SERIES / "make-series.sh"), str(tree),
-                str(target)], log)
-    return output_of(["sh", str(paths.SERIES / "check-series.sh"), str(tree),
-                      str(target)])
+                str(target)], cache.logs() / "series.log")
+    return subprocess.run(["sh", str(paths.SERIES / "check-series.sh"),
+                           str(tree), str(target)], check=False).returncode
+
+
+def run_kunit(kernel, xen, words):
+    """Boot a self-built kernel with the tests, as dom0 of xen if there is
+    one; the exit code, after printing results."""
+    script = "run-xen.sh" if xen else "run.sh"
+    with tempfile.TemporaryDirectory() as build:
+        image = Path(build, "arch/x86/boot/bzImage")
+        image.parent.mkdir(parents=True)
+        image.symlink_to(kernel.entry() / "vmlinuz")
+        argv = ["sh", str(paths.KUNIT / script), str(kernel.linux.tree()),
+                build, *([str(xen)] if xen else []), *words]
+        with Step(f"KUnit on {kernel.kind.about}{', on Xen' if xen else ''}"):
+            return subprocess.run(argv, check=False,
+                                  env=dict(os.environ, KUNIT_EXEC="1"),
+                                  ).returncode

@@ -63,7 +63,8 @@ class Runner:
             say(f"{scenario.id}: dom0 died of 'Oops: int3' before the scenario "
                 "began, as it may under TCG; booting once more")
         return Result(scenario, record,
-                      faults + judge.reasons(record, text, scenario.expect),
+                      faults + judge.reasons(record, text, scenario.expect,
+                                             scenario.require),
                       time.monotonic() - began, directory, attempt)
 
     def skipped(self, scenario, why):
@@ -94,7 +95,7 @@ class Runner:
         if code not in (0, 77):
             record.failures.append(lines[-1] if lines else "it said nothing")
         record.ended = f"exit code {code}"
-        return Result(scenario, record, judge.reasons(record, "", ()),
+        return Result(scenario, record, judge.reasons(record, ""),
                       time.monotonic() - began, directory)
 
     def _boot(self, scenario, directory):
@@ -163,7 +164,8 @@ class Runner:
         kernel = self.parts.kernel_image(scenario.kernel)
         words = scenario.linux
         if self.driver:
-            words = f"{words} {KINDS[scenario.kernel].words}".strip()
+            # what the scenario says is the last word
+            words = f"{KINDS[scenario.kernel].words} {words}".strip()
         machine = Machine(scenario.iommu, scenario.memory)
         initrd = self._initrd(scenario, work)
         if scenario.xen == "none":

@@ -36,7 +36,13 @@ class JudgeTest(unittest.TestCase):
                      "(XEN) Xen BUG at mm.c:1",
                      "[    1.0] WARNING: CPU: 0 PID: 1 at x.c:1",
                      "[    1.0] BUG: unable to handle page fault",
-                     "[    1.0] Oops: 0000 [#1]", "[    1.0] Call Trace:"):
+                     "[    1.0] Oops: 0000 [#1]", "[    1.0] Call Trace:",
+                     "[    1.0] WARNING: possible circular locking dependency",
+                     "[    1.0] INFO: possible recursive locking detected",
+                     "[    1.0] DMA-API: nvme 0000:00:04.0: device driver "
+                     "frees DMA memory with different size",
+                     "[    1.0] UBSAN: shift-out-of-bounds in x.c:1:1",
+                     "[    1.0] kmemleak: 3 new suspected memory leaks"):
             self.assertTrue(reasons(passed(), f"ok\r\n{line}\r\nok\n", ()),
                             line)
 
@@ -48,6 +54,17 @@ class JudgeTest(unittest.TestCase):
         other = line.replace("0b.0", "04.0")
         self.assertTrue(reasons(passed(), other, expect))
         self.assertTrue(reasons(passed(), line, (("linux", ".*"),)))
+
+    def test_required_lines(self):
+        require = (("xen", "gave .* back"),)
+        self.assertEqual(reasons(passed(), "(XEN) gave it back\n", (),
+                                 require), [])
+        self.assertTrue(reasons(passed(), "gave it back\n", (), require))
+
+    def test_harmless_lines(self):
+        for line in ("[    1.0] DMA-API: preallocated 65536 debug entries",
+                     "[    1.0] DMA-API: debugging enabled by kernel config"):
+            self.assertEqual(reasons(passed(), line, ()), [], line)
 
     def test_skip(self):
         record = Record(begun=True, skipped="no such device")

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about The driver's KUnit tests pass in QEMU without Xen, against a model of the hypervisor, on a kernel with lockdep.
+#: where host
+#: timeout 3600
+
+PYTHONPATH=$LAB_PYTHONPATH python3 -m lab kunit >"$LAB_RUN/output" \
+	2>"$LAB_RUN/progress"
+code=$?
+[ $code != 77 ] || tail -n 1 "$LAB_RUN/progress"
+[ $code != 0 ] || printf 'ok '
+tail -n 1 "$LAB_RUN/output"
+exit $code
