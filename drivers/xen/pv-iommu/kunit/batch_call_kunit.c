@@ -268,6 +268,7 @@ static void a_flush_that_was_not_reached_is_made_up_for(struct kunit *test)
  * struct drain - a call that is under way while another CPU wants something
  * @q: the queue
  * @flush: the other CPU wants a flush of all; else only to submit
+ * @go: it may begin
  * @started: it is about to
  * @returned: it has got it
  * @early: it had got it while the call was still under way

@@ -2,6 +2,7 @@
 /* A hypervisor for tests: what its operations do. */
 
 #include <linux/errno.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "model.h"

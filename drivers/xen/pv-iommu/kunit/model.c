@@ -2,6 +2,7 @@
 /* A hypervisor for tests: calls, operations, and what goes wrong in them. */
 
 #include <linux/errno.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 
@@ -112,7 +113,7 @@ static void note_op(struct model *m, const struct xen_iommu_op *op, int status)
 }
 
 /* Lock, and count a call; an error when it is to do nothing at all. */
-int model_call_begin(struct model *m)
+int model_call_begin(struct model *m) __acquires(&m->lock)
 {
 	struct model_fault *fault;
 
@@ -168,7 +169,7 @@ int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr)
 }
 
 /* Flush what the call made stale, and unlock. */
-int model_call_end(struct model *m, int ret)
+int model_call_end(struct model *m, int ret) __releases(&m->lock)
 {
 	struct model_fault *fault = NULL;
 

@@ -81,7 +81,8 @@ struct model_reserved {
  * @hook_op: counted from 0 since model_count()
  * @hook_data: for @hook
  * @calls: submissions
- * @ops: operations that were reached
+ * @ops: operations that were reached, by kind
+ * @nr_ops: all of them
  * @flushes: IOTLB flushes
  * @biggest: most operations in one call
  * @not_preset: operations whose status was not preset

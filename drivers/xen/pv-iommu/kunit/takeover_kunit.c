@@ -25,7 +25,7 @@ static int machine_memory_map(struct boot_e820_entry *map, unsigned int *nr)
 	return machine_error;
 }
 
-static void add_memory(struct kunit *test, u64 addr, u64 size)
+static void add_ram(struct kunit *test, u64 addr, u64 size)
 {
 	KUNIT_ASSERT_LT(test, nr_machine, MAX_MAP);
 	machine[nr_machine++] = (struct boot_e820_entry) {
@@ -88,9 +88,9 @@ static struct xpi *hypervisor(struct kunit *test)
 /* An ordinary PC: 1 MiB hole, 3 GiB below the PCI hole, 5 GiB above. */
 static struct xpi *small_machine(struct kunit *test)
 {
-	add_memory(test, 0, 0x9fc00);
-	add_memory(test, 0x100000, 3ULL * SZ_1G - 0x100000);
-	add_memory(test, SZ_4G, 5ULL * SZ_1G);
+	add_ram(test, 0, 0x9fc00);
+	add_ram(test, 0x100000, 3ULL * SZ_1G - 0x100000);
+	add_ram(test, SZ_4G, 5ULL * SZ_1G);
 	build_host_map(test, fixture_model(test));
 	return hypervisor(test);
 }
@@ -102,7 +102,7 @@ static struct xpi *big_machine(struct kunit *test, u64 size, unsigned int parts)
 	unsigned int i;
 
 	for (i = 0; i < parts; i++)
-		add_memory(test, i * (part + SZ_16M), part);
+		add_ram(test, i * (part + SZ_16M), part);
 	build_host_map(test, fixture_model(test));
 	return hypervisor(test);
 }
@@ -186,9 +186,9 @@ static void memory_beyond_the_highest_frame_is_left_out(struct kunit *test)
 	struct xpi *xpi;
 
 	m->caps.max_dfn = PFN_DOWN(SZ_4G * 2) - 1;
-	add_memory(test, SZ_4G, SZ_4G);
-	add_memory(test, SZ_4G * 2, SZ_4G);
-	add_memory(test, SZ_4G * 2 - SZ_1G, SZ_4G);
+	add_ram(test, SZ_4G, SZ_4G);
+	add_ram(test, SZ_4G * 2, SZ_4G);
+	add_ram(test, SZ_4G * 2 - SZ_1G, SZ_4G);
 	build_host_map(test, m);
 	xpi = hypervisor(test);
 	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
@@ -200,7 +200,7 @@ static void pages_that_are_memory_in_part_are_unmapped(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct xpi *xpi;
 
-	add_memory(test, SZ_4G + 0x1800, 0x1000);
+	add_ram(test, SZ_4G + 0x1800, 0x1000);
 	build_host_map(test, m);
 	xpi = hypervisor(test);
 	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
@@ -257,7 +257,7 @@ static void a_memory_map_that_cannot_be_is_not_believed(struct kunit *test)
 	struct xpi *xpi = small_machine(test);
 
 	while (nr_machine < 1025)
-		add_memory(test, SZ_4G, SZ_1G);
+		add_ram(test, SZ_4G, SZ_1G);
 	KUNIT_EXPECT_NE(test, 0, xpi_takeover(xpi));
 	expect_given_back(test);
 }
