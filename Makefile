@@ -23,8 +23,8 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 	python3 -m
 LAB := $(RUN) lab
 
-.PHONY: all modules install check static check-all kunit kunit-xen series list demo \
-	artifacts clean python
+.PHONY: all modules install check static check-all kunit kunit-xen series \
+	list demo artifacts clean python
 
 all: modules
 

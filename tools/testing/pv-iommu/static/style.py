@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Checks of the sources' text with the kernel's own scripts."""
+
+from .check import Check, Plant, append, linted, output
+
+DRIVER = "drivers/xen/pv-iommu/"
+INTERFACE = "include/xen/interface/"
+GUEST = "tools/testing/pv-iommu/guest/"
+C = (".c", ".h")
+
+# Types of message that are not asked for: where, which, and why.
+IGNORE = (
+    # Its text is the hypervisor's public header, and the first two are Linux'
+    # own; all of include/xen/interface does without.  The others take
+    # GUEST_HANDLE(void) and DEFINE_GUEST_HANDLE_STRUCT() for a cast and for a
+    # declaration.
+    (INTERFACE, "PREFER_KERNEL_TYPES,BIT_MACRO,SPACING,LINE_SPACING"),
+    # Gives to user space the types and macros of a kernel header.
+    (GUEST + "shim/", "NEW_TYPEDEFS,MACRO_ARG_REUSE"),
+)
+
+
+def ignored(name):
+    return ",".join(types for where, types in IGNORE if name.startswith(where))
+
+
+def checkpatch(tools, root, files):
+    found = []
+    groups = {}
+    for name in files:
+        groups.setdefault(ignored(name), []).append(name)
+    for types, names in groups.items():
+        found += linted("checkpatch", [
+            "perl", tools.scripts / "checkpatch.pl", "--no-tree", "--strict",
+            "--show-types", "--terse", "--no-summary",
+            *(["--ignore", types] if types else []), "-f", *names], root)
+    return found
+
+
+def kernel_doc(tools, root, files):
+    return linted("kernel-doc", ["perl", tools.scripts / "kernel-doc", "-none",
+                                 "-Werror", *files], root)
+
+
+# These need an OCaml compiler.  The first looks for "== 0" on pointers, which
+# sparse reports, too; the other checks the data of one driver for batteries.
+NEED_OCAML = ("badzero.cocci", "check_bq27xxx_data.cocci")
+
+
+def option_line(patch):
+    """What a semantic patch wants to be called with."""
+    for line in patch.read_text().splitlines():
+        _, found, options = line.partition("Options:")
+        if found and line.startswith("//"):
+            return options.split()
+    return []
+
+
+def coccinelle(tools, root, files):
+    found = []
+    for patch in sorted(tools.scripts.glob("coccinelle/**/*.cocci")):
+        if patch.name in NEED_OCAML:
+            continue
+        code, out, err = output(
+            ["spatch", "-D", "report", "--very-quiet", "--cocci-file", patch,
+             *option_line(patch), "-I", "include", "-I", tools.include,
+             *files], root)
+        found += out.splitlines()
+        if code:
+            found.append(f"{patch.name}: spatch ended with status {code}: "
+                         f"{err.strip()[-200:]}")
+    return found
+
+
+BAD_STYLE = """
+int xpi_planted( void )
+{
+\treturn 0 ;
+}
+"""
+
+# Without braces around it, only --strict minds.
+BAD_STRICT = """
+static int xpi_planted(void *p,
+\tint a)
+{
+\treturn p == NULL;
+}
+"""
+
+BAD_DOC = """
+/**
+ * xpi_planted() - has a parameter too many
+ * @a: this one is known
+ */
+int xpi_planted(int a, int b);
+"""
+
+BAD_FREE = """
+static void planted(struct work_struct *work)
+{
+\tkfree(work);
+\tschedule_work(work);
+}
+"""
+
+
+def kernel_code(name):
+    return name.startswith((DRIVER, INTERFACE, GUEST)) and name.endswith(C)
+
+
+# The programs in the guest are not for the kernel's semantic patches, which
+# ask for functions that user space does not have.
+def in_kernel(name):
+    return name.startswith((DRIVER, INTERFACE, GUEST + "kmod/")) and \
+        name.endswith(C)
+
+
+CHECKS = (
+    Check("checkpatch --strict",
+          lambda name: name.startswith((DRIVER, INTERFACE, GUEST)) and
+          not name.endswith(".md"),
+          checkpatch,
+          (Plant(DRIVER + "gfn.c", append(BAD_STYLE), ("ERROR:SPACING",)),
+           Plant(DRIVER + "compat.c", append(BAD_STRICT),
+                 ("COMPARISON_TO_NULL", "PARENTHESIS_ALIGNMENT")),
+           Plant(INTERFACE + "iommu_op.h", append("#define PLANTED (1) \n"),
+                 ("TRAILING_WHITESPACE",)),
+           Plant(GUEST + "iommu-op.c", append(BAD_STYLE), ("SPACING",)))),
+    Check("kernel-doc -Werror", kernel_code, kernel_doc,
+          (Plant(DRIVER + "gfn.h", append(BAD_DOC),
+                 ("'b' not described",)),)),
+    Check("coccinelle", in_kernel, coccinelle,
+          (Plant(DRIVER + "gfn.c", append(BAD_FREE),
+                 ("reference preceded by free",)),), slow=True),
+)
