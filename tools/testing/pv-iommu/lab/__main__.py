@@ -174,8 +174,8 @@ def main():
     check.add_argument("--xen", choices=header.XENS,
                        help="another hypervisor than the scenario's, to try")
     check.set_defaults(work=cmd_check)
-    for name, work in (("list", cmd_list), ("demo", cmd_demo), ("kdir", cmd_kdir),
-                       ("artifacts", cmd_artifacts)):
+    for name, work in (("list", cmd_list), ("demo", cmd_demo),
+                       ("kdir", cmd_kdir), ("artifacts", cmd_artifacts)):
         commands.add_parser(name).set_defaults(work=work)
     kunit = commands.add_parser("kunit", help="run the KUnit tests")
     kunit.add_argument("--xen", action="store_true", help="as dom0 of Xen")

@@ -118,7 +118,8 @@ def unpack(deb, directory):
 def machine_sources(root=Path("/etc/apt")):
     """(options, uri, suite, components) of the machine's own binary sources."""
     found = []
-    files = [root / "sources.list", *sorted((root / "sources.list.d").glob("*"))]
+    files = [root / "sources.list",
+             *sorted((root / "sources.list.d").glob("*"))]
     for path in files:
         if not path.is_file():
             continue

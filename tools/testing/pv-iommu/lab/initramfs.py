@@ -18,15 +18,15 @@ PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool")}
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 
-def libraries_of(program):
+def libraries_of(binary):
     """name in the guest -> file, for all shared libraries of a program."""
     found = {}
-    for line in output_of(["ldd", str(program)]).splitlines():
+    for line in output_of(["ldd", str(binary)]).splitlines():
         match = re.match(r"\s*(?:\S+ => )?(/\S+) \(0x", line)
         if match:
             found[match[1]] = Path(match[1])
         elif "not found" in line:
-            raise LabError(f"{program}: {line.strip()}")
+            raise LabError(f"{binary}: {line.strip()}")
     return found
 
 

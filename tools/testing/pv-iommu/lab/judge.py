@@ -5,8 +5,8 @@ import re
 from dataclasses import dataclass, field
 
 XEN_FORBIDDEN = re.compile(
-    r"Assertion|BUG|[Pp]anic|FATAL|\b[Ff]ault\b|IO_PAGE_FAULT|WARN|Xen call trace|"
-    r"Hardware Dom0 crashed|corrupt")
+    r"Assertion|BUG|[Pp]anic|FATAL|\b[Ff]ault\b|IO_PAGE_FAULT|WARN|"
+    r"Xen call trace|Hardware Dom0 crashed|corrupt")
 LINUX_FORBIDDEN = re.compile(
     r"WARNING:|BUG:|Oops|Call Trace|general protection|DMAR:.*fault|"
     r"AMD-Vi: Event|blocked for more than|self-detected stall|"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernels that dom0 may run, and what is built of Debian's source of one."""
+"""The kernels that dom0 may run; what is built of Debian's source of one."""
 
 import hashlib
 import os

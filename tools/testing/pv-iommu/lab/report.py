@@ -106,5 +106,3 @@ def summary(results):
     if counts["skip"]:
         line += f", {counts['skip']} skipped"
     return line
-
-
