@@ -6,10 +6,10 @@
 # check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
 # check-all  all of them on every kernel; hours
 # kunit      the KUnit tests, in QEMU without Xen (WORDS=xpi-batch* for some)
-# kunit-xen  the same as dom0 of the reference hypervisor
 # series     the patch series for Linux 7.2 (VERSION=6.12 for another)
 # static     what the sources say without being run: checkpatch, sparse, W=1 and
 #            more; ONLY=WORD for the checks whose names have WORD
+# coverage   which lines of the driver the tests run
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
@@ -23,7 +23,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 	python3 -m
 LAB := $(RUN) lab
 
-.PHONY: all modules install check static check-all kunit kunit-xen series \
+.PHONY: all modules install check static check-all kunit coverage series \
 	list demo artifacts clean python
 
 all: modules
@@ -65,8 +65,8 @@ check-all: python
 kunit: python
 	@$(LAB) kunit $(WORDS)
 
-kunit-xen: python
-	@$(LAB) kunit --xen $(WORDS)
+coverage: python
+	@$(LAB) coverage
 
 series: python
 	@$(LAB) series $(VERSION)

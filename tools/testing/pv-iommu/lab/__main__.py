@@ -8,7 +8,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from . import header, kernels, paths, report
+from . import coverage, header, kernels, paths, report
 from .build import Parts
 from .initramfs import PROGRAMS
 from .qemu import Qemu
@@ -18,6 +18,11 @@ from .ui import LabError, say
 JOBS = 1
 # where "make check" runs the core list, beside all on the default one
 CORE_KERNELS = ("6.1", "7.2-debug")
+# where "make check-all" runs everything
+ALL_KERNELS = ("6.1", "7.2", "7.2-module", "7.2-debug", "7.2-rt")
+# what "make coverage" runs beside the core list: what a module alone can do
+GCOV, GCOV_MODULE = "7.2-gcov", "7.2-gcov-module"
+COVER_MODULE = ("life-reload@vtd", "life-load-late@vtd", "fallback@strict")
 
 
 def cmd_list(args):
@@ -39,11 +44,14 @@ def wanted(args):
         return header.all_of(known, args.kernel)
     if args.scenario:
         return known
-    found = header.of_default(known)
-    for kernel in kernels.KINDS if args.all else CORE_KERNELS:
-        if kernel != kernels.DEFAULT:
-            found += (header.all_of if args.all else header.core_of)(
-                known, kernel)
+    if args.all:
+        found = header.of_default(known)
+        for kernel in ALL_KERNELS:
+            found += header.all_of(known, kernel)
+    else:
+        found = [s for s in header.of_default(known) if s.variant not in s.slow]
+        for kernel in CORE_KERNELS:
+            found += header.core_of(known, kernel)
     return found
 
 
@@ -52,14 +60,18 @@ def cmd_check(args):
     if args.xen:
         scenarios = [dataclasses.replace(scenario, xen=args.xen)
                      for scenario in scenarios]
-    parts = Parts()
+    full = args.verbose or len(scenarios) == 1
+    results = run_all(Parts(), scenarios, args.jobs, not args.no_driver,
+                      report.verbose if full else report.silent)
+    print(report.summary(results))
+    return 1 if any(result.reasons for result in results) else 0
+
+
+def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent):
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
-    missing = prepare(parts, scenarios, not args.no_driver)
-    full = args.verbose or len(scenarios) == 1
-    runner = Runner(parts, run_dir,
-                    report.verbose if full else report.silent,
-                    driver=not args.no_driver)
+    missing = prepare(parts, scenarios, driver)
+    runner = Runner(parts, run_dir, narrator, driver=driver)
 
     def one(scenario):
         say(f"run   {scenario.id}")
@@ -71,14 +83,13 @@ def cmd_check(args):
         print(report.describe(result), flush=True)
         return result
 
-    with ThreadPoolExecutor(args.jobs) as pool:
+    with ThreadPoolExecutor(jobs) as pool:
         results = list(pool.map(one, scenarios))
     reboots = sum(result.reboots for result in results)
     if reboots:
         print(f"{reboots} boots repeated because of 'Oops: int3'")
     print(f"logs: {run_dir}")
-    print(report.summary(results))
-    return 1 if any(result.reasons for result in results) else 0
+    return results
 
 
 def prepare(parts, scenarios, driver):
@@ -138,8 +149,7 @@ def cmd_artifacts(args):
 def cmd_kunit(args):
     parts = Parts()
     kernel = parts.kernel(args.kernel)
-    return kernels.run_kunit(kernel, parts.xen("debug") if args.xen else None,
-                             args.words)
+    return kernels.run_kunit(kernel, args.words)
 
 
 def cmd_series(args):
@@ -149,6 +159,16 @@ def cmd_series(args):
     code = kernels.make_series(parts.cache, linux, target)
     print(f"The patches are in {target}")
     return code
+
+
+def cmd_coverage(args):
+    """KUnit as dom0 and the core list, on kernels that count."""
+    known = header.load_all(args.scenarios)
+    parts = Parts()
+    results = run_all(parts, header.core_of(known, GCOV) + header.select(
+        known, [f"{name}/{GCOV_MODULE}" for name in COVER_MODULE]))
+    coverage.report(parts, (GCOV, GCOV_MODULE), results)
+    return 1 if any(result.reasons for result in results) else 0
 
 
 def interrupted(number, frame):
@@ -178,15 +198,15 @@ def main():
                        ("kdir", cmd_kdir), ("artifacts", cmd_artifacts)):
         commands.add_parser(name).set_defaults(work=work)
     kunit = commands.add_parser("kunit", help="run the KUnit tests")
-    kunit.add_argument("--xen", action="store_true", help="as dom0 of Xen")
     kunit.add_argument("--kernel", default="7.2-debug",
                        help="a self-built kernel that has the tests")
-    kunit.add_argument("words", nargs="*", help="for run.sh or run-xen.sh")
+    kunit.add_argument("words", nargs="*", help="for kunit/run.sh")
     kunit.set_defaults(work=cmd_kunit)
     series = commands.add_parser("series", help="make the patch series")
     series.add_argument("version", nargs="?", default=kernels.SOURCE,
                         choices=(kernels.SOURCE, kernels.DEFAULT))
     series.set_defaults(work=cmd_series)
+    commands.add_parser("coverage").set_defaults(work=cmd_coverage)
     args = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)

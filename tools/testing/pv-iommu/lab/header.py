@@ -17,9 +17,10 @@ for the lab:
     #: trace PATTERN...        QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too
-    #: needs builtin|module|unload|no-unload  of the kernel: that the driver is
-                              built in, a module, one that can, or cannot, be
-                              unloaded
+    #: slow VARIANT...         these only in "make check-all", or when named
+    #: needs WORD              of the kernel: that the driver is "builtin", a
+                              "module", one that can ("unload"), or cannot
+                              ("no-unload"), be unloaded; "kunit": has the tests
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
@@ -49,6 +50,7 @@ NEEDS = {
     "": lambda kind: True,
     "module": lambda kind: not kind.builtin,
     "builtin": lambda kind: kind.builtin,
+    "kunit": lambda kind: kind.has("kunit"),
     "unload": lambda kind: kind.unload,
     "no-unload": lambda kind: not kind.builtin and not kind.unload,
 }
@@ -72,6 +74,7 @@ class Scenario:
     kernel: str = kernels.DEFAULT
     core: tuple = ()
     needs: str = ""
+    slow: tuple = ()
     timeout: int = 300
     memory: int = 2048
     dom0mem: int = 1024
@@ -121,11 +124,10 @@ def parse(path):
         scenario = _directive(scenario, variants, word, rest, where)
     if not scenario.about:
         raise LabError(f"{path.name}: no '#: about' line")
-    if scenario.where == "host":
-        return [dataclasses.replace(scenario, variant="host", xen="none")]
     if not variants:
-        variants["vtd"] = STANDARD["vtd"]
-    for name in scenario.core:
+        host = scenario.where == "host"
+        variants.update({"host": {}} if host else {"vtd": STANDARD["vtd"]})
+    for name in scenario.core + scenario.slow:
         _one_of(name, variants, path.name)
     return [_apply(scenario, name, changes)
             for name, changes in variants.items()]
@@ -141,8 +143,8 @@ def _directive(scenario, variants, word, rest, where):
         if not rest.isdigit():
             raise LabError(f"{where}: '{word}' takes a number")
         return change(**{word: int(rest)})
-    if word == "core":
-        return change(core=tuple(rest.split()))
+    if word in ("core", "slow"):
+        return change(**{word: tuple(rest.split())})
     if word == "needs":
         return change(needs=_one_of(rest, NEEDS, where))
     if word == "xen":

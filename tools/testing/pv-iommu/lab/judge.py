@@ -28,6 +28,7 @@ class Record:
     failures: list = field(default_factory=list)
     skipped: str = ""
     stats: dict = field(default_factory=dict)
+    counters: dict = field(default_factory=dict)
     checks: int = 0
     ended: str = ""
 

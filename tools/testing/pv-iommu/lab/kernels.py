@@ -34,9 +34,12 @@ class Kind:
     unload: bool = False
     words: str = ""
 
+    def has(self, part):
+        return part in self.variant.split("+")
+
     @property
     def builtin(self):
-        return "builtin" in self.variant.split("+")
+        return self.has("builtin")
 
 
 ON = "xen_pv_iommu=on"
@@ -53,6 +56,10 @@ KINDS = {
                       variant="builtin+kunit+debug", words=NO_KUNIT),
     "7.2-rt": Kind("7.2 with PREEMPT_RT and the same, built in",
                    variant="builtin+debug+rt", words=ON),
+    "7.2-kasan": Kind("7.2 with KASAN, for KUnit without Xen",
+                      variant="builtin+kunit+kasan"),
+    "7.2-kcsan": Kind("7.2 with KCSAN, for KUnit without Xen",
+                      variant="builtin+kunit+kcsan"),
     "7.2-gcov": Kind("7.2 that counts which lines are run, built in",
                      variant="builtin+kunit+gcov", words=NO_KUNIT),
     "7.2-gcov-module": Kind("the same, the driver a module",
@@ -206,17 +213,16 @@ def make_series(cache, linux, target):
                            str(tree), str(target)], check=False).returncode
 
 
-def run_kunit(kernel, xen, words):
-    """Boot a self-built kernel with the tests, as dom0 of xen if there is
-    one; the exit code, after printing results."""
-    script = "run-xen.sh" if xen else "run.sh"
+def run_kunit(kernel, words):
+    """Boot a self-built kernel with the tests, without Xen; the exit code,
+    after printing results."""
     with tempfile.TemporaryDirectory() as build:
         image = Path(build, "arch/x86/boot/bzImage")
         image.parent.mkdir(parents=True)
         image.symlink_to(kernel.entry() / "vmlinuz")
-        argv = ["sh", str(paths.KUNIT / script), str(kernel.linux.tree()),
-                build, *([str(xen)] if xen else []), *words]
-        with Step(f"KUnit on {kernel.kind.about}{', on Xen' if xen else ''}"):
+        argv = ["sh", str(paths.KUNIT / "run.sh"), str(kernel.linux.tree()),
+                build, *words]
+        with Step(f"KUnit on {kernel.kind.about}"):
             return subprocess.run(argv, check=False,
                                   env=dict(os.environ, KUNIT_EXEC="1"),
                                   ).returncode

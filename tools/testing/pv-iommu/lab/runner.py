@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import initramfs, judge, paths
+from . import coverage, initramfs, judge, paths
 from .channel import Channel, Closed
 from .devices import Devices, address
 from .kernels import KINDS
@@ -62,6 +62,8 @@ class Runner:
                 break
             say(f"{scenario.id}: dom0 died of 'Oops: int3' before the scenario "
                 "began, as it may under TCG; booting once more")
+        if record.counters:
+            coverage.save(directory, record.counters)
         return Result(scenario, record,
                       faults + judge.reasons(record, text, scenario.expect,
                                              scenario.require),
@@ -79,7 +81,8 @@ class Runner:
         record = judge.Record(begun=True)
         log = directory / "console.log"
         env = dict(os.environ, LAB_TREE=str(paths.TREE), LAB_PYTHONPATH=str(
-            paths.TESTING), LAB_RUN=str(directory))
+            paths.TESTING), LAB_RUN=str(directory),
+                   LAB_VARIANT=scenario.variant)
         narrate = self.narrator(scenario)
         with open(log, "wb") as out:
             code = Qemu.watch(["sh", str(scenario.path)], out, env,

@@ -6,7 +6,10 @@ Checks that the host makes itself count in the record, whatever dom0 makes of
 the answer.
 """
 
+import base64
+import gzip
 import json
+from pathlib import Path
 
 from .hostside import Disks, Log, NetPeer
 from .ui import LabError
@@ -74,6 +77,12 @@ class Requests:
 
     def do_finish(self, text):
         self.record.finished = True
+
+    def do_gcov(self, text):
+        """gcov NAME BASE64: counters of the kernel, compressed."""
+        name, data = text.split()
+        self.record.counters[Path(name).name] = gzip.decompress(
+            base64.b64decode(data, validate=True))
 
     # What the host checks
 

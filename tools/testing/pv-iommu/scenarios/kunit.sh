@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about The driver's KUnit tests pass in QEMU without Xen, against a model of the hypervisor, on a kernel with lockdep.
+#: about The driver's KUnit tests pass in QEMU without Xen, against a model of the hypervisor: with lockdep, KASAN, KCSAN.
 #: where host
-#: timeout 3600
+#: variant debug
+#: variant kasan
+#: variant kcsan
+#: slow kasan kcsan
+#: timeout 5400
 
-PYTHONPATH=$LAB_PYTHONPATH python3 -m lab kunit >"$LAB_RUN/output" \
-	2>"$LAB_RUN/progress"
+PYTHONPATH=$LAB_PYTHONPATH python3 -m lab kunit --kernel "7.2-$LAB_VARIANT" \
+	>"$LAB_RUN/output" 2>"$LAB_RUN/progress"
 code=$?
 [ $code != 77 ] || tail -n 1 "$LAB_RUN/progress"
 [ $code != 0 ] || printf 'ok '

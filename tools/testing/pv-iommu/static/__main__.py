@@ -6,6 +6,7 @@ is going on, on standard error.  Ends with status 1 when a check failed.
 """
 
 import contextlib
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -79,6 +80,9 @@ def main():
         say(f"static: no check of {', '.join(wanted)}; there are "
             f"{', '.join(check.name for check in CHECKS)}")
         return 2
+    # the copies of the tree go away whoever ends this
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         with tempfile.TemporaryDirectory() as root:
             failed = run(checks, Path(root))

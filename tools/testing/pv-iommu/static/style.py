@@ -79,7 +79,7 @@ int xpi_planted( void )
 }
 """
 
-# Without braces around it, only --strict minds.
+# Only --strict minds these two.
 BAD_STRICT = """
 static int xpi_planted(void *p,
 \tint a)

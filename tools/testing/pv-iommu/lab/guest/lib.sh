@@ -54,7 +54,19 @@ skip() {
 finish() {
 	dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace' >/run/bad
 	[ ! -s /run/bad ] || die "dmesg: $(head -n 1 /run/bad)"
+	counters_send
 	request finish
+}
+
+# counters_send: what gcov counted, if this kernel has it
+counters_send() {
+	find /sys/kernel/debug/gcov -name '*.gcda' 2>/dev/null |
+		grep '/xen/pv-iommu/[^/]*$' >/run/counters
+	while read -r counters_file; do
+		request gcov "$(basename "$counters_file")" \
+			"$(gzip -c <"$counters_file" | base64 | tr -d '\n')" ||
+			die "the host takes no counters: $REPLY_TEXT"
+	done </run/counters
 }
 
 # check TEXT COMMAND...: an ok when the command succeeds, the end when not

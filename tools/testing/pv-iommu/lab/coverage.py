@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What of the driver was run: gcov's counters of many boots, merged.
+
+Dom0 sends the counters of its kernel when a scenario ends.  Those of boots of
+one kernel are added with gcov-tool, those of different kernels by source line.
+"""
+
+import json
+import shutil
+import tempfile
+from pathlib import Path
+
+from . import paths
+from .ui import LabError, output_of
+
+# Line of driver source -> why no test gets there.
+REASONS = paths.TESTING / "coverage-reasons"
+
+
+def save(directory, files):
+    """The counters that dom0 sent: name -> content."""
+    target = directory / "gcov"
+    target.mkdir()
+    for name, data in files.items():
+        (target / name).write_bytes(data)
+
+
+def merge(directories, work):
+    """Add up counters of one kernel; the directory with the sums."""
+    total = directories[0]
+    for number, directory in enumerate(directories[1:]):
+        target = work / f"sum-{number}"
+        output_of(["gcov-tool", "merge", "-o", str(target), str(total),
+                   str(directory)])
+        total = target
+    return total
+
+
+def lines_of(kernel, counters, work):
+    """{file: {line: (count, [branch counts])}} of one kernel."""
+    objects = work / "objects"
+    shutil.copytree(kernel / "gcov", objects)
+    for path in counters.glob("*.gcda"):
+        shutil.copy(path, objects)
+    found = {}
+    for note in sorted(objects.glob("*.gcno")):
+        text = output_of(["gcov", "--json-format", "--stdout",
+                          "--branch-probabilities", note.name], cwd=objects)
+        for file in json.loads(text)["files"]:
+            name = Path(file["file"]).name
+            if not (objects / name).exists():
+                continue        # of the kernel's own headers
+            lines = found.setdefault(name, {})
+            for line in file["lines"]:
+                count, branches = lines.get(line["line_number"], (0, []))
+                more = [branch["count"] for branch in line["branches"]]
+                lines[line["line_number"]] = (count + line["count"],
+                                              branches + more)
+    return found
+
+
+def union(one, other):
+    """Two kernels' results, of the same sources; a branch is one of both if
+    the compiler made as many of them."""
+    merged = {}
+    for name in set(one) | set(other):
+        a, b = one.get(name, {}), other.get(name, {})
+        merged[name] = {}
+        for number in set(a) | set(b):
+            count_a, branches_a = a.get(number, (0, []))
+            count_b, branches_b = b.get(number, (0, []))
+            if len(branches_a) == len(branches_b):
+                branches = [x + y for x, y in zip(branches_a, branches_b)]
+            else:
+                branches = max(branches_a, branches_b, key=len)
+            merged[name][number] = (count_a + count_b, branches)
+    return merged
+
+
+def reasons():
+    """{(file, text of the line): why}, see the file."""
+    known = {}
+    why = ""
+    for line in REASONS.read_text().splitlines():
+        if line.startswith("# ") or not line.strip():
+            continue
+        if not line.startswith("\t"):
+            why = line
+        else:
+            name, _, text = line.strip().partition(": ")
+            known[name, text] = why
+    return known
+
+
+def percent(part, whole):
+    if not whole:
+        raise LabError("no counters came: nothing was measured")
+    return 100.0 * part / whole
+
+
+def measure(parts, kernels, results):
+    """(lines as lines_of() has them, directory with the sources)."""
+    found = {}
+    for name in kernels:
+        directories = [result.directory / "gcov" for result in results
+                       if result.scenario.kernel == name
+                       and result.record.counters]
+        if not directories:
+            continue
+        kernel = parts.kernel(name).entry()
+        with tempfile.TemporaryDirectory() as work:
+            counters = merge(directories, Path(work))
+            found = union(found, lines_of(kernel, counters, Path(work)))
+    return found, kernel / "gcov"
+
+
+def report(parts, kernels, results):
+    """Print what is missing, per file; the last line has the sums."""
+    found, sources = measure(parts, kernels, results)
+    known = reasons()
+    sums = [0, 0, 0, 0]
+    for name in sorted(found):
+        lines = found[name]
+        missing = [number for number in sorted(lines) if not lines[number][0]]
+        branches = [count for _, each in lines.values() for count in each]
+        taken = sum(1 for count in branches if count)
+        counts = (len(lines) - len(missing), len(lines), taken, len(branches))
+        print(f"{name}: {counts[0]} of {counts[1]} lines, "
+              f"{counts[2]} of {counts[3]} branches")
+        sums = [x + y for x, y in zip(sums, counts)]
+        text = (sources / name).read_text().splitlines()
+        for number in missing:
+            code = text[number - 1].strip()
+            print(f"    {number}: {code}\n        "
+                  f"({known.get((name, code), 'no reason known')})")
+    print(f"lines {percent(sums[0], sums[1]):.1f}% "
+          f"branches {percent(sums[2], sums[3]):.1f}%")
