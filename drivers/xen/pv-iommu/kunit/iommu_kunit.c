@@ -102,6 +102,8 @@ static void the_direction_is_what_the_device_may(struct kunit *test)
 
 	in = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_FROM_DEVICE);
 	both = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, in) ||
+			   dma_mapping_error(dev, both));
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, in));
 	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, both));
 	KUNIT_EXPECT_EQ(test, 2ULL, model_flags(m, in >> PAGE_SHIFT));
@@ -285,6 +287,7 @@ static void another_domain_takes_the_place_of_the_first(struct kunit *test)
 	dma_addr_t addr;
 
 	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
 	own = iommu_paging_domain_alloc(dev);
 	KUNIT_ASSERT_FALSE(test, IS_ERR(own));
 	KUNIT_EXPECT_EQ(test, 0, iommu_map(own, 0x40000000,

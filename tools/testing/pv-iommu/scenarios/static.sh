@@ -7,5 +7,5 @@
 PYTHONPATH=$LAB_PYTHONPATH python3 -m static >"$LAB_RUN/output" \
 	2>"$LAB_RUN/progress"
 code=$?
-grep -E '^(ok|FAIL|skip)' "$LAB_RUN/output"
+grep -E '^(ok|FAIL|skip|    )' "$LAB_RUN/output"
 exit $code
