@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import signal
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -70,7 +71,9 @@ def cmd_check(args):
 def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent):
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
+    began = time.monotonic()
     missing = prepare(parts, scenarios, driver)
+    prepared = time.monotonic() - began
     runner = Runner(parts, run_dir, narrator, driver=driver)
 
     def one(scenario):
@@ -89,6 +92,7 @@ def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent):
     if reboots:
         print(f"{reboots} boots repeated because of 'Oops: int3'")
     print(f"logs: {run_dir}")
+    print(report.spent(prepared, results))
     return results
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+from . import kernels
 from .ui import say
 
 KEEP_RUNS = 10
@@ -97,6 +98,21 @@ def save(result):
     lines += [f"stat {name} {value}"
               for name, value in result.record.stats.items()]
     (result.directory / "verdict").write_text("\n".join(lines) + "\n")
+
+
+def spent(prepared, results):
+    """One line about where the time went."""
+    groups = {}
+    for result in results:
+        kernel = result.scenario.kernel
+        name = result.scenario.name.partition("-")[0]
+        if kernel != kernels.DEFAULT:
+            name = f"on {kernel}"
+        groups[name] = groups.get(name, 0) + result.seconds
+    parts = [f"{name} {seconds / 60:.1f}" for name, seconds in
+             sorted(groups.items(), key=lambda item: -item[1])]
+    return (f"minutes: fetching and building {prepared / 60:.1f}, "
+            + ", ".join(parts))
 
 
 def summary(results):
