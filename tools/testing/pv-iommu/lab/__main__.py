@@ -21,9 +21,12 @@ JOBS = 1
 CORE_KERNELS = ("6.1", "7.2-debug")
 # where "make check-all" runs everything
 ALL_KERNELS = ("6.1", "7.2", "7.2-module", "7.2-debug", "7.2-rt")
-# what "make coverage" runs beside the core list: what a module alone can do
+# what "make coverage" runs beside the core list: the tests that are skipped on
+# Xen, and what a module alone can do
 GCOV, GCOV_MODULE = "7.2-gcov", "7.2-gcov-module"
-COVER_MODULE = ("life-reload@vtd", "life-load-late@vtd", "fallback@strict")
+COVER = (f"kunit-boot@bare/{GCOV}", f"life-reload@vtd/{GCOV_MODULE}",
+         f"life-load-late@vtd/{GCOV_MODULE}", f"fallback@strict/{GCOV_MODULE}")
+
 
 
 def cmd_list(args):
@@ -169,8 +172,8 @@ def cmd_coverage(args):
     """KUnit as dom0 and the core list, on kernels that count."""
     known = header.load_all(args.scenarios)
     parts = Parts()
-    results = run_all(parts, header.core_of(known, GCOV) + header.select(
-        known, [f"{name}/{GCOV_MODULE}" for name in COVER_MODULE]))
+    results = run_all(parts, header.core_of(known, GCOV) +
+                      header.select(known, COVER))
     coverage.report(parts, (GCOV, GCOV_MODULE), results)
     return 1 if any(result.reasons for result in results) else 0
 
