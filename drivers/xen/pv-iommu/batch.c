@@ -29,6 +29,32 @@ static const enum xpi_counter counter_of_cause[] = {
 	[XPI_CAUSE_ATTACH]	= XPI_SUBMIT_ATTACH,
 };
 
+static void complain(struct irq_work *work)
+{
+	struct xpi_batch *batch = container_of(work, struct xpi_batch, complaint);
+	struct xen_iommu_op op;
+	unsigned long flags;
+	int bad_flush;
+
+	spin_lock_irqsave(&batch->lock, flags);
+	op = batch->bad_op;
+	bad_flush = batch->bad_flush;
+	batch->bad_op.status = 0;
+	batch->bad_flush = 0;
+	spin_unlock_irqrestore(&batch->lock, flags);
+
+	if (op.status && op.op == XEN_IOMMUOP_map)
+		pr_err_ratelimited("the hypervisor refused to map %u frames at dfn %#llx (%d)\n",
+				   op.u.map.nr_frames, op.u.map.dfn, op.status);
+	else if (op.status)
+		pr_err_ratelimited("the hypervisor refused to unmap %llu frames at dfn %#llx (%d): they are not used again\n",
+				   op.u.unmap.nr_frames, op.u.unmap.dfn,
+				   op.status);
+	if (bad_flush)
+		pr_err_ratelimited("the hypervisor could not flush the IOTLB (%d): no new mappings until it can\n",
+				   bad_flush);
+}
+
 /**
  * xpi_batch_init() - an empty queue
  * @batch: the queue
@@ -50,6 +76,7 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 		.failed = failed,
 	};
 	spin_lock_init(&batch->lock);
+	init_irq_work(&batch->complaint, complain);
 	batch->ops = kvmalloc_array(size, sizeof(*batch->ops), GFP_KERNEL);
 	batch->frames = kvmalloc_array(size, sizeof(*batch->frames),
 				       GFP_KERNEL);
@@ -69,6 +96,7 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 void xpi_batch_destroy(struct xpi_batch *batch)
 {
 	WARN_ON(batch->nr);
+	irq_work_sync(&batch->complaint);
 	kvfree(batch->frames);
 	kvfree(batch->ops);
 }
@@ -100,9 +128,9 @@ static void restore(struct xpi_batch *batch, unsigned int i)
 static void note_flush_failed(struct xpi_batch *batch, int err)
 {
 	batch->flush_failed = true;
+	batch->bad_flush = err;
+	irq_work_queue(&batch->complaint);
 	xpi_count(XPI_FLUSH_FAILED, 1);
-	pr_err_ratelimited("the hypervisor could not flush the IOTLB (%d): no new mappings until it can\n",
-			   err);
 }
 
 /*
@@ -236,6 +264,8 @@ static void fail(struct xpi_batch *batch, unsigned int i)
 
 	xpi_count(op->op == XEN_IOMMUOP_map ? XPI_MAP_FAILED : XPI_UNMAP_FAILED,
 		  1);
+	batch->bad_op = *op;
+	irq_work_queue(&batch->complaint);
 	batch->failed(batch, op);
 }
 
@@ -269,13 +299,26 @@ void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
 		if (unlikely(batch->ops[i].status))
 			fail(batch, i);
 
+	xpi_batch_drop(batch);
+	if (unlikely(batch->flush_failed))
+		flush_now(batch);
+}
+
+/**
+ * xpi_batch_drop() - forget what is queued
+ * @batch: the queue, locked
+ *
+ * Context: Any; @batch->lock held, interrupts off.
+ */
+void xpi_batch_drop(struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->lock);
+
 	batch->nr = 0;
 	batch->nr_maps = 0;
 	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
 	batch->nr_unmaps = 0;
 	batch->flushes = false;
-	if (unlikely(batch->flush_failed))
-		flush_now(batch);
 }
 
 static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)

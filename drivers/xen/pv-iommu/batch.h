@@ -16,6 +16,7 @@
 #ifndef _XEN_PV_IOMMU_BATCH_H
 #define _XEN_PV_IOMMU_BATCH_H
 
+#include <linux/irq_work.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 
@@ -47,6 +48,9 @@ enum xpi_cause {
  * @flush_failed: the last flush failed: what was unmapped before may still be
  *	reachable for devices
  * @failed: called for each operation that failed for good, @lock held
+ * @complaint: prints the next two when @lock is free: a console may do DMA
+ * @bad_op: an operation that failed for good; its status is 0 if there is none
+ * @bad_flush: how a flush failed, or 0
  */
 struct xpi_batch {
 	spinlock_t lock;	/* everything here, across hypercalls */
@@ -61,6 +65,9 @@ struct xpi_batch {
 	bool unflushed;
 	bool flush_failed;
 	void (*failed)(struct xpi_batch *batch, const struct xen_iommu_op *op);
+	struct irq_work complaint;
+	struct xen_iommu_op bad_op;
+	int bad_flush;
 };
 
 int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
@@ -76,5 +83,6 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_flush_all(struct xpi_batch *batch);
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
+void xpi_batch_drop(struct xpi_batch *batch);
 
 #endif /* _XEN_PV_IOMMU_BATCH_H */

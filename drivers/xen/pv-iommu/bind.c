@@ -35,8 +35,34 @@ static DECLARE_COMPLETION(given_back);
  */
 bool xpi_pci_is_harmless(struct pci_dev *pdev)
 {
-	return pci_is_bridge(pdev) ||
-	       pdev->class >> 16 == PCI_BASE_CLASS_BRIDGE;
+	switch (pdev->class >> 8) {
+	case PCI_CLASS_BRIDGE_HOST:
+	case PCI_CLASS_BRIDGE_ISA:
+	case PCI_CLASS_BRIDGE_EISA:
+		return true;
+	default:
+		/* Of other "bridges" some do DMA, as switches that report do. */
+		return pci_is_bridge(pdev);
+	}
+}
+
+/**
+ * xpi_pci_is_at_work() - may a device that has a driver have DMA under way?
+ * @pdev: the device
+ *
+ * Context: Any.
+ * Return: true when it may.
+ */
+bool xpi_pci_is_at_work(struct pci_dev *pdev)
+{
+	u16 command;
+
+	/* A sleeping device may have kept its mappings. */
+	if (pdev->current_state != PCI_D0)
+		return true;
+
+	pci_read_config_word(pdev, PCI_COMMAND, &command);
+	return command & PCI_COMMAND_MASTER;
 }
 
 static void pin(struct device *dev)
@@ -46,7 +72,9 @@ static void pin(struct device *dev)
 
 	mutex_lock(&bind_mutex);
 	xdev = dev_iommu_priv_get(dev);
-	if (xdev && !xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
+	if (!xdev) {
+		xpi_iommu_unclaimed(dev);
+	} else if (!xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
 		xdev->pinned = try_module_get(THIS_MODULE);
 		going = !xdev->pinned;
 	}
@@ -121,20 +149,13 @@ void xpi_bind_down(void)
 /* May the device have DMA under way? */
 static bool in_use(struct pci_dev *pdev, const char **driver)
 {
-	u16 command;
-
 	*driver = "a driver that is just starting";
 	if (!device_trylock(&pdev->dev))
 		return true;
 
 	*driver = NULL;
-	if (pdev->dev.driver) {
-		pci_read_config_word(pdev, PCI_COMMAND, &command);
-		/* A sleeping device may have kept its mappings. */
-		if (command & PCI_COMMAND_MASTER ||
-		    pdev->current_state != PCI_D0)
-			*driver = pdev->dev.driver->name;
-	}
+	if (pdev->dev.driver && xpi_pci_is_at_work(pdev))
+		*driver = pdev->dev.driver->name;
 	device_unlock(&pdev->dev);
 	return *driver;
 }

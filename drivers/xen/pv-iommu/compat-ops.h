@@ -4,10 +4,12 @@
  * the functions are known.  See compat.h.
  */
 
+#ifndef XPI_HAVE_ATTACH_OLD
 static int compat_attach_dev(struct iommu_domain *domain, struct device *dev)
 {
 	return xpi_attach_dev(domain, dev, NULL);
 }
+#endif
 
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
 static struct iommu_domain *compat_domain_alloc(unsigned int type)
@@ -42,7 +44,11 @@ static int compat_map_pages(struct iommu_domain *domain, unsigned long iova,
 #endif
 
 static const struct iommu_domain_ops xpi_domain_ops = {
+#ifdef XPI_HAVE_ATTACH_OLD
+	.attach_dev = xpi_attach_dev,
+#else
 	.attach_dev = compat_attach_dev,
+#endif
 #ifdef XPI_HAVE_DOMAIN_ALLOC_PAGING
 	.map_pages = xpi_map_pages,
 	.iotlb_sync_map = xpi_iotlb_sync_map,
@@ -69,5 +75,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.device_group = generic_single_device_group,
 	.get_resv_regions = xpi_get_resv_regions,
 	.default_domain_ops = &xpi_domain_ops,
+#ifndef XPI_HAVE_DOMAIN_PGSIZES
 	.pgsize_bitmap = XPI_PGSIZES,
+#endif
 };

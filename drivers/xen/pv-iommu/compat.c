@@ -28,7 +28,7 @@
  * devices that exist as for those that appear later.
  */
 
-/* What dma_ops was, from xpi_compat_dma_begin() on. */
+/* What dma_ops was, between xpi_compat_dma_begin() and its end. */
 static const struct dma_map_ops *xen_dma_ops;
 
 /* Buses other than PCI, whose devices iommu.c decides about one by one. */
@@ -53,6 +53,13 @@ static int keep(struct device *dev, void *unused)
 	return 0;
 }
 
+static int keep_driven(struct device *dev, void *unused)
+{
+	if (dev->driver)
+		xpi_compat_dma_keep(dev);
+	return 0;
+}
+
 static int drop(struct device *dev, void *unused)
 {
 	if (dev->dma_ops == xen_dma_ops)
@@ -63,7 +70,7 @@ static int drop(struct device *dev, void *unused)
 static int device_added(struct notifier_block *nb, unsigned long action,
 			void *dev)
 {
-	if (action == BUS_NOTIFY_ADD_DEVICE)
+	if (action == BUS_NOTIFY_ADD_DEVICE && READ_ONCE(xen_dma_ops))
 		xpi_compat_dma_keep(dev);
 	return NOTIFY_OK;
 }
@@ -75,7 +82,10 @@ static struct notifier_block bus_nb[ARRAY_SIZE(buses)] = {
 
 #ifdef CONFIG_PNP
 /* The PNP bus has no exported name; a driver without devices has it. */
-static struct pnp_driver pnp_probe = { .name = "xen-pv-iommu" };
+static struct pnp_driver pnp_probe = {
+	.name = "xen-pv-iommu",
+	.driver.probe_type = PROBE_FORCE_SYNCHRONOUS,
+};
 
 static const struct bus_type *find_pnp_bus(void)
 {
@@ -92,25 +102,53 @@ static const struct bus_type *find_pnp_bus(void)
 #endif
 
 /**
+ * xpi_compat_dma_init() - get ready to see devices appear
+ *
+ * Not in xpi_compat_dma_begin(): the locks of the buses' notifiers are outside
+ * of bind.c's.
+ *
+ * Context: Process context.
+ */
+void xpi_compat_dma_init(void)
+{
+	const struct bus_type *pnp = find_pnp_bus();
+	unsigned int i;
+
+	nr_buses = 0;
+	buses[nr_buses++] = &platform_bus_type;
+	if (pnp)
+		buses[nr_buses++] = pnp;
+	for (i = 0; i < nr_buses; i++)
+		bus_register_notifier(buses[i], &bus_nb[i]);
+}
+
+/**
+ * xpi_compat_dma_exit() - undo xpi_compat_dma_init()
+ *
+ * Context: Process context.
+ */
+void xpi_compat_dma_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_buses; i++)
+		bus_unregister_notifier(buses[i], &bus_nb[i]);
+}
+
+/**
  * xpi_compat_dma_begin() - take the global operations out of the way
  *
  * Context: Process context.
  */
 void xpi_compat_dma_begin(void)
 {
-	const struct bus_type *pnp = find_pnp_bus();
 	unsigned int i;
 
-	xen_dma_ops = dma_ops;
-	nr_buses = 0;
-	buses[nr_buses++] = &platform_bus_type;
-	if (pnp)
-		buses[nr_buses++] = pnp;
-
-	for (i = 0; i < nr_buses; i++) {
-		bus_register_notifier(buses[i], &bus_nb[i]);
+	WRITE_ONCE(xen_dma_ops, dma_ops);
+	for (i = 0; i < nr_buses; i++)
 		bus_for_each_dev(buses[i], NULL, NULL, keep);
-	}
+	/* Those with a driver, which must not be without for a moment. */
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, keep_driven);
 
 	/* Whoever looked before the device had its own has got the global. */
 	synchronize_rcu();
@@ -129,11 +167,10 @@ void xpi_compat_dma_end(void)
 	WRITE_ONCE(dma_ops, xen_dma_ops);
 	synchronize_rcu();
 
-	for (i = 0; i < nr_buses; i++) {
-		bus_unregister_notifier(buses[i], &bus_nb[i]);
+	for (i = 0; i < nr_buses; i++)
 		bus_for_each_dev(buses[i], NULL, NULL, drop);
-	}
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, drop);
+	WRITE_ONCE(xen_dma_ops, NULL);
 }
 #else
 /* Here it is the driver's to say that a device shall use dma-iommu. */
@@ -159,6 +196,16 @@ struct iommu_group *xpi_compat_device_group(struct device *dev)
 		group = new;
 	}
 	return iommu_group_ref_get(group);
+}
+#endif
+
+#ifdef XPI_COMPAT_MAP_PAGE
+dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
+				      unsigned long offset, size_t size,
+				      enum dma_data_direction dir,
+				      unsigned long attrs)
+{
+	return DMA_MAPPING_ERROR;
 }
 #endif
 

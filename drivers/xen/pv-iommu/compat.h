@@ -12,6 +12,7 @@
 #define _XEN_PV_IOMMU_COMPAT_H
 
 #include <linux/device.h>
+#include <linux/dma-direction.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
 #include <linux/syscore_ops.h>
@@ -22,10 +23,14 @@
  */
 #ifdef XPI_HAVE_DIRECT_DMA_IOMMU
 #include <linux/iommu-dma.h>
+void xpi_compat_dma_init(void);
+void xpi_compat_dma_exit(void);
 void xpi_compat_dma_begin(void);
 void xpi_compat_dma_end(void);
 void xpi_compat_dma_keep(struct device *dev);
 #else
+static inline void xpi_compat_dma_init(void) { }
+static inline void xpi_compat_dma_exit(void) { }
 static inline void xpi_compat_dma_begin(void) { }
 static inline void xpi_compat_dma_end(void) { }
 static inline void xpi_compat_dma_keep(struct device *dev) { }
@@ -33,8 +38,21 @@ bool xpi_compat_setup_dma_iommu(struct device *dev);
 #define use_dma_iommu			xpi_compat_setup_dma_iommu
 #endif
 
+/* Mappings began with a page there. */
+#ifndef XPI_HAVE_DMA_MAP_PHYS
+#define XPI_COMPAT_MAP_PAGE
+dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
+				      unsigned long offset, size_t size,
+				      enum dma_data_direction dir,
+				      unsigned long attrs);
+#endif
+
 /* Op tables of another shape: compat-ops.h. */
 #ifndef XPI_HAVE_DOMAIN_PGSIZES
+#define XPI_COMPAT_OPS
+#endif
+#ifndef XPI_HAVE_ATTACH_OLD
+#undef XPI_COMPAT_OPS
 #define XPI_COMPAT_OPS
 #endif
 

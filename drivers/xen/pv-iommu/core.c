@@ -20,6 +20,7 @@
 #include <xen/xen.h>
 
 #include "compat.h"
+#include "domain.h"
 #include "pv-iommu.h"
 #include "stats.h"
 
@@ -152,9 +153,18 @@ static void say_what_there_is(const struct xpi *xpi)
 		xpi->nr_reserved);
 }
 
-/* Reboot and kexec find the machine as it was; devices are shut down. */
+/*
+ * What comes after us finds the machine as it was.  The devices' drivers have
+ * been told to shut them down; of one that did not, DMA that is still under way
+ * goes where the host map has its addresses.
+ */
 static void xpi_shutdown(void *unused)
 {
+	struct xpi_domain *active = READ_ONCE(xpi.active);
+
+	/* Nobody attaches any more. */
+	if (active)
+		xpi_domain_abandon(active);
 	xpi_give_back(&xpi);
 }
 
@@ -183,6 +193,7 @@ VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 		return ret;
 	}
 
+	xpi_forbid_init();
 	xpi_compat_dma_begin();
 	ret = xpi_iommu_register(xpi);
 	if (ret) {
@@ -212,9 +223,10 @@ static int __init xpi_init(void)
 		goto out_free;
 	}
 
+	xpi_compat_dma_init();
 	ret = xpi_bind_init();
 	if (ret)
-		goto out_free;
+		goto out_dma;
 
 	xpi_bind_lock();
 	ret = xpi_switch_over(&xpi);
@@ -229,6 +241,8 @@ static int __init xpi_init(void)
 
 out_bind:
 	xpi_bind_exit();
+out_dma:
+	xpi_compat_dma_exit();
 out_free:
 	kfree(xpi.reserved);
 	return ret;
@@ -250,6 +264,7 @@ static void __exit xpi_exit(void)
 	xpi_bind_down();
 
 	xpi_bind_exit();
+	xpi_compat_dma_exit();
 	kfree(xpi.reserved);
 	pr_info("gone: DMA is on xen-swiotlb again\n");
 }

@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One address space: its mappings and what is pending.  See domain.h. */
 
-#define pr_fmt(fmt) "xen-pv-iommu: " fmt
-
 #include <linux/container_of.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
-#include <linux/printk.h>
-#include <linux/ratelimit.h>
 #include <linux/sizes.h>
 
 #include "domain.h"
@@ -65,9 +61,6 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 	u64 dfn = map ? op->u.map.dfn : op->u.unmap.dfn;
 	u64 nr = map ? op->u.map.nr_frames : op->u.unmap.nr_frames;
 
-	pr_err_ratelimited("the hypervisor refused to %s %llu frames at dfn %#llx (%d)%s\n",
-			   map ? "map" : "unmap", nr, dfn, op->status,
-			   map ? "" : ": they are not used again");
 	while (nr) {
 		unsigned int left, n, i;
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
@@ -212,6 +205,25 @@ void xpi_domain_deactivate(struct xpi_domain *d)
 	spin_lock_irqsave(&d->batch.lock, flags);
 	xpi_shadow_visit(&d->shadow, take_out, d);
 	xpi_batch_flush_all(&d->batch);
+	d->active = false;
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+}
+
+/**
+ * xpi_domain_abandon() - the hypervisor's address space is about to go
+ * @d: the active domain
+ *
+ * What is queued need not be done, and nothing more will be submitted.
+ *
+ * Context: Any.
+ */
+void xpi_domain_abandon(struct xpi_domain *d)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	xpi_batch_drop(&d->batch);
+	d->batch.unflushed = false;
 	d->active = false;
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 }

@@ -50,6 +50,7 @@ int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 void xpi_domain_destroy(struct xpi_domain *d);
 int xpi_domain_activate(struct xpi_domain *d);
 void xpi_domain_deactivate(struct xpi_domain *d);
+void xpi_domain_abandon(struct xpi_domain *d);
 
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,

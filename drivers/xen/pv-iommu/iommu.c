@@ -182,32 +182,39 @@ static bool xpi_capable(struct device *dev, enum iommu_cap cap)
 	return false;
 }
 
-/*
- * DMA at addresses of xen-swiotlb could reach what dom0 has mapped there for
- * another device.  A device without a mask has every DMA mapping refused.
- */
-static void forbid_dma(struct device *dev, const char *why)
+/* Bridges, and the IOMMU's own function, which dom0 does not get. */
+static bool does_no_dma(struct pci_dev *pdev)
 {
-	dev_err(dev, "%s: this device cannot do DMA\n", why);
-	dev->dma_mask = NULL;
-}
-
-static int allow_dma(struct device *dev, void *unused)
-{
-	if (!dev->dma_mask)
-		dev->dma_mask = &to_pci_dev(dev)->dma_mask;
-	return 0;
+	return xpi_pci_is_harmless(pdev) ||
+	       pdev->class >> 8 == XPI_PCI_CLASS_IOMMU;
 }
 
 /*
- * Bridges have their drivers by now.  So may others have, which bind.c found
- * to be idle; they have to stay so.
+ * The core does not want devices that have a driver.  Bridges have theirs by
+ * now.  So may others, which bind.c found to be idle; they have to stay so.
  */
-static void leave_to_driver(struct device *dev)
+static int leave_to_driver(struct device *dev)
 {
-	xpi_compat_dma_keep(dev);
-	if (!xpi_pci_is_harmless(to_pci_dev(dev)))
-		forbid_dma(dev, "it was idle, but had a driver at the takeover");
+	if (does_no_dma(to_pci_dev(dev)))
+		return -ENODEV;
+
+	xpi_forbid_dma(dev, "it was idle, but had a driver at the takeover");
+	/* Not idle any more?  Then we are too late. */
+	return xpi_pci_is_at_work(to_pci_dev(dev)) ? -EBUSY : -ENODEV;
+}
+
+/**
+ * xpi_iommu_unclaimed() - a driver starts on a device that was not claimed
+ * @dev: the device
+ *
+ * Nobody else minds when claiming a device that was plugged in fails.
+ *
+ * Context: Process context; no takeover is under way.
+ */
+void xpi_iommu_unclaimed(struct device *dev)
+{
+	if (registered && !does_no_dma(to_pci_dev(dev)))
+		xpi_forbid_dma(dev, "it could not be claimed");
 }
 
 static struct iommu_device *xpi_probe_device(struct device *dev)
@@ -217,17 +224,9 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	if (!dev_is_pci(dev))
 		return ERR_PTR(-ENODEV);
 
-	/* The hypervisor does not let dom0 have the IOMMU's own function. */
-	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
+	if (dev->driver || to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
 		xpi_compat_dma_keep(dev);
-		return ERR_PTR(-ENODEV);
-	}
-
-	/* The core does not want devices that have a driver. */
-
-	if (dev->driver) {
-		leave_to_driver(dev);
-		return ERR_PTR(-ENODEV);
+		return ERR_PTR(leave_to_driver(dev));
 	}
 
 	xdev = kzalloc(sizeof(*xdev), GFP_KERNEL);
@@ -241,13 +240,51 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 static void xpi_probe_finalize(struct device *dev)
 {
 	if (!use_dma_iommu(dev))
-		forbid_dma(dev, "there is no DMA domain for it");
+		xpi_forbid_dma(dev, "there is no DMA domain for it");
 }
 
 static void xpi_release_device(struct device *dev)
 {
-	allow_dma(dev, NULL);
 	kfree(dev_iommu_priv_get(dev));
+}
+
+static int add_region(struct list_head *head, phys_addr_t start, u64 length,
+		      int prot, enum iommu_resv_type type)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, length, prot, type, GFP_KERNEL);
+	if (!region)
+		return -ENOMEM;
+	list_add_tail(&region->list, head);
+	return 0;
+}
+
+/*
+ * What a bridge may take for an access to a device below it.  dma-iommu minds
+ * the windows of one device's host bridge; here the domain is everyone's.
+ */
+static int add_bus_windows(struct list_head *head)
+{
+	struct pci_bus *bus = NULL;
+	int ret = 0;
+
+	while (!ret && (bus = pci_find_next_bus(bus))) {
+		struct pci_host_bridge *bridge = pci_find_host_bridge(bus);
+		struct resource_entry *window;
+
+		resource_list_for_each_entry(window, &bridge->windows) {
+			if (resource_type(window->res) != IORESOURCE_MEM)
+				continue;
+			ret = add_region(head,
+					 window->res->start - window->offset,
+					 resource_size(window->res), 0,
+					 IOMMU_RESV_RESERVED);
+			if (ret)
+				break;
+		}
+	}
+	return ret;
 }
 
 static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
@@ -258,7 +295,6 @@ static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 	for (i = 0; i < xpi->nr_reserved; i++) {
 		struct xen_iommu_reserved_range *r = &xpi->reserved[i];
 		enum iommu_resv_type type = IOMMU_RESV_RESERVED;
-		struct iommu_resv_region *region;
 		int prot = 0;
 
 		if (r->flags & XEN_IOMMU_RESERVED_identity) {
@@ -269,13 +305,11 @@ static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 			prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
 		}
 
-		region = iommu_alloc_resv_region(PFN_PHYS(r->start_dfn),
-						 PFN_PHYS((u64)r->nr_frames),
-						 prot, type, GFP_KERNEL);
-		if (!region)
+		if (add_region(head, PFN_PHYS(r->start_dfn),
+			       PFN_PHYS((u64)r->nr_frames), prot, type))
 			return;
-		list_add_tail(&region->list, head);
 	}
+	add_bus_windows(head);
 }
 
 #ifdef XPI_COMPAT_OPS
@@ -303,6 +337,12 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.default_domain_ops = &xpi_domain_ops,
 };
 #endif
+
+static int allow_dma(struct device *dev, void *unused)
+{
+	xpi_allow_dma(dev);
+	return 0;
+}
 
 /**
  * xpi_iommu_register() - claim dom0's devices
@@ -337,6 +377,7 @@ int xpi_iommu_register(struct xpi *xpi)
 	return 0;
 
 out_sysfs:
+	registered = NULL;
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
 	iommu_device_sysfs_remove(&xpi->iommu);
 out_free:
@@ -353,6 +394,7 @@ out_free:
 void xpi_iommu_unregister(struct xpi *xpi)
 {
 	iommu_device_unregister(&xpi->iommu);
+	registered = NULL;
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
 	iommu_device_sysfs_remove(&xpi->iommu);
 	kfree(xpi->ops);

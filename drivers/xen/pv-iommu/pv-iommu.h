@@ -8,6 +8,7 @@
  *   bind       which devices are in use, at load and later
  *   takeover   the host map: taking it away, bringing it back
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
+ *   forbid     devices that must not do DMA
  *   domain     one address space and what is pending in it
  *   shadow     what Linux has mapped
  *   gfn        Linux' frame numbers and the hypervisor's
@@ -69,12 +70,20 @@ struct xpi_dev {
 int xpi_iommu_register(struct xpi *xpi);
 void xpi_iommu_unregister(struct xpi *xpi);
 
+void xpi_iommu_unclaimed(struct device *dev);
+
+/* forbid.c */
+void xpi_forbid_init(void);
+void xpi_forbid_dma(struct device *dev, const char *why);
+void xpi_allow_dma(struct device *dev);
+
 /* takeover.c */
 int xpi_takeover(struct xpi *xpi);
 void xpi_give_back(struct xpi *xpi);
 
 /* bind.c */
 bool xpi_pci_is_harmless(struct pci_dev *pdev);
+bool xpi_pci_is_at_work(struct pci_dev *pdev);
 int xpi_bind_init(void);
 void xpi_bind_exit(void);
 void xpi_bind_lock(void);

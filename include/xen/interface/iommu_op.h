@@ -215,6 +215,8 @@ struct xen_iommu_op_map {
  *                context
  *   -EPERM       the domain has not taken over
  *   -ENOMEM      no memory to split a large page; nothing was unmapped
+ *   -EIO         the IOTLB had to be flushed on the way and could not be; a part
+ *                of the range may be unmapped
  */
 #define XEN_IOMMUOP_unmap			6
 

@@ -215,6 +215,23 @@ static void a_flush_that_is_owed_by_one_is_owed_by_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2000UL), model_access(m, 100));
 }
 
+/* At the end of the kernel; whatever comes then must not be an error. */
+static void what_is_abandoned_makes_no_call(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	struct model *m = fixture_model(test);
+	unsigned int calls;
+
+	fixture_map_ok(test, d, 100, 1000, 8);
+	xpi_domain_unmap(d, 100, 4, true);
+	calls = m->calls;
+	xpi_domain_abandon(d);
+	xpi_domain_flush_all(d);
+	fixture_map_ok(test, d, 200, 1000, 8);
+	fixture_unmap_strict(test, d, 104, 4);
+	KUNIT_EXPECT_EQ(test, calls, m->calls);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(what_is_not_attached_makes_no_call),
 	KUNIT_CASE(what_was_mapped_before_is_there_after_attaching),
@@ -228,6 +245,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_cannot_be_taken_out_is_not_mapped_over),
 	KUNIT_CASE(detaching_tries_quarantined_frames_again),
 	KUNIT_CASE(a_flush_that_is_owed_by_one_is_owed_by_all),
+	KUNIT_CASE(what_is_abandoned_makes_no_call),
 	{}
 };
 

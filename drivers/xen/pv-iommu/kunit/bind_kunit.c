@@ -117,6 +117,9 @@ static void bridges_are_harmless_and_others_are_not(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, xpi_pci_is_harmless(pdev));
 	pdev->class = PCI_CLASS_BRIDGE_HOST << 8;
 	KUNIT_EXPECT_TRUE(test, xpi_pci_is_harmless(pdev));
+	/* A switch that reports what it sees is one of these. */
+	pdev->class = PCI_CLASS_BRIDGE_OTHER << 8;
+	KUNIT_EXPECT_FALSE(test, xpi_pci_is_harmless(pdev));
 	pdev->class = PCI_CLASS_STORAGE_EXPRESS;
 	KUNIT_EXPECT_FALSE(test, xpi_pci_is_harmless(pdev));
 	pdev->class = PCI_CLASS_NETWORK_ETHERNET << 8;
@@ -221,6 +224,24 @@ static void a_device_in_use_pins_the_module(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xdev->pinned);
 }
 
+static void expect_no_dma(struct kunit *test, struct device *dev)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct scatterlist sg;
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_NE(test, 0, dma_set_mask(dev, DMA_BIT_MASK(32)));
+	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, PAGE_SIZE, &addr,
+						   GFP_KERNEL));
+	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, addr));
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, page, PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, 0, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE));
+	__free_page(page);
+}
+
 static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
@@ -229,12 +250,51 @@ static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 	start_driver(test);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
-	KUNIT_EXPECT_NULL(test, pdev->dev.dma_mask);
-	KUNIT_EXPECT_NE(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+	expect_no_dma(test, &pdev->dev);
 
 	device_fixture_give_back(test, xpi);
-	KUNIT_EXPECT_PTR_EQ(test, &pdev->dma_mask, pdev->dev.dma_mask);
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+}
+
+/* As when claiming a device that is plugged in fails, which nobody hears of. */
+static void a_driver_of_an_unclaimed_device_gets_no_dma(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	xpi_iommu_unclaimed(&pdev->dev);
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+
+	watch_bus(test);
+	start_driver(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	/* It may again, but is still not claimed, and starts once more. */
+	xpi_allow_dma(&pdev->dev);
+	stop_driver(test);
+	start_driver(test);
+	expect_no_dma(test, &pdev->dev);
+	stop_driver(test);
+	device_fixture_give_back(test, xpi);
+}
+
+static void a_driver_that_wakes_up_ends_the_takeover(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	start_driver(test);
+	xpi_forbid_init();
+	xpi_bind_lock();
+	KUNIT_EXPECT_EQ(test, 0, xpi_bind_check());
+	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
+	pci_set_master(pdev);
+	KUNIT_EXPECT_EQ(test, -EBUSY, xpi_iommu_register(xpi));
+	xpi_give_back(xpi);
+	xpi_bind_unlock();
+
+	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+	stop_driver(test);
 }
 
 static struct kunit_case cases[] = {
@@ -247,6 +307,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_driver_starts_during_the_takeover),
 	KUNIT_CASE(a_device_in_use_pins_the_module),
 	KUNIT_CASE(a_device_with_an_idle_driver_gets_no_dma),
+	KUNIT_CASE(a_driver_of_an_unclaimed_device_gets_no_dma),
+	KUNIT_CASE(a_driver_that_wakes_up_ends_the_takeover),
 	{}
 };
 

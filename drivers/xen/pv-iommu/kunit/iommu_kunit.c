@@ -203,6 +203,32 @@ static void reserved_ranges_have_their_kinds(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, (unsigned int)ARRAY_SIZE(want), found);
 }
 
+static void windows_of_the_buses_are_reserved(struct kunit *test)
+{
+	struct device *dev = claimed(test);
+	struct pci_host_bridge *bridge =
+		pci_find_host_bridge(to_pci_dev(dev)->bus);
+	struct iommu_resv_region *region;
+	struct resource_entry *window;
+	unsigned int found = 0, want = 0;
+	LIST_HEAD(list);
+
+	iommu_get_resv_regions(dev, &list);
+	resource_list_for_each_entry(window, &bridge->windows) {
+		if (resource_type(window->res) != IORESOURCE_MEM)
+			continue;
+		want++;
+		list_for_each_entry(region, &list, list)
+			if (region->start == window->res->start &&
+			    region->length == resource_size(window->res) &&
+			    region->type == IOMMU_RESV_RESERVED)
+				found++;
+	}
+	iommu_put_resv_regions(dev, &list);
+	KUNIT_EXPECT_GT(test, want, 0U);
+	KUNIT_EXPECT_EQ(test, want, found);
+}
+
 /* Mapped by Xen always; for the core they are there, and it maps nothing. */
 static void identity_ranges_are_there_without_being_mapped(struct kunit *test)
 {
@@ -345,6 +371,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_mapping_is_an_error_of_the_dma_api),
 	KUNIT_CASE(a_foreign_page_is_an_error_of_the_dma_api),
 	KUNIT_CASE(reserved_ranges_have_their_kinds),
+	KUNIT_CASE(windows_of_the_buses_are_reserved),
 	KUNIT_CASE(identity_ranges_are_there_without_being_mapped),
 	KUNIT_CASE(no_address_is_in_a_reserved_range),
 	KUNIT_CASE(capabilities_are_those_of_the_hypervisor),

@@ -59,6 +59,8 @@ class Compat:
         ops = (self.driver / "compat-ops.h").read_text()
         ops = resolve(ops, self.macros, "compat-ops.h")
         ops = ops[ops.index("*/\n", ops.index("\n")) + 3:].strip("\n")
+        if "XPI_HAVE_ATTACH_OLD" in self.macros:
+            return replace_once(text, '#include "compat-ops.h"', ops, name)
         ops = replace_once(ops, re.compile(
             r"static int compat_attach_dev\(.*?^}\n\n", re.S | re.M), "",
             "compat-ops.h")
@@ -77,7 +79,7 @@ def probe(makefile, tree):
     if not probes:
         raise Failure(f"{makefile}: no probes found")
     return {macro for macro, header, pattern in probes if subprocess.run(
-        ["grep", "-sq", pattern, str(tree / "include/linux" / header)],
+        ["grep", "-sq", pattern.replace("$$", "$"), str(tree / "include/linux" / header)],
         check=False).returncode == 0}
 
 

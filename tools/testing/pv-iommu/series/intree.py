@@ -35,7 +35,7 @@ STEPS = {
     "batch": "batch.c batch.h trace.c trace.h",
     "domain": "domain.c domain.h",
     "takeover": "takeover.c bind.c pv-iommu.h",
-    "iommu": "iommu.c",
+    "iommu": "iommu.c forbid.c",
     "core": "core.c",
     "kunit": None,
     "doc": None,

@@ -139,6 +139,7 @@ static int flush_range(struct pv_iommu *p, unsigned long first,
                        unsigned long last, unsigned int flags)
 {
     unsigned int order;
+    int rc;
 
     if ( first > last )
         return 0;
@@ -147,12 +148,16 @@ static int flush_range(struct pv_iommu *p, unsigned long first,
         ++p->stat.flushes;
 
     if ( !first && last >= p->max_dfn && (flags & IOMMU_FLUSHF_modified) )
-        return iommu_iotlb_flush_all(p->d, flags);
+        rc = iommu_iotlb_flush_all(p->d, flags);
+    else
+    {
+        order = flsl(first ^ last);
+        rc = iommu_iotlb_flush(p->d, _dfn((first >> order) << order),
+                               1UL << order, flags);
+    }
 
-    order = flsl(first ^ last);
-
-    return iommu_iotlb_flush(p->d, _dfn((first >> order) << order),
-                             1UL << order, flags);
+    /* The one error that the interface has for it. */
+    return rc ? -EIO : 0;
 }
 
 static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that must not do DMA while we are in charge.
+ *
+ * They are those that we could not claim.  The addresses that xen-swiotlb, or
+ * nobody, would give them may be ones at which dom0 has mapped something for
+ * another device.  So every new mapping of theirs fails, and every mask, which
+ * a driver that starts finds out.  What a driver has already it can give back.
+ */
+
+#include <linux/dma-map-ops.h>
+
+#include "compat.h"
+#include "pv-iommu.h"
+
+/* Written by xpi_forbid_init() only. */
+static struct dma_map_ops forbidden;
+
+static void *refuse_alloc(struct device *dev, size_t size, dma_addr_t *handle,
+			  gfp_t gfp, unsigned long attrs)
+{
+	return NULL;
+}
+
+#ifndef XPI_COMPAT_MAP_PAGE
+static dma_addr_t refuse_map_phys(struct device *dev, phys_addr_t phys,
+				  size_t size, enum dma_data_direction dir,
+				  unsigned long attrs)
+{
+	return DMA_MAPPING_ERROR;
+}
+#endif
+
+static int refuse_map_sg(struct device *dev, struct scatterlist *sg, int nents,
+			 enum dma_data_direction dir, unsigned long attrs)
+{
+	return -EIO;
+}
+
+static int refuse_mask(struct device *dev, u64 mask)
+{
+	return 0;
+}
+
+/**
+ * xpi_forbid_init() - get ready to forbid DMA
+ *
+ * Context: Process context; the architecture has the DMA operations that
+ *	    devices have used until now.
+ */
+void xpi_forbid_init(void)
+{
+	if (dma_ops)
+		forbidden = *dma_ops;
+	forbidden.alloc = refuse_alloc;
+#ifdef XPI_COMPAT_MAP_PAGE
+	forbidden.map_page = xpi_compat_refuse_map_page;
+#else
+	forbidden.map_phys = refuse_map_phys;
+#endif
+	forbidden.map_sg = refuse_map_sg;
+	forbidden.dma_supported = refuse_mask;
+}
+
+/**
+ * xpi_forbid_dma() - from now on a device cannot do DMA
+ * @dev: the device
+ * @why: for the log
+ *
+ * Context: Any.
+ */
+void xpi_forbid_dma(struct device *dev, const char *why)
+{
+	if (dev->dma_ops == &forbidden)
+		return;
+
+	dev_err(dev, "%s: this device cannot do DMA\n", why);
+	set_dma_ops(dev, &forbidden);
+}
+
+/**
+ * xpi_allow_dma() - undo xpi_forbid_dma(), if it was done
+ * @dev: the device
+ *
+ * Context: Any; nothing is left of our address space.
+ */
+void xpi_allow_dma(struct device *dev)
+{
+	if (dev->dma_ops == &forbidden)
+		set_dma_ops(dev, NULL);
+}
