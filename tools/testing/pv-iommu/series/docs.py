@@ -76,8 +76,7 @@ def abi(source):
 def design(source, fragment, kunit):
     name = "design.rst"
     text = (source / name).read_text()
-    text = drop_row(text, "dma", name)
-    text = drop_row(text, "compat.h", name)
+    text = drop_row(text, "compat", name)
     text = replace_section(text, "The DMA API in a PV dom0",
                            fragment("dma.rst"), name)
     text = check(text, name) + "\n" + fragment("reference.rst")
