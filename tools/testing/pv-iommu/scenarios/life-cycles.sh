@@ -3,6 +3,7 @@
 #: about A hundred times loaded and unloaded, neither Xen nor Linux has lost memory, and I/O works.
 #: needs unload
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 #: timeout 600
 

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A device is unbound from its driver and bound again, ten times, and its data is verified each time.
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 
 driver_load

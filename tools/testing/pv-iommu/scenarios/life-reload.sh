@@ -3,6 +3,7 @@
 #: about The driver unloads when no device is in use, DMA is on xen-swiotlb again, and it loads again; I/O is verified each time.
 #: needs unload
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 
 driver_load

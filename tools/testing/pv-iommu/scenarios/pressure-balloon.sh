@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Dom0 gives memory to Xen and takes it back while its disk is busy.
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 #: guest fio
 #: timeout 600

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about With little memory left in dom0, I/O goes on and its data is right.
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 #: guest fio
 #: dom0mem 512

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Two CPUs map and unmap at the same time, and each page of each buffer is checked with the hypervisor.
 #: variants vtd vtd-strict amdvi
+#: slow vtd-strict
 #: device edu64
 #: guest pviommu-dmatest.ko
 #: timeout 700

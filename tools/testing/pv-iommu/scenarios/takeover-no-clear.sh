@@ -5,6 +5,7 @@
 #: variant vtd48 iommu=vtd48 xenargs=iommu-op=buffers,no-clear
 #: variant amdvi iommu=amdvi xenargs=iommu-op=buffers,no-clear
 #: core vtd
+#: slow vtd48
 #: device nvme
 #: device edu64
 #: guest edu-stray
