@@ -11,6 +11,8 @@ LINUX_FORBIDDEN = re.compile(
     r"WARNING:|BUG:|Oops|Call Trace|general protection|DMAR:.*fault|"
     r"AMD-Vi: Event|blocked for more than|self-detected stall|"
     r"Kernel panic|list_(add|del) corruption|refcount_t|leaked|"
+    # devices that did not answer
+    r"exception Emask|timeout, (aborting|completion polled)|"
     # and what the debug kernels find
     r"INFO: possible|INFO: trying|inconsistent .*lock state|suspicious RCU|"
     r"DMA-API: (?!preallocated|debugging)|UBSAN:|kmemleak: \d+ new|ODEBUG:")

@@ -7,7 +7,7 @@
 #: guest fio
 
 driver_load
-disk_up "$PCI_AHCI" ahci sd_mod
+ahci_up
 disk_verify "$DISK" ahci 8 16
 fio_verify "$DISK" 16m
 driver_carried

@@ -17,6 +17,7 @@ driver_load
 device_give "$PCI_VIRTIO_BLK"
 
 pids=
+ahci_up
 for disk in "$PCI_NVME nvme" "$PCI_NVME2 nvme" "$PCI_AHCI ahci sd_mod" \
 	"$PCI_XHCI xhci_pci usb_storage sd_mod" "$PCI_VIRTIO_BLK virtio_blk"; do
 	# shellcheck disable=SC2086

@@ -121,6 +121,16 @@ disk_up() {
 	wait_for 5 test -b "$DISK" || die "no node $DISK"
 }
 
+# ahci_up: the same for the AHCI disk.  QEMU's model of the controller wants the
+# list of a command's pieces in one run of machine memory, and never completes
+# the command if it is not.  What has no more than 512 KiB has 8 pieces, which
+# never reach into another page.
+ahci_up() {
+	disk_up "$PCI_AHCI" ahci sd_mod
+	echo 256 >"/sys/block/${DISK#/dev/}/queue/max_sectors_kb" ||
+		die "$DISK: max_sectors_kb cannot be set"
+}
+
 # device_free PCI: take it from its driver; virtio-pci is built in and has its
 # devices before any module can be loaded
 device_free() {
