@@ -28,7 +28,6 @@ COVER = (f"kunit-boot@bare/{GCOV}", f"life-reload@vtd/{GCOV_MODULE}",
          f"life-load-late@vtd/{GCOV_MODULE}", f"fallback@strict/{GCOV_MODULE}")
 
 
-
 def cmd_list(args):
     width = 0
     rows = {}

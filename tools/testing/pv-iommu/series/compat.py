@@ -79,7 +79,8 @@ def probe(makefile, tree):
     if not probes:
         raise Failure(f"{makefile}: no probes found")
     return {macro for macro, header, pattern in probes if subprocess.run(
-        ["grep", "-sq", pattern.replace("$$", "$"), str(tree / "include/linux" / header)],
+        ["grep", "-sq", pattern.replace("$$", "$"),
+         str(tree / "include/linux" / header)],
         check=False).returncode == 0}
 
 

@@ -127,13 +127,16 @@ disk_up() {
 # never reach into another page.
 ahci_up() {
 	disk_up "$PCI_AHCI" ahci sd_mod
-	echo 256 >"/sys/block/${DISK#/dev/}/queue/max_sectors_kb" ||
+	# the most that 6.1 takes here
+	echo 128 >"/sys/block/${DISK#/dev/}/queue/max_sectors_kb" ||
 		die "$DISK: max_sectors_kb cannot be set"
 }
 
-# device_free PCI: take it from its driver; virtio-pci is built in and has its
-# devices before any module can be loaded
+# device_free PCI: take it from its driver; where virtio-pci is built in it has
+# its devices before any module can be loaded, and else it waits for device_give
 device_free() {
+	: >/run/driver-of
+	[ -e "/sys/bus/pci/devices/$1/driver" ] || return 0
 	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" >/run/driver-of
 	echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind" ||
 		die "$1 cannot be unbound"
@@ -141,6 +144,10 @@ device_free() {
 
 # device_give PCI: back to the driver that device_free took it from
 device_give() {
+	if [ ! -s /run/driver-of ]; then
+		modprobe virtio_pci || die "modprobe virtio_pci failed"
+		return
+	fi
 	echo "$1" >"/sys/bus/pci/drivers/$(cat /run/driver-of)/bind" ||
 		die "$1 cannot be bound to $(cat /run/driver-of)"
 }
