@@ -17,6 +17,10 @@ from .ui import LabError, output_of
 REASONS = paths.TESTING / "coverage-reasons"
 
 
+# The branches in it are those of the kernel's TRACE_EVENT().
+NOT_OURS = ("trace.h",)
+
+
 def save(directory, files):
     """The counters that dom0 sent: name -> content."""
     target = directory / "gcov"
@@ -48,8 +52,8 @@ def lines_of(kernel, counters, work):
                           "--branch-probabilities", note.name], cwd=objects)
         for file in json.loads(text)["files"]:
             name = Path(file["file"]).name
-            if not (objects / name).exists():
-                continue        # of the kernel's own headers
+            if name in NOT_OURS or not (objects / name).exists():
+                continue        # or of the kernel's own headers
             lines = found.setdefault(name, {})
             for line in file["lines"]:
                 count, branches = lines.get(line["line_number"], (0, []))
