@@ -79,6 +79,7 @@ class Parts:
 
     @once
     def linux_source(self, version):
+        self.tools()
         self.apt.install(kernels.TOOLS)
         return self.fetched(
             lambda: kernels.source(self.apt, self.cache, version))

@@ -16,7 +16,6 @@ from .ui import LabError, output_of
 # Line of driver source -> why no test gets there.
 REASONS = paths.TESTING / "coverage-reasons"
 
-
 # The branches in it are those of the kernel's TRACE_EVENT().
 NOT_OURS = ("trace.h",)
 
@@ -96,15 +95,10 @@ def reasons():
     return known
 
 
-def percent(part, whole):
-    if not whole:
-        raise LabError("no counters came: nothing was measured")
-    return 100.0 * part / whole
-
-
 def measure(parts, kernels, results):
     """(lines as lines_of() has them, directory with the sources)."""
     found = {}
+    sources = None
     for name in kernels:
         directories = [result.directory / "gcov" for result in results
                        if result.scenario.kernel == name
@@ -115,7 +109,10 @@ def measure(parts, kernels, results):
         with tempfile.TemporaryDirectory() as work:
             counters = merge(directories, Path(work))
             found = union(found, lines_of(kernel, counters, Path(work)))
-    return found, kernel / "gcov"
+        sources = kernel / "gcov"
+    if not found:
+        raise LabError("no counters came: nothing was measured")
+    return found, sources
 
 
 def report(parts, kernels, results):
@@ -137,5 +134,5 @@ def report(parts, kernels, results):
             code = text[number - 1].strip()
             print(f"    {number}: {code}\n        "
                   f"({known.get((name, code), 'no reason known')})")
-    print(f"lines {percent(sums[0], sums[1]):.1f}% "
-          f"branches {percent(sums[2], sums[3]):.1f}%")
+    print(f"lines {100 * sums[0] / sums[1]:.1f}% "
+          f"branches {100 * sums[2] / sums[3]:.1f}%")

@@ -32,12 +32,15 @@ intree() {
 }
 
 # Who, and when: as in the project's history, so that the same input gives the
-# same patches.  Outside a repository git's usual variables say who.
-name=${GIT_AUTHOR_NAME:-$(git -C "$here" config user.name)} ||
+# same patches.  Who runs this may have no name, as a CI has none: then it is who
+# made the last commit.  Outside a repository git's usual variables say who.
+last() { git -c safe.directory='*' -C "$here" log -1 --format="$1" 2>/dev/null; }
+
+name=${GIT_AUTHOR_NAME:-$(git -C "$here" config user.name || last %an)} ||
 	fail "git does not know who you are: set user.name and user.email."
-email=${GIT_AUTHOR_EMAIL:-$(git -C "$here" config user.email)} ||
+email=${GIT_AUTHOR_EMAIL:-$(git -C "$here" config user.email || last %ae)} ||
 	fail "git does not know who you are: set user.name and user.email."
-date=$(git -C "$here" log -1 --format=%ct 2>/dev/null) ||
+date=$(last %ct) ||
 	date=${SOURCE_DATE_EPOCH:-$(stat -c %Y "$here/intree.py")}
 
 export GIT_AUTHOR_NAME="$name" GIT_AUTHOR_EMAIL="$email"
