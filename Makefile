@@ -4,7 +4,7 @@
 #            (KDIR=DIR for another kernel's headers)
 # install    put the module and a hook for initramfs-tools into place
 # check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
-# check-all  all of them on every kernel; hours
+# check-all  what "check" leaves out, on more kernels; takes longer
 # kunit      the KUnit tests, in QEMU without Xen (WORDS=xpi-batch* for some)
 # series     the patch series for Linux 7.2 (VERSION=6.12 for another)
 # static     what the sources say without being run: checkpatch, sparse, W=1 and

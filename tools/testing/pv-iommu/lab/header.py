@@ -216,6 +216,16 @@ def all_of(scenarios, kernel):
     return [s for s in (s.on(kernel) for s in scenarios) if s]
 
 
+def each_of(scenarios, kernel):
+    """Every scenario that makes sense on a kernel, once: the core list, and
+    of what is not in it the first variant."""
+    first = {}
+    for scenario in scenarios:
+        first.setdefault(scenario.name, scenario.variant)
+    return [s for s in all_of(scenarios, kernel)
+            if s.variant in (s.core or (first[s.name],))]
+
+
 def select(scenarios, wanted):
     """Those that NAME[@VARIANT][/KERNEL] names; a NAME may be a prefix."""
     chosen = []

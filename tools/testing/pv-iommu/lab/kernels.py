@@ -50,8 +50,8 @@ KINDS = {
                   unload=True),
     "6.1": Kind("Debian's 6.1", package="linux-image-amd64"),
     "7.2": Kind("7.2, the driver built in", variant="builtin", words=ON),
-    "7.2-module": Kind("7.2, the driver a module", variant="module",
-                       unload=True),
+    "7.2-module": Kind("7.2 with lockdep and the same, the driver a module",
+                       variant="module+debug", unload=True),
     "7.2-debug": Kind("7.2 with lockdep, DMA_API_DEBUG and more, built in",
                       variant="builtin+kunit+debug", words=NO_KUNIT),
     "7.2-rt": Kind("7.2 with PREEMPT_RT and the same, built in",
@@ -202,15 +202,16 @@ class SelfBuilt:
         out.rmdir()
 
 
-def make_series(cache, linux, target):
-    """Make the patch series for a kernel's source, and check it; the exit
-    code of the check, which prints what it finds."""
+def make_series(cache, linux, target, build):
+    """Make the patch series for a kernel's source, and check it, if wanted by
+    building, too; the exit code of the check, which prints what it finds."""
     tree = linux.tree()
     run_logged(f"making the series for {linux.package}",
                ["sh", str(paths.SERIES / "make-series.sh"), str(tree),
                 str(target)], cache.logs() / "series.log")
-    return subprocess.run(["sh", str(paths.SERIES / "check-series.sh"),
-                           str(tree), str(target)], check=False).returncode
+    argv = ["sh", str(paths.SERIES / "check-series.sh"), str(tree), str(target)]
+    with tempfile.TemporaryDirectory(dir=cache.root) as work:
+        return subprocess.run(argv + [work] * build, check=False).returncode
 
 
 def run_kunit(kernel, words):

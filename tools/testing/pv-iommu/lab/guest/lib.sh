@@ -52,10 +52,23 @@ skip() {
 }
 
 finish() {
+	leaks_scan
 	dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace' >/run/bad
 	[ ! -s /run/bad ] || die "dmesg: $(head -n 1 /run/bad)"
 	counters_send
 	request finish
+}
+
+# leaks_scan: where the kernel has kmemleak it says in its log what it finds; it
+# wants to find an object unchanged twice before it calls it lost
+leaks_scan() {
+	leaks=/sys/kernel/debug/kmemleak
+	[ -e $leaks ] || return 0
+	for leaks_time in 1 2; do
+		echo scan >$leaks || die "kmemleak does not scan ($leaks_time)"
+	done
+	[ -z "$(cat $leaks)" ] ||
+		die "kmemleak: $(tr '\n' ' ' <$leaks | head -c 600)"
 }
 
 # counters_send: what gcov counted, if this kernel has it

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The smaller parts: headers, apt sources, archives, channel, images."""
 
+import dataclasses
 import hashlib
 import io
 import socket
@@ -73,6 +74,18 @@ class HeaderTest(InDirectory):
         self.assertEqual(len(header.select(found, ["na@vtd"])), 1)
         with self.assertRaises(LabError):
             header.select(found, ["name@other"])
+
+
+    def test_other_kernels(self):
+        first, second = self.parse("#: about It.\n#: variants vtd amdvi\n")
+        core = dataclasses.replace(second, name="other", core=("amdvi",))
+        rest = dataclasses.replace(core, variant="vtd")
+        alone = dataclasses.replace(first, name="needy", needs="kunit")
+        known = [first, second, rest, core, alone]
+        self.assertEqual([s.id for s in header.each_of(known, "6.1")],
+                         ["name@vtd/6.1", "other@amdvi/6.1"])
+        self.assertEqual([s.id for s in header.core_of(known, "6.1")],
+                         ["other@amdvi/6.1"])
 
 
 class SourcesTest(InDirectory):
