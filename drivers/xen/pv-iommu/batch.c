@@ -133,14 +133,25 @@ static void note_flush_failed(struct xpi_batch *batch, int err)
 	xpi_count(XPI_FLUSH_FAILED, 1);
 }
 
+static bool any_unmap(const struct xen_iommu_op *ops, unsigned int nr)
+{
+	while (nr--)
+		if (ops++->op == XEN_IOMMUOP_unmap)
+			return true;
+	return false;
+}
+
 /*
  * Have the hypervisor reach @nr operations, however many calls it takes.  An
- * operation that it does not reach gets an error for its status.
+ * operation that it does not reach gets an error for its status.  After a call
+ * that failed and may have unmapped something, with or without a status for it,
+ * nothing is known of its flush.
  */
 static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 		       unsigned int nr)
 {
 	unsigned int done = 0, tries = 0;
+	int unflushed = 0;
 
 	for (;;) {
 		unsigned int start = done;
@@ -148,11 +159,11 @@ static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 
 		while (done < nr && ops[done].status != XPI_STATUS_UNREACHED)
 			done++;
-		if (done == nr) {
-			if (ret)
-				note_flush_failed(batch, ret);
-			return;
-		}
+		if (unlikely(ret) &&
+		    (done > start || any_unmap(ops + done, nr - done)))
+			unflushed = ret;
+		if (done == nr)
+			break;
 
 		/* Progress counts as a new start. */
 		if (done > start)
@@ -167,6 +178,8 @@ static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 	for (; done < nr; done++)
 		if (ops[done].status == XPI_STATUS_UNREACHED)
 			ops[done].status = -EIO;
+	if (unlikely(unflushed))
+		note_flush_failed(batch, unflushed);
 }
 
 /* Flush everything; true when that is done. */
@@ -214,12 +227,16 @@ bool xpi_batch_usable(struct xpi_batch *batch)
 /*
  * One operation once more, out of the queue's order: never when a later one
  * is about the same frames, which would then see them the wrong way round.
+ * Where it is of no use for one it is @hopeless for the others, of which there
+ * may be thousands.
  */
-static void retry(struct xpi_batch *batch, unsigned int i)
+static void retry(struct xpi_batch *batch, unsigned int i, bool *hopeless)
 {
 	struct xen_iommu_op *op = &batch->ops[i];
 	unsigned int tries, later;
 
+	if (*hopeless)
+		return;
 	for (later = i + 1; later < batch->nr; later++)
 		if (batch->ops[later].op != XEN_IOMMUOP_flush &&
 		    overlap(batch, i, later))
@@ -228,15 +245,19 @@ static void retry(struct xpi_batch *batch, unsigned int i)
 	for (tries = 0; tries < MAX_RETRIES && transient(op->status); tries++) {
 		/* Flushing lets the hypervisor free what it kept for it. */
 		if (op->status == -ENOMEM && !flush_now(batch))
-			return;
+			break;
+		/* The flush that it could wait for may be done already. */
+		if (op->op == XEN_IOMMUOP_unmap)
+			op->u.unmap.flags &= ~XEN_IOMMU_UNMAP_no_flush;
 		op->status = XPI_STATUS_UNREACHED;
 		xpi_count(XPI_SUBMIT_RETRY, 1);
 		submit_ops(batch, op, 1);
 		restore(batch, i);
 	}
+	*hopeless = transient(op->status);
 }
 
-static void fail(struct xpi_batch *batch, unsigned int i)
+static void fail(struct xpi_batch *batch, unsigned int i, bool *hopeless)
 {
 	struct xen_iommu_op *op = &batch->ops[i];
 
@@ -251,11 +272,14 @@ static void fail(struct xpi_batch *batch, unsigned int i)
 
 	restore(batch, i);
 	if (transient(op->status))
-		retry(batch, i);
+		retry(batch, i, hopeless);
 	if (!op->status)
 		return;
 
 	trace_xpi_failed(op);
+	/* Part of the range may be unmapped, with its flush missing. */
+	if (op->op == XEN_IOMMUOP_unmap && op->status == -EIO)
+		note_flush_failed(batch, op->status);
 	if (op->op == XEN_IOMMUOP_unmap && op->status == -ENOENT) {
 		/* Nothing is mapped there now, which is all we want. */
 		xpi_count(XPI_UNMAP_ABSENT, 1);
@@ -282,6 +306,7 @@ static void fail(struct xpi_batch *batch, unsigned int i)
  */
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
 {
+	bool hopeless = false;
 	unsigned int i;
 
 	lockdep_assert_held(&batch->lock);
@@ -297,7 +322,7 @@ void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
 
 	for (i = 0; i < batch->nr; i++)
 		if (unlikely(batch->ops[i].status))
-			fail(batch, i);
+			fail(batch, i, &hopeless);
 
 	xpi_batch_drop(batch);
 	if (unlikely(batch->flush_failed))

@@ -36,8 +36,9 @@
  *             operation was reached.
  *   -EFAULT   a handle could not be read or written.  The operations before
  *             the one that could not be read are done; of those whose status
- *             could not be written nothing can be said.  A caller finds out
- *             by presetting each status to a value that is no status.
+ *             could not be written nothing can be said, nor whether the IOTLB
+ *             was flushed.  A caller finds out which by presetting each status
+ *             to a value that is no status.
  *   -EIO      every operation was reached and has its status, but the IOTLB
  *             flush at the end failed.  A later flush of everything makes up
  *             for it; the frames that were unmapped stay allocated for good.
