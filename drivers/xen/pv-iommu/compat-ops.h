@@ -9,6 +9,14 @@ static int compat_attach_dev(struct iommu_domain *domain, struct device *dev)
 {
 	return xpi_attach_dev(domain, dev, NULL);
 }
+
+#ifndef XPI_COMPAT_NO_BLOCKED
+static int compat_attach_blocked(struct iommu_domain *domain,
+				 struct device *dev)
+{
+	return xpi_attach_blocked(domain, dev, NULL);
+}
+#endif
 #endif
 
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
@@ -62,8 +70,26 @@ static const struct iommu_domain_ops xpi_domain_ops = {
 	.free = xpi_domain_free,
 };
 
+#ifndef XPI_COMPAT_NO_BLOCKED
+static const struct iommu_domain_ops xpi_blocked_ops = {
+#ifdef XPI_HAVE_ATTACH_OLD
+	.attach_dev = xpi_attach_blocked,
+#else
+	.attach_dev = compat_attach_blocked,
+#endif
+};
+
+static struct iommu_domain xpi_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &xpi_blocked_ops,
+};
+#endif
+
 static const struct iommu_ops xpi_iommu_ops = {
 	.capable = xpi_capable,
+#ifndef XPI_COMPAT_NO_BLOCKED
+	.blocked_domain = &xpi_blocked_domain,
+#endif
 #ifdef XPI_HAVE_DOMAIN_ALLOC_PAGING
 	.domain_alloc_paging = xpi_domain_alloc_paging,
 #else

@@ -182,6 +182,15 @@ bool xpi_compat_setup_dma_iommu(struct device *dev)
 #endif
 
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+/* The core leaves a driver that it could not register with the buses. */
+void xpi_compat_unregistered(const struct iommu_ops *ops)
+{
+	if (pci_bus_type.iommu_ops == ops)
+		pci_bus_type.iommu_ops = NULL;
+	if (platform_bus_type.iommu_ops == ops)
+		platform_bus_type.iommu_ops = NULL;
+}
+
 /* The one group of all devices; as long-lived as the module, which stays. */
 struct iommu_group *xpi_compat_device_group(struct device *dev)
 {

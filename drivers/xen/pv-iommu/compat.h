@@ -58,6 +58,9 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
 struct iommu_group *xpi_compat_device_group(struct device *dev);
+void xpi_compat_unregistered(const struct iommu_ops *ops);
+/* Nor do resets block a device there. */
+#define XPI_COMPAT_NO_BLOCKED
 #define generic_single_device_group	xpi_compat_device_group
 /* Lazy flushing is up to the domain's type alone there. */
 #define IOMMU_CAP_DEFERRED_FLUSH	((enum iommu_cap)-1)
@@ -69,6 +72,7 @@ struct iommu_group *xpi_compat_device_group(struct device *dev);
 	pr_info("cannot be unloaded: this kernel does not let go of IOMMU drivers\n")
 #else
 #define xpi_compat_loaded()	do { } while (0)
+static inline void xpi_compat_unregistered(const struct iommu_ops *ops) { }
 #endif
 
 /* Functions of syscore have an argument. */

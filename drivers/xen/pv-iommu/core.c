@@ -199,8 +199,9 @@ VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 	if (ret) {
 		pr_err("not used: the devices could not be claimed (%d); DMA stays on xen-swiotlb\n",
 		       ret);
-		xpi_compat_dma_end();
 		xpi_give_back(xpi);
+		xpi_compat_dma_end();
+		xpi_allow_all();
 	}
 	return ret;
 }
@@ -260,6 +261,7 @@ static void __exit xpi_exit(void)
 	xpi_iommu_unregister(&xpi);
 	xpi_give_back(&xpi);
 	xpi_compat_dma_end();
+	xpi_allow_all();
 	xpi_bind_unlock();
 	xpi_bind_down();
 

@@ -171,6 +171,7 @@ int xpi_domain_activate(struct xpi_domain *d)
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	d->active = true;
+	d->lost = false;
 	/* The domain before this one may not have got its last flush. */
 	d->batch.unflushed = true;
 	xpi_batch_flush_all(&d->batch);
@@ -228,6 +229,23 @@ void xpi_domain_abandon(struct xpi_domain *d)
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 }
 
+/**
+ * xpi_domain_lose() - devices have this domain, but it cannot be had
+ * @d: the domain, inactive
+ *
+ * Mappings would be good for nothing, so they fail until it is active again.
+ *
+ * Context: Any.
+ */
+void xpi_domain_lose(struct xpi_domain *d)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	d->lost = true;
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+}
+
 /* Try to get a frame out of quarantine, so that it can be used after all. */
 static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
 {
@@ -277,7 +295,7 @@ static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 
-	if (!xpi_batch_usable(&d->batch))
+	if (unlikely(d->lost) || !xpi_batch_usable(&d->batch))
 		*ret = -EIO;
 
 	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
@@ -325,7 +343,7 @@ static int prepare(struct xpi_domain *d, u64 dfn, unsigned long nr, gfp_t gfp)
  * Context: Any, if @gfp allows.
  * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
  *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EBUSY in quarantine,
- *	   -EIO while the IOTLB cannot be flushed.
+ *	   -EIO while the IOTLB cannot be flushed, or the domain is lost.
  */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,

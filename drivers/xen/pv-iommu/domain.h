@@ -35,6 +35,8 @@
  * @batch: what is on the way to the hypervisor; its lock guards the entries of
  *	@shadow and the fields below
  * @active: this is the domain that the hypervisor's address space shows
+ * @lost: devices should have it, but the hypervisor could not bring it back: it
+ *	takes no mappings until it is active again
  * @nr_refused: frames that are valid in @shadow, but which the hypervisor
  *	refused to map
  */
@@ -42,6 +44,7 @@ struct xpi_domain {
 	struct xpi_shadow shadow;
 	struct xpi_batch batch;
 	bool active;
+	bool lost;
 	unsigned long nr_refused;
 };
 
@@ -51,6 +54,7 @@ void xpi_domain_destroy(struct xpi_domain *d);
 int xpi_domain_activate(struct xpi_domain *d);
 void xpi_domain_deactivate(struct xpi_domain *d);
 void xpi_domain_abandon(struct xpi_domain *d);
+void xpi_domain_lose(struct xpi_domain *d);
 
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,

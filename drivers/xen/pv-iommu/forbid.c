@@ -9,6 +9,7 @@
  */
 
 #include <linux/dma-map-ops.h>
+#include <linux/pci.h>
 
 #include "compat.h"
 #include "pv-iommu.h"
@@ -78,14 +79,21 @@ void xpi_forbid_dma(struct device *dev, const char *why)
 	set_dma_ops(dev, &forbidden);
 }
 
-/**
- * xpi_allow_dma() - undo xpi_forbid_dma(), if it was done
- * @dev: the device
- *
- * Context: Any; nothing is left of our address space.
- */
-void xpi_allow_dma(struct device *dev)
+static int allow(struct device *dev, void *unused)
 {
 	if (dev->dma_ops == &forbidden)
 		set_dma_ops(dev, NULL);
+	return 0;
+}
+
+/**
+ * xpi_allow_all() - undo every xpi_forbid_dma()
+ *
+ * Context: Process context.  Nothing is left of our address space, and the
+ *	    architecture has its DMA operations again: without either the
+ *	    devices would get addresses that lead to others' memory.
+ */
+void xpi_allow_all(void)
+{
+	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow);
 }

@@ -79,6 +79,42 @@ static void xpi_domain_free(struct iommu_domain *domain)
 	kfree(xd);
 }
 
+static void set_blocked(struct xpi *xpi, struct device *dev, bool blocked)
+{
+	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
+
+	lockdep_assert_held(&xpi->attach_lock);
+
+	if (xdev->blocked != blocked)
+		xpi->nr_blocked += blocked ? 1 : -1;
+	xdev->blocked = blocked;
+}
+
+/* Put a domain into the hypervisor's address space, in the active one's place. */
+static int switch_to(struct xpi *xpi, struct xpi_domain *d)
+{
+	struct xpi_domain *old = xpi->active;
+	int ret;
+
+	lockdep_assert_held(&xpi->attach_lock);
+
+	if (old)
+		xpi_domain_deactivate(old);
+	xpi->active = d;
+	ret = xpi_domain_activate(d);
+	if (!ret)
+		return 0;
+
+	/* The core believes that the devices still have the old one. */
+	xpi->active = old;
+	if (old && xpi_domain_activate(old)) {
+		pr_err("the hypervisor can bring back no mappings: DMA fails until it can\n");
+		xpi_domain_lose(old);
+		xpi->active = NULL;
+	}
+	return ret;
+}
+
 static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 			  struct iommu_domain *old)
 {
@@ -88,15 +124,35 @@ static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 
 	/* The core moves all devices of the group; the first one does it. */
 	mutex_lock(&xpi->attach_lock);
-	if (xpi->active != &xd->d) {
-		if (xpi->active)
-			xpi_domain_deactivate(xpi->active);
-		ret = xpi_domain_activate(&xd->d);
-		xpi->active = ret ? NULL : &xd->d;
-	}
+	if (xpi->active != &xd->d)
+		ret = switch_to(xpi, &xd->d);
+	if (!ret)
+		set_blocked(xpi, dev, false);
 	mutex_unlock(&xpi->attach_lock);
 	return ret;
 }
+
+#ifndef XPI_COMPAT_NO_BLOCKED
+/*
+ * One of many devices cannot be blocked where all share an address space: that
+ * goes when the last one is to be blocked.  The core asks for one alone when it
+ * is about to be reset, and the others have to go on meanwhile.
+ */
+static int xpi_attach_blocked(struct iommu_domain *domain, struct device *dev,
+			      struct iommu_domain *old)
+{
+	struct xpi *xpi = dev_to_xpi(dev);
+
+	mutex_lock(&xpi->attach_lock);
+	set_blocked(xpi, dev, true);
+	if (xpi->active && xpi->nr_blocked == xpi->nr_devs) {
+		xpi_domain_deactivate(xpi->active);
+		xpi->active = NULL;
+	}
+	mutex_unlock(&xpi->attach_lock);
+	return 0;
+}
+#endif
 
 static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
 			 phys_addr_t paddr, size_t pgsize, size_t pgcount,
@@ -234,6 +290,9 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 		return ERR_PTR(-ENOMEM);
 
 	dev_iommu_priv_set(dev, xdev);
+	mutex_lock(&registered->attach_lock);
+	registered->nr_devs++;
+	mutex_unlock(&registered->attach_lock);
 	return &registered->iommu;
 }
 
@@ -245,6 +304,12 @@ static void xpi_probe_finalize(struct device *dev)
 
 static void xpi_release_device(struct device *dev)
 {
+	struct xpi *xpi = dev_to_xpi(dev);
+
+	mutex_lock(&xpi->attach_lock);
+	set_blocked(xpi, dev, false);
+	xpi->nr_devs--;
+	mutex_unlock(&xpi->attach_lock);
 	kfree(dev_iommu_priv_get(dev));
 }
 
@@ -326,8 +391,18 @@ static const struct iommu_domain_ops xpi_domain_ops = {
 	.free = xpi_domain_free,
 };
 
+static const struct iommu_domain_ops xpi_blocked_ops = {
+	.attach_dev = xpi_attach_blocked,
+};
+
+static struct iommu_domain xpi_blocked_domain = {
+	.type = IOMMU_DOMAIN_BLOCKED,
+	.ops = &xpi_blocked_ops,
+};
+
 static const struct iommu_ops xpi_iommu_ops = {
 	.capable = xpi_capable,
+	.blocked_domain = &xpi_blocked_domain,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
@@ -338,18 +413,12 @@ static const struct iommu_ops xpi_iommu_ops = {
 };
 #endif
 
-static int allow_dma(struct device *dev, void *unused)
-{
-	xpi_allow_dma(dev);
-	return 0;
-}
-
 /**
  * xpi_iommu_register() - claim dom0's devices
  * @xpi: the hypervisor, taken over
  *
  * Context: Process context.
- * Return: 0 or a negative errno, with no device claimed.
+ * Return: 0 or a negative errno, with no device claimed; some may be forbidden.
  */
 int xpi_iommu_register(struct xpi *xpi)
 {
@@ -378,7 +447,7 @@ int xpi_iommu_register(struct xpi *xpi)
 
 out_sysfs:
 	registered = NULL;
-	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
+	xpi_compat_unregistered(xpi->ops);
 	iommu_device_sysfs_remove(&xpi->iommu);
 out_free:
 	kfree(xpi->ops);
@@ -395,7 +464,6 @@ void xpi_iommu_unregister(struct xpi *xpi)
 {
 	iommu_device_unregister(&xpi->iommu);
 	registered = NULL;
-	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow_dma);
 	iommu_device_sysfs_remove(&xpi->iommu);
 	kfree(xpi->ops);
 }

@@ -44,8 +44,10 @@ struct xpi_domain;
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
  * @ops: what it calls us by
- * @attach_lock: guards @active
+ * @attach_lock: guards the fields below
  * @active: the domain that the hypervisor's address space shows
+ * @nr_devs: devices that we claimed
+ * @nr_blocked: of them, those that the core wants to be blocked
  */
 struct xpi {
 	const struct xpi_backend *backend;
@@ -54,16 +56,20 @@ struct xpi {
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
 	struct iommu_ops *ops;
-	struct mutex attach_lock;	/* guards active */
+	struct mutex attach_lock;	/* guards what is below */
 	struct xpi_domain *active;
+	unsigned int nr_devs;
+	unsigned int nr_blocked;
 };
 
 /**
  * struct xpi_dev - a device that we claimed
  * @pinned: its driver keeps the module loaded; guarded by the device's lock
+ * @blocked: the core wants it to be blocked; guarded by the attach_lock
  */
 struct xpi_dev {
 	bool pinned;
+	bool blocked;
 };
 
 /* iommu.c */
@@ -75,7 +81,7 @@ void xpi_iommu_unclaimed(struct device *dev);
 /* forbid.c */
 void xpi_forbid_init(void);
 void xpi_forbid_dma(struct device *dev, const char *why);
-void xpi_allow_dma(struct device *dev);
+void xpi_allow_all(void);
 
 /* takeover.c */
 int xpi_takeover(struct xpi *xpi);
