@@ -330,7 +330,34 @@ static void operations_beside_it_do_not_hinder_a_second_try(struct kunit *test)
 	queue_flush_all(q);
 	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
 	KUNIT_EXPECT_EQ(test, 2U, m->ops[XEN_IOMMUOP_unmap]);
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_gfn(m, 100));
+	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 100));
+	KUNIT_EXPECT_EQ(test, 0UL, model_refs(m, 7000));
+	KUNIT_EXPECT_EQ(test, 8UL, model_nr_refs(m));
+}
+
+/* Its second try comes behind the flush that should have been its own. */
+static void a_lazy_unmap_that_is_tried_again_is_flushed(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 8);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .times = 1,
+		.err = *(const int *)test->param_value,
+	});
+	queue_unmap(q, 100, 8, true);
+	queue_flush_all(q);
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 100));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_refs(m, 7000));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
+
+	queue_map(q, 100, 8000, 8);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 0U, m->stale);
+	KUNIT_EXPECT_EQ(test, 8000ULL, model_access(m, 100));
 }
 
 static void an_unmap_of_nothing_is_no_failure(struct kunit *test)
@@ -362,6 +389,63 @@ static void an_unmap_that_fails_is_reported(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, failed + 1, fixture_counter(XPI_UNMAP_FAILED));
 }
 
+/* But for -ENOENT, which is all that an unmap is for. */
+static void a_refused_unmap_is_reported_once_and_alone(struct kunit *test)
+{
+	int err = *(const int *)test->param_value;
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_mapped(test, q, 100, 7000, 8);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .after = 1,
+		.times = 1, .err = err,
+	});
+	queue_unmap(q, 100, 2, false);
+	queue_unmap(q, 102, 4, false);
+	queue_unmap(q, 106, 2, false);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 3U, m->ops[XEN_IOMMUOP_unmap]);
+	KUNIT_EXPECT_EQ(test, 4UL, model_nr_refs(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+	KUNIT_ASSERT_EQ(test, err == -ENOENT ? 0U : 1U, q->nr_failed);
+	if (err == -ENOENT)
+		return;
+	KUNIT_EXPECT_EQ(test, 102ULL, q->failed[0].u.unmap.dfn);
+	KUNIT_EXPECT_EQ(test, 4ULL, q->failed[0].u.unmap.nr_frames);
+	KUNIT_EXPECT_EQ(test, err < 0 ? err : -EIO, q->failed[0].status);
+}
+
+static void a_refused_flush_is_made_up_for(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+	struct model_fault fault = {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_flush, .times = 1,
+		.err = *(const int *)test->param_value,
+	};
+
+	queue_mapped(test, q, 100, 7000, 8);
+	model_fail(m, fault);
+	queue_unmap(q, 100, 4, true);
+	queue_flush_all(q);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_EQ(test, 4UL, model_nr_refs(m));
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+
+	fault.times = MODEL_ALWAYS;
+	model_fail(m, fault);
+	queue_unmap(q, 104, 4, true);
+	queue_flush_all(q);
+	KUNIT_EXPECT_EQ(test, 4UL, model_nr_stale(m));
+	KUNIT_EXPECT_FALSE(test, queue_usable(q));
+	model_heal(m);
+	KUNIT_EXPECT_TRUE(test, queue_usable(q));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(an_empty_queue_makes_no_call),
 	KUNIT_CASE(what_is_queued_goes_in_one_call_and_in_order),
@@ -384,8 +468,13 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_second_try_across_a_later_one_for_the_frames),
 	KUNIT_CASE(a_map_is_not_tried_again_after_its_unmap),
 	KUNIT_CASE(operations_beside_it_do_not_hinder_a_second_try),
+	KUNIT_CASE_PARAM(a_lazy_unmap_that_is_tried_again_is_flushed,
+			 transient_gen_params),
 	KUNIT_CASE(an_unmap_of_nothing_is_no_failure),
 	KUNIT_CASE(an_unmap_that_fails_is_reported),
+	KUNIT_CASE_PARAM(a_refused_unmap_is_reported_once_and_alone,
+			 fatal_gen_params),
+	KUNIT_CASE_PARAM(a_refused_flush_is_made_up_for, fatal_gen_params),
 	{}
 };
 

@@ -15,8 +15,15 @@ static const struct pci_device_id ids[] = {
 
 static atomic_t probed;
 
+/* Of two devices, the one that is tested has this driver. */
 static int probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	struct pci_dev *tested = pci_get_device(EDU_VENDOR, EDU_DEVICE, NULL);
+
+	pci_dev_put(tested);
+	if (pdev != tested)
+		return -ENODEV;
+
 	atomic_inc(&probed);
 	return 0;
 }
@@ -269,7 +276,7 @@ static void a_driver_of_an_unclaimed_device_gets_no_dma(struct kunit *test)
 	start_driver(test);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	/* It may again, but is still not claimed, and starts once more. */
-	xpi_allow_dma(&pdev->dev);
+	xpi_allow_all();
 	stop_driver(test);
 	start_driver(test);
 	expect_no_dma(test, &pdev->dev);
@@ -290,6 +297,9 @@ static void a_driver_that_wakes_up_ends_the_takeover(struct kunit *test)
 	pci_set_master(pdev);
 	KUNIT_EXPECT_EQ(test, -EBUSY, xpi_iommu_register(xpi));
 	xpi_give_back(xpi);
+	/* Not before the host map, and the DMA operations, are back. */
+	expect_no_dma(test, &pdev->dev);
+	xpi_allow_all();
 	xpi_bind_unlock();
 
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));

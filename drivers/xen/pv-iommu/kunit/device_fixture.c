@@ -2,7 +2,9 @@
 /* A device, claimed by the driver, with the model underneath. */
 
 #include <linux/delay.h>
+#include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/iommu-dma.h>
 
 #include <xen/xen.h>
 
@@ -10,12 +12,14 @@
 
 static struct xen_iommu_reserved_range ranges[] = {
 	{ 0xfee00, 0x100, XEN_IOMMU_RESERVED_msi },
-	{ 0xe0000, 0x80, XEN_IOMMU_RESERVED_identity },
 	{ 0x00000, 0x1000, XEN_IOMMU_RESERVED_isa },
 	/* All that a 32-bit device would get first, around that of the MSIs. */
 	{ 0xf0000, 0xee00, XEN_IOMMU_RESERVED_bus },
 	{ 0xfef00, 0x1100, XEN_IOMMU_RESERVED_bus },
+	/* The last one: DEVICE_FIXTURE_NOT_IDENTITY. */
+	{ 0xe0000, 0x80, XEN_IOMMU_RESERVED_identity },
 };
+static_assert(ARRAY_SIZE(ranges) == DEVICE_FIXTURE_NOT_IDENTITY + 1);
 
 int device_fixture_init(struct kunit *test)
 {
@@ -71,6 +75,7 @@ static void give_back(void *data)
 	xpi_bind_lock();
 	xpi_iommu_unregister(xpi);
 	xpi_give_back(xpi);
+	xpi_allow_all();
 	xpi_bind_unlock();
 }
 
@@ -91,6 +96,37 @@ int device_fixture_take_over(struct kunit *test, struct xpi *xpi)
 void device_fixture_give_back(struct kunit *test, struct xpi *xpi)
 {
 	kunit_release_action(test, give_back, xpi);
+}
+
+/* The device, ready for the DMA API, with nothing counted yet. */
+struct device *device_fixture_claimed(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_ASSERT_TRUE(test, use_dma_iommu(&pdev->dev));
+	KUNIT_ASSERT_EQ(test, 0, dma_set_mask_and_coherent(&pdev->dev,
+							   DMA_BIT_MASK(32)));
+	model_count(fixture_model(test));
+	return &pdev->dev;
+}
+
+static void free_pages_of(void *data)
+{
+	__free_pages(data, get_order(DEVICE_FIXTURE_PAGES * PAGE_SIZE));
+}
+
+struct page *device_fixture_pages(struct kunit *test)
+{
+	struct page *page =
+		alloc_pages(GFP_KERNEL,
+			    get_order(DEVICE_FIXTURE_PAGES * PAGE_SIZE));
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_pages_of,
+							   page));
+	return page;
 }
 
 /* Only let the devices go, to look at what is left in the hypervisor. */

@@ -65,6 +65,54 @@ static void a_refused_mapping_does_not_fail_others(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, xpi_domain_sync_map(d, 106, 2));
 }
 
+struct two_users {
+	struct xpi_domain *d;
+	unsigned long mapped;
+	int ret;
+};
+
+static void other_maps(void *data)
+{
+	struct two_users *users = data;
+
+	users->mapped = map(users->d, 100, 1000, 8);
+}
+
+static void other_syncs(void *data)
+{
+	struct two_users *users = data;
+
+	users->ret = xpi_domain_sync_map(users->d, 100, 8);
+}
+
+/* One CPU submits what is another's; each gets the answer that is its own. */
+static void a_refusal_reaches_the_cpu_that_mapped(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	struct model *m = fixture_model(test);
+	struct two_users users = { .d = d };
+	struct fixture_race race = {
+		.before = other_maps, .work = other_syncs, .data = &users,
+		.lock = &d->batch.lock,
+	};
+	int ret;
+
+	fixture_race_begin(test, &race, 10);
+	map(d, 200, 2000, 8);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .after = 5, .times = 1, .err = -EPERM,
+	});
+	ret = xpi_domain_sync_map(d, 200, 8);
+	fixture_race_end(test, &race);
+
+	KUNIT_EXPECT_EQ(test, 8UL, users.mapped);
+	KUNIT_EXPECT_EQ(test, 0, ret);
+	KUNIT_EXPECT_EQ(test, -EIO, users.ret);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_EXPECT_EQ(test, 15UL, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 105));
+}
+
 static void a_refusal_found_early_is_kept_for_the_sync(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
@@ -153,6 +201,32 @@ static void frames_that_cannot_be_unmapped_are_quarantined(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2007UL), model_access(m, 107));
 	KUNIT_EXPECT_EQ(test, freed + 8, fixture_counter(XPI_QUARANTINE_FREED));
 	KUNIT_EXPECT_EQ(test, 8UL, model_nr_refs(m));
+}
+
+static void frames_that_are_unmapped_in_part_are_quarantined(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+	struct xpi_domain *d = fixture_domain(test);
+	u64 quarantined = fixture_counter(XPI_QUARANTINED);
+	unsigned int i;
+
+	f->contiguous = true;
+	fixture_map_ok(test, d, 100, 1000, 8);
+	model_fail(f->model, (struct model_fault) {
+		.kind = MODEL_PARTLY, .times = 1,
+	});
+	fixture_unmap_strict(test, d, 100, 8);
+	KUNIT_EXPECT_EQ(test, quarantined + 8,
+			fixture_counter(XPI_QUARANTINED));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(f->model));
+	KUNIT_EXPECT_EQ(test, 4UL, model_nr_refs(f->model));
+
+	fixture_map_ok(test, d, 100, 2000, 8);
+	for (i = 0; i < 8; i++)
+		KUNIT_EXPECT_EQ(test, fixture_contiguous(2000ULL + i),
+				model_access(f->model, 100 + i));
+	KUNIT_EXPECT_EQ(test, 0U, f->model->stale);
+	KUNIT_EXPECT_EQ(test, 8UL, model_nr_refs(f->model));
 }
 
 /* The hypervisor overwrites nr_frames of an unmap, also of one that fails. */
@@ -291,11 +365,13 @@ static void without_a_flush_quarantine_does_not_end(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_mapping_fails_the_sync_of_its_range),
 	KUNIT_CASE(a_refused_mapping_does_not_fail_others),
+	KUNIT_CASE(a_refusal_reaches_the_cpu_that_mapped),
 	KUNIT_CASE(a_refusal_found_early_is_kept_for_the_sync),
 	KUNIT_CASE(a_refused_run_is_refused_whole),
 	KUNIT_CASE(a_mapping_that_was_done_but_denied_is_undone),
 	KUNIT_CASE(a_mapping_of_which_nothing_is_known_is_undone),
 	KUNIT_CASE(frames_that_cannot_be_unmapped_are_quarantined),
+	KUNIT_CASE(frames_that_are_unmapped_in_part_are_quarantined),
 	KUNIT_CASE(an_unmap_without_memory_quarantines_all_of_it),
 	KUNIT_CASE(an_unmap_without_memory_for_once_is_done),
 	KUNIT_CASE(a_range_ends_at_a_quarantined_frame),

@@ -2,6 +2,8 @@
 /* What the suites share. */
 
 #include <linux/cpumask.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
 #include <linux/random.h>
 
 #include <kunit/static_stub.h>
@@ -109,6 +111,79 @@ void fixture_needs_two_cpus(struct kunit *test)
 {
 	if (num_online_cpus() < 2)
 		kunit_skip(test, "needs two CPUs");
+}
+
+static int other_cpu(void *data)
+{
+	struct fixture_race *race = data;
+
+	/* For the P2M of the test. */
+	current->kunit_test = race->test;
+	if (race->before)
+		race->before(race->data);
+	complete(&race->ready);
+	wait_for_completion(&race->go);
+	atomic_set(&race->started, 1);
+	race->work(race->data);
+	atomic_set(&race->returned, 1);
+	current->kunit_test = NULL;
+	complete(&race->done);
+	return 0;
+}
+
+/*
+ * In the middle of the call, with interrupts off.  Not every kind of lock tells
+ * that somebody waits for it; then the other CPU gets much time to come so far.
+ */
+static void let_other_cpu(struct model *m, void *data)
+{
+	struct fixture_race *race = data;
+	unsigned int i;
+
+	complete(&race->go);
+	for (i = 0; i < 2000 && !atomic_read(&race->started); i++)
+		mdelay(1);
+	for (i = 0; i < 200 && !spin_is_contended(race->lock); i++)
+		mdelay(1);
+	race->early = atomic_read(&race->returned) ||
+		      !atomic_read(&race->started);
+}
+
+/* What follows is to make a call, which the race begins @op operations into. */
+void fixture_race_begin(struct kunit *test, struct fixture_race *race,
+			unsigned int op)
+{
+	struct model *m = fixture_model(test);
+	struct task_struct *t;
+
+	fixture_needs_two_cpus(test);
+	race->test = test;
+	init_completion(&race->ready);
+	init_completion(&race->go);
+	init_completion(&race->done);
+	t = kthread_create(other_cpu, race, "xpi-race");
+	KUNIT_ASSERT_FALSE(test, IS_ERR(t));
+	migrate_disable();
+	kthread_bind(t, cpumask_any_but(cpu_online_mask, smp_processor_id()));
+	wake_up_process(t);
+	wait_for_completion(&race->ready);
+
+	m->hook_op = m->nr_ops + op;
+	m->hook_data = race;
+	m->hook = let_other_cpu;
+}
+
+void fixture_race_end(struct kunit *test, struct fixture_race *race)
+{
+	struct model *m = fixture_model(test);
+
+	migrate_enable();
+	KUNIT_EXPECT_NULL(test, m->hook);
+	if (m->hook)
+		let_other_cpu(m, race);
+	m->hook = NULL;
+	wait_for_completion(&race->done);
+	KUNIT_EXPECT_FALSE(test, race->early);
 }
 
 int fixture_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,

@@ -4,6 +4,8 @@
 #ifndef _XEN_PV_IOMMU_KUNIT_FIXTURE_H
 #define _XEN_PV_IOMMU_KUNIT_FIXTURE_H
 
+#include <linux/completion.h>
+
 #include <kunit/test.h>
 
 #include "../domain.h"
@@ -57,6 +59,38 @@ void fixture_map_ok(struct kunit *test, struct xpi_domain *d, u64 dfn,
 		    unsigned long pfn, unsigned long nr);
 void fixture_unmap_strict(struct kunit *test, struct xpi_domain *d, u64 dfn,
 			  unsigned long nr);
+
+/**
+ * struct fixture_race - another CPU wants something while a call is under way
+ * @before: what it does before the call; may be NULL
+ * @work: what it does during the call, for which it needs @lock
+ * @data: for both
+ * @lock: held across the call
+ * @test: the test
+ * @ready: @before is done
+ * @go: the call is under way
+ * @done: @work is done
+ * @started: it is about to begin with @work
+ * @returned: it is done with it
+ * @early: it was while the call was still under way
+ */
+struct fixture_race {
+	void (*before)(void *data);
+	void (*work)(void *data);
+	void *data;
+	spinlock_t *lock;	/* not ours */
+	struct kunit *test;
+	struct completion ready;
+	struct completion go;
+	struct completion done;
+	atomic_t started;
+	atomic_t returned;
+	bool early;
+};
+
+void fixture_race_begin(struct kunit *test, struct fixture_race *race,
+			unsigned int op);
+void fixture_race_end(struct kunit *test, struct fixture_race *race);
 
 static inline struct model *fixture_model(struct kunit *test)
 {

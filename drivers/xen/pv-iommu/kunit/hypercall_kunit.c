@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The wire format: what goes into the hypercall, and what comes out of it. */
 
-#include <linux/irqflags.h>
-
 #include <kunit/static_stub.h>
 
 #include "fixture.h"
@@ -35,13 +33,11 @@ static long hypercall(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs)
 			return -E2BIG;
 	}
 
-	local_irq_disable();
 	ret = model_call_begin(m);
 	for (i = 0; !ret && i < nr_bufs; i++)
 		ret = model_call_ops(m, bufs[i].h, bufs[i].size /
 				     sizeof(struct xen_iommu_op));
 	ret = model_call_end(m, ret);
-	local_irq_enable();
 
 	if (bend_caps)
 		bend_caps(bufs[0].h);

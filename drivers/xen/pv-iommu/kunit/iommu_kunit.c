@@ -13,36 +13,7 @@
 
 #include "device_fixture.h"
 
-#define NR_PAGES	64
-
-static struct device *claimed(struct kunit *test)
-{
-	struct pci_dev *pdev = device_fixture_edu(test);
-	struct xpi *xpi = device_fixture_hypervisor(test);
-
-	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
-	KUNIT_ASSERT_TRUE(test, use_dma_iommu(&pdev->dev));
-	KUNIT_ASSERT_EQ(test, 0, dma_set_mask_and_coherent(&pdev->dev,
-							   DMA_BIT_MASK(32)));
-	model_count(fixture_model(test));
-	return &pdev->dev;
-}
-
-static void free_pages_of(void *data)
-{
-	__free_pages(data, get_order(NR_PAGES * PAGE_SIZE));
-}
-
-static struct page *some_pages(struct kunit *test)
-{
-	struct page *page = alloc_pages(GFP_KERNEL,
-					get_order(NR_PAGES * PAGE_SIZE));
-
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_pages_of,
-							   page));
-	return page;
-}
+#define NR_PAGES	DEVICE_FIXTURE_PAGES
 
 static void the_takeover_claims_the_device(struct kunit *test)
 {
@@ -74,9 +45,9 @@ static void a_refused_takeover_claims_nothing(struct kunit *test)
 
 static void a_page_is_mapped_for_as_long_as_it_is(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t addr;
 
 	addr = dma_map_page(dev, page, 100, PAGE_SIZE, DMA_TO_DEVICE);
@@ -95,9 +66,9 @@ static void a_page_is_mapped_for_as_long_as_it_is(struct kunit *test)
 
 static void the_direction_is_what_the_device_may(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t in, both;
 
 	in = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_FROM_DEVICE);
@@ -112,9 +83,9 @@ static void the_direction_is_what_the_device_may(struct kunit *test)
 
 static void a_scatterlist_takes_one_call(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	struct scatterlist *sg;
 	int i;
 
@@ -136,7 +107,7 @@ static void a_scatterlist_takes_one_call(struct kunit *test)
 
 static void coherent_memory_is_mapped(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct model *m = fixture_model(test);
 	dma_addr_t addr;
 	void *cpu;
@@ -150,9 +121,9 @@ static void coherent_memory_is_mapped(struct kunit *test)
 
 static void a_refused_mapping_is_an_error_of_the_dma_api(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t addr;
 
 	model_fail(m, (struct model_fault) {
@@ -167,8 +138,8 @@ static void a_refused_mapping_is_an_error_of_the_dma_api(struct kunit *test)
 
 static void a_foreign_page_is_an_error_of_the_dma_api(struct kunit *test)
 {
-	struct device *dev = claimed(test);
-	struct page *page = some_pages(test);
+	struct device *dev = device_fixture_claimed(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t addr;
 
 	fixture_p2m(test, page_to_pfn(page), 1, FOREIGN_FRAME(5UL), true);
@@ -188,7 +159,7 @@ static void reserved_ranges_have_their_kinds(struct kunit *test)
 		{ 0, IOMMU_RESV_RESERVED },
 		{ 0xf0000000, IOMMU_RESV_RESERVED },
 	};
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct iommu_resv_region *region;
 	unsigned int i, found = 0;
 	LIST_HEAD(list);
@@ -205,7 +176,7 @@ static void reserved_ranges_have_their_kinds(struct kunit *test)
 
 static void windows_of_the_buses_are_reserved(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct pci_host_bridge *bridge =
 		pci_find_host_bridge(to_pci_dev(dev)->bus);
 	struct iommu_resv_region *region;
@@ -232,7 +203,7 @@ static void windows_of_the_buses_are_reserved(struct kunit *test)
 /* Mapped by Xen always; for the core they are there, and it maps nothing. */
 static void identity_ranges_are_there_without_being_mapped(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 	struct model *m = fixture_model(test);
 
@@ -248,8 +219,8 @@ static void identity_ranges_are_there_without_being_mapped(struct kunit *test)
 
 static void no_address_is_in_a_reserved_range(struct kunit *test)
 {
-	struct device *dev = claimed(test);
-	struct page *page = some_pages(test);
+	struct device *dev = device_fixture_claimed(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t addr[40];
 	unsigned int i;
 
@@ -268,7 +239,7 @@ static void no_address_is_in_a_reserved_range(struct kunit *test)
 
 static void capabilities_are_those_of_the_hypervisor(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
 	KUNIT_EXPECT_TRUE(test, device_iommu_capable(dev,
@@ -283,12 +254,12 @@ static void capabilities_are_those_of_the_hypervisor(struct kunit *test)
 static void without_deferred_flushes_unmapping_is_strict(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	struct device *dev;
 	dma_addr_t addr;
 
 	m->caps.flags = XEN_IOMMU_CAP_clear;
-	dev = claimed(test);
+	dev = device_fixture_claimed(test);
 	KUNIT_EXPECT_EQ(test, (unsigned int)IOMMU_DOMAIN_DMA,
 			iommu_get_domain_for_dev(dev)->type);
 	KUNIT_EXPECT_FALSE(test, device_iommu_capable(dev,
@@ -303,10 +274,10 @@ static void without_deferred_flushes_unmapping_is_strict(struct kunit *test)
 /* What VFIO does: a domain of its own, and back to the DMA API's. */
 static void another_domain_takes_the_place_of_the_first(struct kunit *test)
 {
-	struct device *dev = claimed(test);
+	struct device *dev = device_fixture_claimed(test);
 	struct iommu_group *group = iommu_group_get(dev);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	struct iommu_domain *own;
 	dma_addr_t addr;
 
@@ -344,7 +315,7 @@ static void nothing_is_left_when_the_devices_go(struct kunit *test)
 	struct pci_dev *pdev = device_fixture_edu(test);
 	struct xpi *xpi = device_fixture_hypervisor(test);
 	struct model *m = fixture_model(test);
-	struct page *page = some_pages(test);
+	struct page *page = device_fixture_pages(test);
 	dma_addr_t addr;
 
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));

@@ -12,6 +12,8 @@ void model_count(struct model *m)
 	m->nr_ops = 0;
 	m->flushes = 0;
 	m->biggest = 0;
+	m->splits = 0;
+	m->fired = 0;
 	m->nr_log = 0;
 	memset(m->ops, 0, sizeof(m->ops));
 }
@@ -107,6 +109,11 @@ static unsigned long count(struct model *m, struct xarray *xa)
 unsigned long model_nr_mapped(struct model *m)
 {
 	return count(m, &m->b2m);
+}
+
+unsigned long model_nr_large(struct model *m)
+{
+	return count(m, &m->large);
 }
 
 /* Frames that are referenced, however often. */

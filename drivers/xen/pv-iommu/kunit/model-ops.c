@@ -71,7 +71,7 @@ static bool host_has(struct model *m, u64 dfn, u64 nr)
 	return false;
 }
 
-/* A device reads or writes there; what it finds is cached. */
+/* A device reads or writes at a dfn; what it finds is cached. */
 static void touch(struct model *m, u64 dfn, void *entry)
 {
 	void *cached = xa_load(&m->iotlb, dfn);
@@ -112,9 +112,9 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 		if (WARN_ON(xa_is_err(xa_store(&m->b2m, map->dfn + i, entry,
 					       GFP_ATOMIC))))
 			return -ENOMEM;
-		if (m->greedy)
-			touch(m, map->dfn + i, entry);
+		touch(m, map->dfn + i, entry);
 	}
+	model_make_large(m, map->dfn, map->gfn, map->nr_frames);
 	return 0;
 }
 
@@ -144,14 +144,34 @@ static u64 unmap_host(struct model *m, u64 start, u64 end)
 	return frames;
 }
 
+/* Unmap what is mapped in a range, to be flushed with @list; how much it was */
+static u64 unmap_range(struct model *m, u64 dfn, u64 nr, struct list_head *list)
+{
+	unsigned long index;
+	u64 found = 0;
+	void *entry;
+
+	model_split(m, dfn, nr);
+	xa_for_each_range(&m->b2m, index, entry, dfn, dfn + nr - 1) {
+		struct pending *p = kmalloc_obj(*p, GFP_ATOMIC);
+
+		if (WARN_ON(!p))
+			break;
+		p->dfn = index;
+		p->gfn = model_entry_gfn(entry);
+		list_add_tail(&p->list, list);
+		xa_erase(&m->b2m, index);
+		found++;
+	}
+	return found;
+}
+
 int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
 {
 	bool lazy = unmap->flags & XEN_IOMMU_UNMAP_no_flush &&
 		    m->caps.flags & XEN_IOMMU_CAP_deferred_flush;
 	bool sparse = unmap->flags & XEN_IOMMU_UNMAP_sparse;
-	u64 dfn = unmap->dfn, nr = unmap->nr_frames, found = 0;
-	unsigned long index;
-	void *entry;
+	u64 dfn = unmap->dfn, nr = unmap->nr_frames, found;
 
 	if (unmap->flags & ~(XEN_IOMMU_UNMAP_no_flush |
 			     XEN_IOMMU_UNMAP_sparse) ||
@@ -159,21 +179,29 @@ int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
 	    (!sparse && touches_reserved(m, dfn, nr)))
 		return -EINVAL;
 
-	xa_for_each_range(&m->b2m, index, entry, dfn, dfn + nr - 1) {
-		struct pending *p = kmalloc_obj(*p, GFP_ATOMIC);
-
-		if (WARN_ON(!p))
-			return -ENOMEM;
-		p->dfn = index;
-		p->gfn = model_entry_gfn(entry);
-		list_add_tail(&p->list, lazy ? &m->lazy : &m->strict);
-		xa_erase(&m->b2m, index);
-		found++;
-	}
-
-	found += unmap_host(m, dfn, dfn + nr);
+	found = unmap_range(m, dfn, nr, lazy ? &m->lazy : &m->strict) +
+		unmap_host(m, dfn, dfn + nr);
 	unmap->nr_frames = found;
 	return found < nr && !sparse ? -ENOENT : 0;
+}
+
+/* A flush on the way has failed; only one that is asked for makes up for it. */
+int model_unmap_partly(struct model *m, struct xen_iommu_op_unmap *unmap)
+{
+	unmap->nr_frames = unmap_range(m, unmap->dfn,
+				       DIV_ROUND_UP(unmap->nr_frames, 2),
+				       &m->lazy);
+	return -EIO;
+}
+
+/* Nothing stale is cached at a dfn any more, and a device comes by again. */
+static void flush_frame(struct model *m, u64 dfn)
+{
+	void *entry = xa_load(&m->b2m, dfn);
+
+	xa_erase(&m->iotlb, dfn);
+	if (entry)
+		touch(m, dfn, entry);
 }
 
 /* Flush the part of a list that is in a range, and let its frames go. */
@@ -186,7 +214,7 @@ void model_flush_list(struct model *m, struct list_head *list, u64 start,
 	list_for_each_entry_safe(p, next, list, list) {
 		if (p->dfn - start >= nr)
 			continue;
-		xa_erase(&m->iotlb, p->dfn);
+		flush_frame(m, p->dfn);
 		put_frame(m, p->gfn);
 		list_del(&p->list);
 		kfree(p);
@@ -209,12 +237,8 @@ int model_flush(struct model *m, const struct xen_iommu_op_flush *flush)
 	model_flush_list(m, &m->lazy, start, nr);
 	model_flush_list(m, &m->strict, start, nr);
 	m->flushes--;
-	if (all)
-		xa_destroy(&m->iotlb);
-	else
-		xa_for_each_range(&m->iotlb, index, entry, start,
-				  start + nr - 1)
-			xa_erase(&m->iotlb, index);
+	xa_for_each_range(&m->iotlb, index, entry, start, start + nr - 1)
+		flush_frame(m, index);
 	return 0;
 }
 
@@ -229,7 +253,7 @@ int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup)
 		return -ENOENT;
 
 	lookup->gfn = model_entry_gfn(entry);
-	lookup->pgsize = SZ_4K;
+	lookup->pgsize = model_is_large(m, lookup->dfn) ? SZ_2M : SZ_4K;
 	lookup->flags = xa_to_value(entry) & 3;
 	return 0;
 }
@@ -240,6 +264,7 @@ void model_drop_all(struct model *m)
 	model_flush_list(m, &m->lazy, 0, ~0ULL);
 	model_flush_list(m, &m->strict, 0, ~0ULL);
 	xa_destroy(&m->b2m);
+	xa_destroy(&m->large);
 	xa_destroy(&m->iotlb);
 	xa_destroy(&m->refs);
 }

@@ -13,17 +13,37 @@ static struct model *the_model;
 
 /* The faults of operations, and not of calls. */
 #define OP_FAULTS	(BIT(MODEL_STATUS) | BIT(MODEL_LIE) | \
-			 BIT(MODEL_MUTE) | BIT(MODEL_STOP))
+			 BIT(MODEL_MUTE) | BIT(MODEL_STOP) | \
+			 BIT(MODEL_NO_TABLE) | BIT(MODEL_PARTLY))
 
-/* The fault of these kinds that is due now, if any. */
+/* Can an operation have this fault? */
+static bool suits(struct model *m, const struct model_fault *f,
+		  const struct xen_iommu_op *op)
+{
+	if (f->op && f->op != op->op)
+		return false;
+
+	switch (f->kind) {
+	case MODEL_NO_TABLE:
+		return op->op == XEN_IOMMUOP_unmap &&
+		       model_needs_split(m, op->u.unmap.dfn,
+					 op->u.unmap.nr_frames);
+	case MODEL_PARTLY:
+		return op->op == XEN_IOMMUOP_unmap;
+	default:
+		return true;
+	}
+}
+
+/* The fault of these kinds that is due now, if any; @op is NULL for calls. */
 static struct model_fault *next_fault(struct model *m, unsigned long kinds,
-				      u16 op)
+				      const struct xen_iommu_op *op)
 {
 	struct model_fault *f;
 
 	for (f = m->faults; f < m->faults + ARRAY_SIZE(m->faults); f++) {
 		if (!f->times || !(BIT(f->kind) & kinds) ||
-		    (f->op && f->op != op))
+		    (op && !suits(m, f, op)))
 			continue;
 		if (f->after) {
 			f->after--;
@@ -31,6 +51,7 @@ static struct model_fault *next_fault(struct model *m, unsigned long kinds,
 		}
 		if (f->times != MODEL_ALWAYS)
 			f->times--;
+		m->fired++;
 		return f;
 	}
 	return NULL;
@@ -116,18 +137,36 @@ static void note_op(struct model *m, const struct xen_iommu_op *op, int status)
 int model_call_begin(struct model *m) __acquires(&m->lock)
 {
 	struct model_fault *fault;
+	unsigned long flags;
 
-	spin_lock(&m->lock);
+	spin_lock_irqsave(&m->lock, flags);
+	m->irq_flags = flags;
 	m->calls++;
-	fault = next_fault(m, BIT(MODEL_CALL), 0);
+	fault = next_fault(m, BIT(MODEL_CALL), NULL);
 	return fault ? fault->err : 0;
+}
+
+/* Do an operation, unless it has a fault that makes it fail. */
+static int try_op(struct model *m, struct xen_iommu_op *op,
+		  struct model_fault *fault)
+{
+	if (fault && fault->kind == MODEL_PARTLY)
+		return model_unmap_partly(m, &op->u.unmap);
+	if (!fault || (fault->kind != MODEL_STATUS &&
+		       fault->kind != MODEL_NO_TABLE))
+		return do_op(m, op);
+
+	/* Failing, it has unmapped nothing, and says so. */
+	if (op->op == XEN_IOMMUOP_unmap)
+		op->u.unmap.nr_frames = 0;
+	return fault->kind == MODEL_STATUS ? fault->err : -ENOMEM;
 }
 
 /* Returns false when the call ends before the operation. */
 static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
 {
 	struct model_fault *fault;
-	int status = 0;
+	int status;
 
 	if (m->hook && m->nr_ops == m->hook_op) {
 		void (*hook)(struct model *m, void *data) = m->hook;
@@ -138,22 +177,20 @@ static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
 		spin_lock(&m->lock);
 	}
 
-	fault = next_fault(m, OP_FAULTS, op->op);
+	fault = next_fault(m, OP_FAULTS, op);
 	if (fault && fault->kind == MODEL_STOP) {
 		*ret = fault->err;
 		return false;
 	}
 
-	/* Failing, it has unmapped nothing, and says so. */
-	if (!fault || fault->kind != MODEL_STATUS)
-		status = do_op(m, op);
-	else if (op->op == XEN_IOMMUOP_unmap)
-		op->u.unmap.nr_frames = 0;
+	status = try_op(m, op, fault);
 	note_op(m, op, status);
 	m->nr_ops++;
 
+	if (fault && fault->kind == MODEL_LIE)
+		status = fault->err;
 	if (!fault || fault->kind != MODEL_MUTE)
-		op->status = fault ? fault->err : status;
+		op->status = status;
 	return true;
 }
 
@@ -174,33 +211,28 @@ int model_call_end(struct model *m, int ret) __releases(&m->lock)
 	struct model_fault *fault = NULL;
 
 	if (!list_empty(&m->strict)) {
-		fault = next_fault(m, BIT(MODEL_NO_FLUSH), 0);
+		fault = next_fault(m, BIT(MODEL_NO_FLUSH), NULL);
 		if (fault) {
 			/* Only a flush that is asked for makes up for it. */
 			list_splice_tail_init(&m->strict, &m->lazy);
-			ret = fault->err;
+			ret = ret ?: fault->err;
 		} else {
 			model_flush_list(m, &m->strict, 0, ~0ULL);
 		}
 	}
-	spin_unlock(&m->lock);
+	spin_unlock_irqrestore(&m->lock, m->irq_flags);
 	return ret;
 }
 
 static int backend_submit(struct xen_iommu_op *ops, unsigned int nr)
 {
 	struct model *m = the_model;
-	unsigned long flags;
-	int ret;
+	int ret = model_call_begin(m);
 
-	local_irq_save(flags);
-	ret = model_call_begin(m);
 	if (!ret)
 		ret = nr > m->caps.max_ops ? -E2BIG :
 					     model_call_ops(m, ops, nr);
-	ret = model_call_end(m, ret);
-	local_irq_restore(flags);
-	return ret;
+	return model_call_end(m, ret);
 }
 
 static int backend_one(struct xen_iommu_op *op)
@@ -286,16 +318,17 @@ struct model *model_create(struct kunit *test)
 	KUNIT_ASSERT_NULL(test, the_model);
 	spin_lock_init(&m->lock);
 	xa_init(&m->b2m);
+	xa_init(&m->large);
 	xa_init(&m->iotlb);
 	xa_init(&m->refs);
 	INIT_LIST_HEAD(&m->strict);
 	INIT_LIST_HEAD(&m->lazy);
 	m->owned = true;
-	m->greedy = true;
 	m->caps = (struct xpi_caps) {
 		.mode = XEN_IOMMU_MODE_host_map,
 		.flags = XEN_IOMMU_CAP_clear | XEN_IOMMU_CAP_deferred_flush |
-			 XEN_IOMMU_CAP_coherent | XEN_IOMMU_CAP_lookup,
+			 XEN_IOMMU_CAP_large_pages | XEN_IOMMU_CAP_coherent |
+			 XEN_IOMMU_CAP_lookup,
 		.max_dfn = BIT_ULL(27) - 1,
 		.pgsize_mask = SZ_4K | SZ_2M | SZ_1G,
 		.max_ops = 128 * 16,

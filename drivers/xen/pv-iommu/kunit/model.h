@@ -21,6 +21,9 @@
 /* And here is the end of all. */
 #define MODEL_END_GFN		(MODEL_MMIO_GFN + BIT_ULL(20))
 
+/* Frames of a large page. */
+#define MODEL_LARGE		512
+
 /* For struct model_fault's @times. */
 #define MODEL_ALWAYS		UINT_MAX
 
@@ -31,12 +34,15 @@ enum model_fault_kind {
 	MODEL_STOP,		/* the call ends before it and returns this */
 	MODEL_CALL,		/* the call does nothing and returns this */
 	MODEL_NO_FLUSH,		/* all is done but a flush; the call returns this */
+	MODEL_NO_TABLE,		/* a large page cannot be split; -ENOMEM */
+	MODEL_PARTLY,		/* half of an unmap is done, not flushed; -EIO */
+	MODEL_NR_KINDS,
 };
 
 /**
  * struct model_fault - something that goes wrong
  * @kind: what
- * @op: in operations of this kind; 0: in all.  Not for calls
+ * @op: in operations of this kind; 0: in all it is for.  Not for calls
  * @after: so many go well first
  * @times: so often then
  * @err: the status or the return value
@@ -62,6 +68,7 @@ struct model_reserved {
 /**
  * struct model - the hypervisor
  * @lock: guards what follows
+ * @irq_flags: of the call that is under way
  * @caps: what it offers
  * @reserved: ranges that it does not map
  * @owned: dom0 has taken over
@@ -71,12 +78,15 @@ struct model_reserved {
  * @boot: the host map at boot
  * @nr_boot: ranges in @boot
  * @b2m: what is mapped: dfn -> mapping
- * @iotlb: what devices have cached: dfn -> mapping
+ * @large: which parts of it are large pages: dfn / MODEL_LARGE -> true
+ * @splits: large pages that were split
+ * @iotlb: what devices have cached: dfn -> mapping.  They access all that is
+ *	mapped all the time, so that whatever is mapped is in here
  * @refs: references on frames: gfn -> number
  * @strict: unmapped in this call, to be flushed at its end
  * @lazy: unmapped, to be flushed when the caller wants it
- * @greedy: devices access what is mapped at once, so that it is cached
  * @faults: what goes wrong
+ * @fired: how often it did
  * @hook: called, without @lock, before operation @hook_op is done
  * @hook_op: counted from 0 since model_count()
  * @hook_data: for @hook
@@ -92,6 +102,7 @@ struct model_reserved {
  */
 struct model {
 	spinlock_t lock;	/* guards what follows */
+	unsigned long irq_flags;
 	struct xpi_caps caps;
 	struct model_reserved reserved;
 	bool owned;
@@ -101,12 +112,14 @@ struct model {
 	const struct model_range *boot;
 	unsigned int nr_boot;
 	struct xarray b2m;
+	struct xarray large;
+	unsigned int splits;
 	struct xarray iotlb;
 	struct xarray refs;
 	struct list_head strict;
 	struct list_head lazy;
-	bool greedy;
 	struct model_fault faults[4];
+	unsigned int fired;
 	void (*hook)(struct model *m, void *data);
 	unsigned int hook_op;
 	void *hook_data;
@@ -135,11 +148,18 @@ int model_call_end(struct model *m, int ret);
 /* model-ops.c, called with the lock held */
 int model_map(struct model *m, const struct xen_iommu_op_map *map);
 int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap);
+int model_unmap_partly(struct model *m, struct xen_iommu_op_unmap *unmap);
 int model_flush(struct model *m, const struct xen_iommu_op_flush *flush);
 int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup);
 void model_flush_list(struct model *m, struct list_head *list, u64 start,
 		      u64 nr);
 void model_drop_all(struct model *m);
+
+/* model-large.c, likewise */
+void model_make_large(struct model *m, u64 dfn, u64 gfn, u64 nr);
+bool model_is_large(struct model *m, u64 dfn);
+bool model_needs_split(struct model *m, u64 dfn, u64 nr);
+void model_split(struct model *m, u64 dfn, u64 nr);
 
 /* model-look.c, for tests to look at it */
 void model_count(struct model *m);
@@ -150,6 +170,7 @@ u64 model_flags(struct model *m, u64 dfn);
 u64 model_access(struct model *m, u64 dfn);
 unsigned long model_refs(struct model *m, u64 gfn);
 unsigned long model_nr_mapped(struct model *m);
+unsigned long model_nr_large(struct model *m);
 unsigned long model_nr_refs(struct model *m);
 unsigned long model_nr_stale(struct model *m);
 

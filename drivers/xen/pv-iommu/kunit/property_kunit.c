@@ -217,7 +217,7 @@ static void do_fault(struct run *r)
 		0, XEN_IOMMUOP_map, XEN_IOMMUOP_unmap, XEN_IOMMUOP_flush,
 	};
 	struct model_fault f = {
-		.kind = random(r, MODEL_NO_FLUSH + 1),
+		.kind = random(r, MODEL_NR_KINDS),
 		.after = random(r, 6),
 		.times = 1 + random(r, 3),
 		.op = ops[random(r, ARRAY_SIZE(ops))],

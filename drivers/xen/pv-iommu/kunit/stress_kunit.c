@@ -147,7 +147,7 @@ static int work(void *data)
 
 	/* For the P2M of the test. */
 	current->kunit_test = w->s->test;
-	while (time_before(jiffies, w->s->until)) {
+	while (time_before(jiffies, READ_ONCE(w->s->until))) {
 		slot = take(&w->s->pool, &w->rnd);
 		if (slot < 0)
 			flush(w);
@@ -264,12 +264,12 @@ static void all_cpus_work_while_the_hypervisor_fails(struct kunit *test)
 	static const int errors[] = { -EAGAIN, -ENOMEM, -EPERM, -EIO, -EFAULT };
 	struct stress *s = start(test, true);
 	struct rnd_state rnd;
-	unsigned int n = 0;
+	unsigned int n;
 
 	prandom_seed_state(&rnd, fixture_seed(test));
-	while (time_before(jiffies, s->until)) {
+	for (n = 0; time_before(jiffies, s->until); n++) {
 		struct model_fault f = {
-			.kind = prandom_u32_state(&rnd) % (MODEL_NO_FLUSH + 1),
+			.kind = prandom_u32_state(&rnd) % MODEL_NR_KINDS,
 			.after = prandom_u32_state(&rnd) % 32,
 			.times = 1 + prandom_u32_state(&rnd) % 3,
 			.err = errors[prandom_u32_state(&rnd) %
@@ -282,12 +282,13 @@ static void all_cpus_work_while_the_hypervisor_fails(struct kunit *test)
 		spin_lock_irq(&s->m->lock);
 		model_fail(s->m, f);
 		spin_unlock_irq(&s->m->lock);
-		n++;
+		/* However seldom a busy host lets us come to it. */
+		if (n < 20)
+			WRITE_ONCE(s->until, jiffies + msecs_to_jiffies(MSECS));
 		usleep_range(1000, 3000);
 	}
 	model_heal(s->m);
 	finish(s);
-	KUNIT_EXPECT_GT(test, n, 20U);
 
 	/* What is in quarantine goes with its domain. */
 	xpi_domain_deactivate(s->d);

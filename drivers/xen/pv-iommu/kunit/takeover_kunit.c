@@ -304,6 +304,34 @@ static void a_takeover_that_fails_half_way_gives_back(struct kunit *test)
 	expect_given_back(test);
 }
 
+static const int disable_errors[] = { -EPERM, -EIO };
+
+KUNIT_ARRAY_PARAM(disable, disable_errors, error_name);
+
+/* What went wrong first is what is said, and nothing is tried for ever. */
+static void a_takeover_that_cannot_be_given_back_says_why(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct xpi *xpi = small_machine(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .times = 1,
+		.err = -ENOMEM,
+	});
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_disable_modification,
+		.times = 1, .err = *(const int *)test->param_value,
+	});
+	KUNIT_EXPECT_EQ(test, -ENOMEM, xpi_takeover(xpi));
+	KUNIT_EXPECT_EQ(test, 1U, m->ops[XEN_IOMMUOP_disable_modification]);
+	KUNIT_EXPECT_TRUE(test, m->owned);
+	KUNIT_EXPECT_EQ(test, -EALREADY, xpi_takeover(xpi));
+
+	model_count(m);
+	xpi_give_back(xpi);
+	expect_given_back(test);
+}
+
 static void giving_back_restores_the_host_map(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
@@ -336,6 +364,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_memory_map_that_cannot_be_is_not_believed),
 	KUNIT_CASE_PARAM(a_takeover_that_fails_half_way_gives_back,
 			 mishap_gen_params),
+	KUNIT_CASE_PARAM(a_takeover_that_cannot_be_given_back_says_why,
+			 disable_gen_params),
 	KUNIT_CASE(giving_back_restores_the_host_map),
 	{}
 };

@@ -3,7 +3,8 @@
 #
 # summary FILE STATUS CONSOLE - from kunit.py's output and exit status, and what
 # the kernel said, to one line and an exit status.  A warning of the kernel fails
-# no test, but counts as a failure.  kunit.py ends with a line like
+# no test, but counts as a failure; what is one, the lab's judge knows ($here
+# is this directory).  kunit.py ends with a line like
 #   Testing complete. Ran 9 tests: passed: 7, failed: 1, skipped: 1
 
 summary()
@@ -21,13 +22,7 @@ summary()
 		echo "kunit.py ended with $2" >&2
 		failed=1
 	fi
-	splats=$(grep -acE '(WARNING|BUG|Oops|INFO): ' "$3" || :)
-	splats=${splats:-0}
-	if [ "$splats" != 0 ]; then
-		echo "the kernel warned:" >&2
-		grep -aE -A 30 '(WARNING|BUG|Oops|INFO): ' "$3" >&2
-		failed=$((failed + splats))
-	fi
+	summary_splats "$3"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	[ "$failed" = 0 ]
 }
@@ -36,4 +31,31 @@ summary_count()
 {
 	n=$(printf '%s\n' "$total" | sed -n "s/.*[ ,]$1: \([0-9]*\).*/\1/p")
 	echo "${n:-0}"
+}
+
+# summary_splats CONSOLE - show what a kernel must not say, and count it
+summary_splats()
+{
+	splats_code=0
+	# shellcheck disable=SC2154 # of run.sh
+	if forbidden=$(PYTHONPATH=$here/.. PYTHONDONTWRITEBYTECODE=1 python3 -c \
+		'from lab import judge; print(judge.LINUX_FORBIDDEN.pattern)'); then
+		splats=$(LC_ALL=C grep -acP -e "$forbidden" "$1") ||
+			splats_code=$?
+	else
+		splats_code=2
+	fi
+	case $splats_code in
+	0)
+		echo "the kernel warned:" >&2
+		LC_ALL=C grep -aP -A 30 -e "$forbidden" "$1" >&2
+		failed=$((failed + splats))
+		;;
+	1)
+		;;
+	*)
+		echo "nobody can tell whether the kernel warned" >&2
+		failed=$((failed + 1))
+		;;
+	esac
 }

@@ -8,6 +8,7 @@
 #: core vtd amdvi
 #: slow bare
 #: device edu
+#: device edu32
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0b\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
