@@ -19,3 +19,4 @@ ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_ALLOC_PAGING,iommu.h,(.domain_alloc
 ccflags-y += $(call xpi-grep,XPI_HAVE_ATTACH_OLD,iommu.h,(.attach_dev).*dev.$$)
 ccflags-y += $(call xpi-grep,XPI_HAVE_DMA_MAP_PHYS,dma-map-ops.h,(.map_phys))
 ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_PGSIZES,iommu.h,domain_alloc_paging_flags)
+ccflags-y += $(call xpi-grep,XPI_HAVE_DEVICE_RESET,iommu.h,pci_dev_reset_iommu_prepare)

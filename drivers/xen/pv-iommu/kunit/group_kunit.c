@@ -139,6 +139,7 @@ static void a_group_that_is_blocked_reaches_nothing(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }
 
+#ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
 static int count(struct device *dev, void *nr)
 {
@@ -176,13 +177,16 @@ static void a_reset_of_one_device_leaves_the_others_alone(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }
 #endif
+#endif
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_domain_that_cannot_be_attached_changes_nothing),
 	KUNIT_CASE(a_domain_that_cannot_be_brought_back_maps_nothing),
 	KUNIT_CASE(a_group_that_is_blocked_reaches_nothing),
+#ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
 	KUNIT_CASE(a_reset_of_one_device_leaves_the_others_alone),
+#endif
 #endif
 	{}
 };
