@@ -187,8 +187,8 @@ def cmd_coverage(args):
     parts = Parts()
     results = run_all(parts, header.core_of(known, GCOV) +
                       header.select(known, COVER))
-    coverage.report(parts, (GCOV, GCOV_MODULE), results)
-    return 1 if any(result.reasons for result in results) else 0
+    enough = coverage.report(parts, (GCOV, GCOV_MODULE), results)
+    return 0 if enough and not any(result.reasons for result in results) else 1
 
 
 def interrupted(number, frame):

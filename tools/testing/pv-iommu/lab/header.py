@@ -6,7 +6,10 @@ for the lab:
 
     #: about TEXT              one sentence (required)
     #: variants NAME...        standard variants to run, see STANDARD
-    #: variant NAME KEY=VALUE  one of its own; KEY: iommu, xen, xenargs, linux
+    #: variant NAME KEY=VALUE  one of its own; KEY: iommu, xen, xenargs, linux,
+                              cpu (see qemu.py), switch ("none": where the
+                              driver is built in, not xen_pv_iommu=on, as the
+                              lab else says)
     #: xen debug|ref|debian|none  the hypervisor: with assertions (default),
                               without, Debian's own, or bare Linux
     #: xenargs TEXT            more arguments for Xen
@@ -34,7 +37,7 @@ import shlex
 from dataclasses import dataclass
 
 from . import kernels, paths
-from .qemu import IOMMUS
+from .qemu import CPUS, IOMMUS
 from .ui import LabError
 
 STANDARD = {
@@ -57,6 +60,9 @@ NEEDS = {
 
 XENS = ("debug", "ref", "debian", "none")
 
+# Of variants: key -> the values that it may have.
+CHOICES = {"iommu": IOMMUS, "xen": XENS, "cpu": CPUS, "switch": ("on", "none")}
+
 
 @dataclass(frozen=True)
 class Scenario:
@@ -69,12 +75,15 @@ class Scenario:
     xen: str = "debug"
     xenargs: str = ""
     linux: str = ""
+    cpu: str = "pv"
+    switch: str = "on"
     module: str = ""
     where: str = "dom0"
     kernel: str = kernels.DEFAULT
     core: tuple = ()
     needs: str = ""
     slow: tuple = ()
+    counted: bool = False
     timeout: int = 300
     memory: int = 2048
     dom0mem: int = 1024
@@ -185,9 +194,8 @@ def _apply(scenario, name, changes):
     for key, value in changes.items():
         if key in ("xenargs", "linux"):
             fields[key] = f"{getattr(scenario, key)} {value}".strip()
-        elif key in ("iommu", "xen"):
-            fields[key] = value
-            _one_of(value, XENS if key == "xen" else IOMMUS, scenario.name)
+        elif key in CHOICES:
+            fields[key] = _one_of(value, CHOICES[key], scenario.name)
         else:
             raise LabError(f"{scenario.name}: a variant cannot set '{key}'")
     return dataclasses.replace(scenario, **fields)

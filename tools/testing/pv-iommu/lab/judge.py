@@ -14,8 +14,9 @@ LINUX_FORBIDDEN = re.compile(
     # devices that did not answer
     r"exception Emask|timeout, (aborting|completion polled)|"
     # and what the debug kernels find
-    r"INFO: possible|INFO: trying|inconsistent .*lock state|suspicious RCU|"
-    r"DMA-API: (?!preallocated|debugging)|UBSAN:|kmemleak: \d+ new|ODEBUG:")
+    r"INFO: |inconsistent .*lock state|suspicious RCU|"
+    r"DMA-API: (?!preallocated |debugging enabled by )|"
+    r"UBSAN:|kmemleak: \d+ new|ODEBUG:")
 
 # See the testing documentation: text patching under multi-threaded TCG.
 FLAKE = re.compile(r"Oops: int3")

@@ -26,7 +26,8 @@ class Kind:
 
     package: Debian's, as it is; the driver is a module built for its headers.
     variant: self-built, see kernel/README.md; the driver is a part of it.
-    unload: the driver can be unloaded; words: more for the command line.
+    unload: the driver can be unloaded; words: more for the command line,
+    beside ON where it is built in.
     """
     about: str
     package: str = ""
@@ -43,19 +44,19 @@ class Kind:
 
 
 ON = "xen_pv_iommu=on"
-NO_KUNIT = f"{ON} kunit.enable=0"
+NO_KUNIT = "kunit.enable=0"
 DEFAULT = "6.12"
 KINDS = {
     DEFAULT: Kind("Debian's 6.12", package="linux-image-6.12-amd64",
                   unload=True),
     "6.1": Kind("Debian's 6.1", package="linux-image-amd64"),
-    "7.2": Kind("7.2, the driver built in", variant="builtin", words=ON),
+    "7.2": Kind("7.2, the driver built in", variant="builtin"),
     "7.2-module": Kind("7.2 with lockdep and the same, the driver a module",
                        variant="module+debug", unload=True),
     "7.2-debug": Kind("7.2 with lockdep, DMA_API_DEBUG and more, built in",
                       variant="builtin+kunit+debug", words=NO_KUNIT),
     "7.2-rt": Kind("7.2 with PREEMPT_RT and the same, built in",
-                   variant="builtin+debug+rt", words=ON),
+                   variant="builtin+kunit+debug+rt", words=NO_KUNIT),
     "7.2-kasan": Kind("7.2 with KASAN, for KUnit without Xen",
                       variant="builtin+kunit+kasan"),
     "7.2-kcsan": Kind("7.2 with KCSAN, for KUnit without Xen",
@@ -140,14 +141,15 @@ def source(apt, cache, version):
 
 
 def series_inputs():
-    """What the patch series is made of."""
+    """What the patch series is made of; its check is no part of it."""
     files = []
     for top in (paths.DRIVER, paths.INTERFACE, paths.SERIES,
                 paths.TREE / "Documentation/pv-iommu"):
         files += [path for path in top.rglob("*") if path.suffix in (
             ".c", ".h", ".py", ".sh", ".msg", ".rst", ".diff", ".mk", "",
             ".config", ".kunitconfig") and path.is_file()
-            and not path.name.endswith((".mod.c", ".mod"))]
+            and not path.name.endswith((".mod.c", ".mod"))
+            and path.name != "check-series.sh"]
     return hash_files(files, paths.TREE)
 
 

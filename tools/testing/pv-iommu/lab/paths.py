@@ -14,9 +14,11 @@ KERNEL = TESTING / "kernel"
 KUNIT = TESTING / "kunit"
 SCENARIOS = TESTING / "scenarios"
 GUEST = TESTING / "guest"
+BENCH = TESTING / "bench"
 OVERLAY = TESTING / "xen"
 INTERFACE = TREE / "include"
 DRIVER = TREE / "drivers/xen/pv-iommu"
+TOP = TREE / "tools/pv-iommu/pv-iommu-top"
 
 
 def cache_dir():

@@ -11,8 +11,16 @@ from .ui import LabError
 
 PROGRAM = "qemu-system-x86_64"
 
-# SMAP and, with thread=multi, some models' mwait break a PV dom0 under TCG.
-CPU = "max,-smap"
+# Counting: one instruction of the guest is one nanosecond of its clock.
+TIMED = ["-accel", "tcg,thread=multi"]
+COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
+
+# SMAP and, with thread=multi, some models' mwait break a PV dom0 under TCG; a
+# PVH dom0, on its nested SVM, crashes with RDTSCP, and its programs with PKU.
+CPUS = {
+    "pv": "max,-smap",
+    "pvh": "max,-smap,-rdtscp,-pku",
+}
 
 IOMMUS = {
     "vtd": ["-device", "intel-iommu,intremap=on"],
@@ -30,7 +38,7 @@ LINUX_ARGS = "loglevel=7 panic=1 net.ifnames=0"
 class Machine:
     """What to boot; start() makes a Qemu of it."""
 
-    def __init__(self, iommu, memory, cpus=2):
+    def __init__(self, iommu, memory, counted=False, cpu="pv"):
         if iommu not in IOMMUS:
             raise LabError(f"no IOMMU '{iommu}'; there are "
                            f"{' '.join(IOMMUS)}")
@@ -38,7 +46,7 @@ class Machine:
         self.argv = [
             PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35,kernel-irqchip=split",
-            "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", str(cpus),
+            *(COUNTED if counted else TIMED), "-cpu", CPUS[cpu], "-smp", "2",
             "-m", f"{memory}M", "-no-reboot", *IOMMUS[iommu]]
 
     def boot_xen(self, xen, kernel, initrd, xen_args, linux_args):

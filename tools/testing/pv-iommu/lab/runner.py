@@ -12,7 +12,7 @@ from pathlib import Path
 from . import coverage, initramfs, judge, paths
 from .channel import Channel, Closed
 from .devices import Devices, address
-from .kernels import KINDS
+from .kernels import KINDS, ON
 from .qemu import Machine, Qemu
 from .ui import LabError, say
 from .verbs import Refused, Requests
@@ -165,11 +165,9 @@ class Runner:
 
     def _machine(self, scenario, work):
         kernel = self.parts.kernel_image(scenario.kernel)
-        words = scenario.linux
-        if self.driver:
-            # what the scenario says is the last word
-            words = f"{KINDS[scenario.kernel].words} {words}".strip()
-        machine = Machine(scenario.iommu, scenario.memory)
+        words = words_for(scenario, self.driver)
+        machine = Machine(scenario.iommu, scenario.memory, scenario.counted,
+                          scenario.cpu)
         initrd = self._initrd(scenario, work)
         if scenario.xen == "none":
             machine.boot_linux(kernel, initrd, words)
@@ -186,6 +184,7 @@ class Runner:
         files = {"init": paths.LAB_GUEST / "init",
                  "lab/run-scenario": paths.LAB_GUEST / "run-scenario",
                  "lab/lib.sh": paths.LAB_GUEST / "lib.sh",
+                 "lab/bin/pv-iommu-top": paths.TOP,
                  "lab/scenario": scenario.path}
         driver = "none"
         if self.driver:
@@ -205,11 +204,19 @@ class Runner:
         return initrd
 
 
+def words_for(scenario, driver):
+    """More of Linux' command line; what the scenario says is the last word."""
+    kind = KINDS[scenario.kernel]
+    switch = ON if driver and kind.builtin and scenario.switch == "on" else ""
+    return " ".join(f"{switch} {kind.words} {scenario.linux}".split())
+
+
 def config_of(scenario, driver):
     """What the scenario may want to know of its variant, as sh variables."""
     values = {"SCENARIO": scenario.name, "VARIANT": scenario.variant,
               "IOMMU": scenario.iommu, "XEN": scenario.xen,
               "DRIVER": driver, "KERNEL": scenario.kernel,
+              "COUNTED": "yes" if scenario.counted else "",
               "UNLOADS": "yes" if KINDS[scenario.kernel].unload else "",
               "MODULE_OPTIONS": scenario.module}
     for name, _ in scenario.devices:

@@ -7,23 +7,33 @@
 #: variant passthrough  xenargs=dom0-iommu=passthrough
 #: variant iommu-off    xenargs=iommu=off
 #: variant no-iommu     iommu=none
-#: variant amdvi-strict iommu=amdvi xenargs=dom0-iommu=strict
+#: variant amdvi-strict iommu=amdvi "xenargs=dom0-iommu=strict sched=credit"
 #: variant bare-linux   xen=none
+#: variant pvh          iommu=amdvi cpu=pvh xenargs=dom0=pvh
+#: variant linux-passthrough linux=iommu.passthrough=1
 #: core iommu-op-off
+#: slow pvh
 #: xen ref
+#: expect xen WARNING: PVH is an experimental mode
 #: device nvme
 #: guest fio
 
+size=16m
 case $VARIANT in
 debian-xen | iommu-op-off)	reason='does not offer iommu_op' ;;
 strict | amdvi-strict)		reason='dom0-iommu=strict' ;;
 passthrough)			reason='dom0-iommu=passthrough' ;;
 iommu-off | no-iommu)		reason='uses no IOMMU' ;;
 bare-linux)			reason='not a Xen domain' ;;
+pvh)				reason='dom0 is not a PV domain' size=4m ;;
+linux-passthrough)		reason='iommu.passthrough asks for untranslated DMA' ;;
 esac
 
 driver_refused "$reason"
+# without Xen Linux may drive the IOMMU itself
+[ "$XEN" = none ] || check "no device is in a group of an IOMMU" \
+	is "$(ls /sys/kernel/iommu_groups)" ""
 disk_up "$PCI_NVME" nvme
 disk_verify "$DISK" nvme 8 16
-fio_verify "$DISK" 16m
+fio_verify "$DISK" $size
 finish

@@ -1,14 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about Built in, xen_pv_iommu=off leaves DMA on xen-swiotlb, and a value that is neither on nor off is named and ignored.
+#: about Built in, the driver is off by default and with xen_pv_iommu=off, and a value that is neither on nor off is named and ignored.
 #: needs builtin
-#: variant off   linux=xen_pv_iommu=off
-#: variant wrong linux=xen_pv_iommu=perhaps
-#: core off wrong
+#: variant default switch=none
+#: variant off     linux=xen_pv_iommu=off
+#: variant wrong   linux=xen_pv_iommu=perhaps
+#: core default off wrong
 #: device nvme
 
 case $VARIANT in
-off)
+default | off)
+	[ "$VARIANT" = off ] || check "nothing switches it on or off" \
+		is "$(grep -c xen_pv_iommu /proc/cmdline)" 0
 	check "the driver says nothing" is "$(driver_says)" ""
 	check "and is not there" [ ! -e /sys/class/iommu/xen-pv-iommu ]
 	;;
@@ -20,5 +23,5 @@ wrong)
 esac
 disk_up "$PCI_NVME" nvme
 disk_verify "$DISK" nvme 0 8
-[ "$VARIANT" = off ] || driver_carried
+[ "$VARIANT" != wrong ] || driver_carried
 finish

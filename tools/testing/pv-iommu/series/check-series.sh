@@ -6,8 +6,9 @@
 # SERIES is what make-series.sh made for SOURCE_TREE.  Applies it with git am,
 # runs the kernel's own checks on each patch, and asks for its maintainers.
 # With WORK, a directory for a copy of the tree and for objects, it also builds
-# the kernel after each patch, and in the end the driver as =y and =m, with W=1
-# and sparse.  That takes some ten minutes; the fast part takes seconds.
+# the kernel after each patch, and in the end the driver as =y and =m, on by
+# default or not, with W=1 and sparse; from their patch on with the KUnit tests.
+# That takes some ten minutes; the fast part takes seconds.
 # Ends with a line "N checks, N failed"; status 1 when one failed.
 
 set -eu
@@ -121,7 +122,9 @@ kernel_doc() {
 
 kmake() {
 	make -C "$work/linux" O="$work/build" -j"${JOBS:-2}" "$@" \
-		> "$work/log" 2>&1 || { tail -n 20 "$work/log"; return 1; }
+		> "$work/log" 2>&1 ||
+		{ grep -E 'error:|warning:' "$work/log"; tail -n 20 "$work/log"
+		  return 1; }
 }
 
 # no_warnings: make in the driver's directory said nothing about it
@@ -132,21 +135,35 @@ no_warnings() {
 }
 
 want() {
-	grep -qx "CONFIG_XEN_PV_IOMMU=$1" "$work/build/.config" ||
-		{ echo "CONFIG_XEN_PV_IOMMU=$1 is not set"; return 1; }
+	grep -qx "CONFIG_$1" "$work/build/.config" ||
+		{ echo "CONFIG_$1 is not set"; return 1; }
 }
 
 driver_as() {
 	"$work/linux/scripts/config" --file "$work/build/.config" \
 		--set-val XEN_PV_IOMMU "$1"
-	kmake olddefconfig && want "$1"
+	kmake olddefconfig && want "XEN_PV_IOMMU=$1"
+}
+
+# merge FRAGMENT...: of the lab's kernels, into the configuration
+merge() {
+	(cd "$here/../kernel/config" && cat "$@") > "$work/fragment"
+	(cd "$work/build" && ../linux/scripts/kconfig/merge_config.sh -m \
+		.config ../fragment) > "$work/log" 2>&1 ||
+		{ tail -n 20 "$work/log"; return 1; }
+}
+
+# Once they are there, the tests are built whenever the driver is =y.
+with_tests() {
+	[ -e "$work/linux/drivers/xen/pv-iommu/kunit" ] || return 0
+	merge kunit.config && driver_as y && want XEN_PV_IOMMU_KUNIT_TEST=y
 }
 
 step_builds() {
 	patch -d "$work/linux" -p1 -F0 --force --quiet \
 		--no-backup-if-mismatch < "$1" || return
 	if [ -e "$work/linux/drivers/xen/pv-iommu" ]; then
-		driver_as y || return
+		driver_as y && with_tests || return
 		rm -rf "$work/build/drivers/xen/pv-iommu"
 		kmake W=1 drivers/xen/pv-iommu/ && no_warnings || return
 	fi
@@ -164,6 +181,23 @@ as_module() {
 		kmake W=1 vmlinux modules && no_warnings &&
 		[ -e "$work/build/drivers/xen/pv-iommu/xen-pv-iommu.ko" ]
 }
+
+# switch: what the driver's switch is without a word on the command line
+switch() {
+	kmake drivers/xen/pv-iommu/core.o || return
+	obj=$work/build/drivers/xen/pv-iommu/core.o
+	at=$(nm "$obj" | sed -n 's/^0*\([0-9a-f]*\) d switched_on$/0x0\1/p')
+	objcopy -O binary -j .init.data "$obj" "$work/init-data" &&
+		od -An -tu1 -j "$at" -N1 "$work/init-data" | tr -d ' '
+}
+
+by_default() {
+	driver_as y && is "$(switch)" 0 &&
+		merge default-on.config && driver_as y &&
+		want XEN_PV_IOMMU_DEFAULT_ON=y && is "$(switch)" 1
+}
+
+is() { [ "$1" = "$2" ] || { echo "'$1' instead of '$2'"; return 1; }; }
 
 # The new pages only: those of the whole kernel take half an hour.  The guide
 # is beside the others for this.
@@ -194,8 +228,7 @@ builds() {
 		done
 	mkdir -p "$work/build"
 	kmake tinyconfig
-	(cd "$work/build" && ../linux/scripts/kconfig/merge_config.sh -m \
-		.config "$here/../kernel/config/base.config") > "$work/log" 2>&1
+	merge base.config
 	echo CONFIG_COMPILE_TEST=y >> "$work/build/.config"
 	check "the kernel builds without the series" kmake olddefconfig vmlinux
 	for patch in "$patches"/0*.patch; do
@@ -204,6 +237,7 @@ builds() {
 	done
 	check "sparse and W=1 are content" static_checks
 	check "builds as a module" as_module
+	check "off by default, on with DEFAULT_ON" by_default
 	if command -v sphinx-build > /dev/null; then
 		check "Sphinx is content with the pages" pages
 	else

@@ -42,6 +42,8 @@ class Compat:
         text = resolve(text, self.macros, name)
         if '#include "compat-ops.h"' in text:
             text = self._older_ops(text, name)
+        if "XPI_HAVE_DMA_MAP_PHYS" not in self.macros:
+            text = older_map(text)
         text = text.replace('#include "compat.h"\n', "")
         text = drop_calls(text)
         if self.has_obj:
@@ -61,16 +63,17 @@ class Compat:
         ops = ops[ops.index("*/\n", ops.index("\n")) + 3:].strip("\n")
         if "XPI_HAVE_ATTACH_OLD" in self.macros:
             return replace_once(text, '#include "compat-ops.h"', ops, name)
-        ops = replace_once(ops, re.compile(
-            r"static int compat_attach_dev\(.*?^}\n\n", re.S | re.M), "",
-            "compat-ops.h")
-        ops = replace_once(ops, "compat_attach_dev", "xpi_attach_dev",
-                           "compat-ops.h")
         text = replace_once(text, '#include "compat-ops.h"', ops, name)
-        return replace_once(text, re.compile(
-            r"(xpi_attach_dev\(struct iommu_domain \*domain, "
-            r"struct device \*dev),\s*struct iommu_domain \*old\)"),
-            r"\1)", name)
+        for what in re.findall(r"^static int compat_(attach_\w+)\(", ops, re.M):
+            text = replace_once(text, re.compile(
+                rf"static int compat_{what}\(.*?^}}\n\n?", re.S | re.M), "",
+                name)
+            text = replace_once(text, f"compat_{what}", f"xpi_{what}", name)
+            text = replace_once(text, re.compile(
+                rf"(xpi_{what}\(struct iommu_domain \*domain,\s*"
+                r"struct device \*dev),\s*struct iommu_domain \*old\)"),
+                r"\1)", name)
+        return text
 
 
 def probe(makefile, tree):
@@ -110,6 +113,16 @@ def resolve(text, macros, name):
     if stack:
         raise Failure(f"{name}: #if without #endif")
     return "".join(out)
+
+
+def older_map(text):
+    """6.12: a mapping of the DMA API begins with a page."""
+    text = re.sub(r"(\w+)_map_phys\((struct device \*dev), phys_addr_t phys,"
+                  r"(\s+)size_t size, (enum dma_data_direction dir,)",
+                  r"\1_map_page(\2, struct page *page,"
+                  r"\3unsigned long offset, size_t size,\3\4", text)
+    return re.sub(r"\.map_phys = (\w+)_map_phys;", r".map_page = \1_map_page;",
+                  text)
 
 
 def drop_calls(text):

@@ -41,6 +41,12 @@ class JudgeTest(unittest.TestCase):
                      "[    1.0] INFO: possible recursive locking detected",
                      "[    1.0] DMA-API: nvme 0000:00:04.0: device driver "
                      "frees DMA memory with different size",
+                     "[    1.0] DMA-API: debugging out of memory - "
+                     "disabling",
+                     "[    1.0] DMA-API: debugging disabled on command "
+                     "line",
+                     "[    1.0] INFO: lockdep is turned off.",
+                     "[    1.0] rcu: INFO: rcu_preempt detected stalls",
                      "[    1.0] ata1.00: exception Emask 0x0 SAct 0x4000",
                      "[    1.0] nvme nvme0: I/O 3 QID 1 timeout, aborting",
                      "[    1.0] UBSAN: shift-out-of-bounds in x.c:1:1",

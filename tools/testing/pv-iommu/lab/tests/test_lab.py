@@ -17,6 +17,8 @@ from ..cpio import Archive
 from ..hostside import Disks, Log, NetPeer
 from ..initramfs import BUSYBOX
 from ..judge import Record
+from ..qemu import Machine
+from ..runner import words_for
 from ..ui import LabError
 from ..verbs import Refused, Requests
 
@@ -62,11 +64,29 @@ class HeaderTest(InDirectory):
     def test_mistakes(self):
         for line in ("#: nonsense", "#: variants none-such", "#: xen other",
                      "#: timeout soon", "#: variant x cpu=1",
+                     "#: variant x switch=off", "#: variant x module=a",
                      "#: expect dom0 x", "#: device nvme size"):
             with self.assertRaises(LabError, msg=line):
                 self.parse(f"#: about It.\n{line}\n")
         with self.assertRaises(LabError):
             self.parse("#: variants vtd\n")
+
+    def test_machine_and_words(self):
+        first, second = self.parse("""\
+            #: about It.
+            #: variant usual linux=one
+            #: variant odd   cpu=pvh switch=none
+            """)
+        words = [words_for(s.on(kernel), driver) for s, kernel, driver in (
+            (first, "6.12", True), (first, "7.2", True),
+            (first, "7.2", False), (first, "7.2-debug", True),
+            (second, "7.2-debug", True), (second, "7.2", True))]
+        self.assertEqual(words, [
+            "one", "xen_pv_iommu=on one", "one",
+            "xen_pv_iommu=on kunit.enable=0 one", "kunit.enable=0", ""])
+        self.assertIn("max,-smap", Machine("vtd", 1, cpu=first.cpu).argv)
+        self.assertIn("max,-smap,-rdtscp,-pku",
+                      Machine("vtd", 1, cpu=second.cpu).argv)
 
     def test_select(self):
         found = self.parse("#: about It.\n#: variants vtd amdvi\n")
@@ -74,7 +94,6 @@ class HeaderTest(InDirectory):
         self.assertEqual(len(header.select(found, ["na@vtd"])), 1)
         with self.assertRaises(LabError):
             header.select(found, ["name@other"])
-
 
     def test_other_kernels(self):
         first, second = self.parse("#: about It.\n#: variants vtd amdvi\n")
