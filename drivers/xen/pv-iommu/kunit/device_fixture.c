@@ -19,6 +19,7 @@ static struct xen_iommu_reserved_range ranges[] = {
 	/* The last one: DEVICE_FIXTURE_NOT_IDENTITY. */
 	{ 0xe0000, 0x80, XEN_IOMMU_RESERVED_identity },
 };
+
 static_assert(ARRAY_SIZE(ranges) == DEVICE_FIXTURE_NOT_IDENTITY + 1);
 
 int device_fixture_init(struct kunit *test)
