@@ -13,6 +13,7 @@
  *   domain.c    frames of another domain
  *   map.c       what map, unmap, flush and lookup do when all is well, and
  *               what they leave behind when it is not
+ *   singles.c   operations that the hypervisor may take together
  *   life.c      taking over and giving back
  *   refs.c      page references: held long enough, and never lost
  *   nomem.c     Xen without memory for page tables
@@ -132,6 +133,7 @@ void test_frames(void);
 void test_domain(void);
 void test_mmio(void);
 void test_map(void);
+void test_singles(void);
 void test_large(void);
 void test_not_owned(const char *when);
 void test_life(void);

@@ -37,6 +37,7 @@ static const struct group {
 	{ "args", test_args, false },
 	{ "ranges", test_ranges, false },
 	{ "map", test_map, false },
+	{ "singles", test_singles, false },
 	{ "large", test_large, false },
 	{ "frames", test_frames, false },
 	{ "domain", test_domain, false },

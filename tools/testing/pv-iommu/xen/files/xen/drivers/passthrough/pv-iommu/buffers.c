@@ -66,7 +66,7 @@ custom_param("iommu-op", parse_iommu_op);
 
 #define MAX_OPS             1024
 /* Operations are copied in and out in blocks of this many. */
-#define BLOCK               16
+#define BLOCK               PV_IOMMU_MAX_SINGLES
 
 struct position {
     unsigned int buf, op;
@@ -78,83 +78,6 @@ struct position {
 static int check_permission(const struct domain *d)
 {
     return is_hardware_domain(d) ? 0 : -EPERM;
-}
-
-static int op_query_caps(struct domain *d,
-                         struct xen_iommu_op_query_caps *caps)
-{
-    const struct pv_iommu *p = NULL;
-
-    memset(caps, 0, sizeof(*caps));
-    caps->version = XEN_IOMMU_OP_VERSION;
-    caps->max_ops = MAX_OPS;
-    caps->mode = pv_iommu_mode(d);
-
-    if ( caps->mode == XEN_IOMMU_MODE_off )
-        return 0;
-
-    p = pv_iommu_get(d);
-    if ( IS_ERR(p) )
-    {
-        caps->mode = XEN_IOMMU_MODE_off;
-        return 0;
-    }
-
-    caps->caps = XEN_IOMMU_CAP_deferred_flush | XEN_IOMMU_CAP_lookup |
-                 /* As all DMA is on x86. */
-                 XEN_IOMMU_CAP_coherent |
-                 (opt_clear ? XEN_IOMMU_CAP_clear : 0) |
-                 (p->max_leaf_level > 1 ? XEN_IOMMU_CAP_large_pages : 0) |
-                 (iommu_intremap ? XEN_IOMMU_CAP_intremap : 0) |
-                 (p->caching_mode ? XEN_IOMMU_CAP_caching_mode : 0);
-    caps->max_dfn = p->max_dfn;
-    caps->pgsize_mask = PAGE_SIZE_4K |
-                        (p->max_leaf_level > 1 ? PAGE_SIZE_2M : 0) |
-                        (p->max_leaf_level > 2 ? PAGE_SIZE_1G : 0);
-
-    return 0;
-}
-
-static int op_query_reserved(struct domain *d,
-                             struct xen_iommu_op_query_reserved *q)
-{
-    struct pv_iommu_reserved_list *list;
-    unsigned int i, room = q->nr_entries;
-    int rc;
-
-    if ( q->pad )
-        return -EINVAL;
-
-    q->nr_entries = 0;
-    if ( pv_iommu_mode(d) == XEN_IOMMU_MODE_off )
-        return 0;
-
-    list = xzalloc(struct pv_iommu_reserved_list);
-    if ( !list )
-        return -ENOMEM;
-
-    rc = pv_iommu_reserved_get(d, pv_iommu_vendor(), q->sbdf, list);
-
-    for ( i = 0; !rc && i < list->nr && i < room; ++i )
-    {
-        const struct pv_iommu_reserved *r = &list->range[i];
-        struct xen_iommu_reserved_range range = {
-            .start_dfn = r->first,
-            .nr_frames = r->last - r->first + 1,
-            .flags = r->flags,
-        };
-
-        if ( copy_to_guest_offset(q->ranges, i, &range, 1) )
-            rc = -EFAULT;
-    }
-
-    q->nr_entries = list->nr;
-    if ( !rc && list->nr > room )
-        rc = -ENOBUFS;
-
-    xfree(list);
-
-    return rc;
 }
 
 static int op_enable(struct domain *d,
@@ -189,6 +112,48 @@ static bool is_reserved(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
 static bool is_owned(const struct pv_iommu_call *call)
 {
     return call->p && ACCESS_ONCE(call->p->state) == PV_IOMMU_owned;
+}
+
+/*
+ * Map together what operations from @op on, of @nr, have single frames for, at
+ * consecutive dfns of one table: this is what scattered memory looks like.
+ * Returns how many operations are done, none if there is anything unusual.
+ */
+static unsigned int map_singles(struct pv_iommu_call *call,
+                                struct xen_iommu_op *op, unsigned int nr)
+{
+    const struct xen_iommu_op_map *first = &op->u.map;
+    unsigned long gfns[PV_IOMMU_MAX_SINGLES];
+    unsigned int n, max;
+
+    /* A read-only or writable frame of RAM, no more and no less. */
+    if ( first->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable) ||
+         !first->flags || !is_owned(call) )
+        return 0;
+
+    max = min_t(unsigned int, min(nr, PV_IOMMU_MAX_SINGLES),
+                PV_IOMMU_ENTRIES - (first->dfn & (PV_IOMMU_ENTRIES - 1)));
+
+    for ( n = 0; n < max; ++n )
+    {
+        const struct xen_iommu_op_map *m = &op[n].u.map;
+
+        if ( op[n].op != XEN_IOMMUOP_map || op[n].ctx || m->domid ||
+             m->flags != first->flags || m->nr_frames != 1 ||
+             m->dfn != first->dfn + n )
+            break;
+        gfns[n] = m->gfn;
+    }
+
+    if ( n < 2 || bad_range(call->p, first->dfn, n) ||
+         is_reserved(call->p, first->dfn, n) ||
+         pv_iommu_map_frames(call, first->dfn, gfns, n, first->flags) )
+        return 0;
+
+    for ( max = 0; max < n; ++max )
+        op[max].status = 0;
+
+    return n;
 }
 
 static int op_map(struct pv_iommu_call *call, struct xen_iommu_op_map *m,
@@ -295,10 +260,13 @@ static int do_op(struct domain *d, struct pv_iommu_call *call,
     switch ( op->op )
     {
     case XEN_IOMMUOP_query_caps:
-        return op->ctx ? -EINVAL : op_query_caps(d, &op->u.query_caps);
+        return op->ctx ? -EINVAL
+                       : pv_iommu_query_caps(d, opt_clear, MAX_OPS,
+                                             &op->u.query_caps);
 
     case XEN_IOMMUOP_query_reserved:
-        return op->ctx ? -EINVAL : op_query_reserved(d, &op->u.query_reserved);
+        return op->ctx ? -EINVAL
+                       : pv_iommu_query_reserved(d, &op->u.query_reserved);
 
     case XEN_IOMMUOP_enable_modification:
         return op->ctx ? -EINVAL
@@ -324,6 +292,36 @@ static int do_op(struct domain *d, struct pv_iommu_call *call,
         /* Contexts will be other objects like the one in @call. */
         return -EOPNOTSUPP;
     }
+}
+
+/*
+ * Carry out the first of @nr operations, or some that go together, and write
+ * their statuses; @done is how many.  -ERESTART leaves the first one as it was.
+ */
+static int do_some(struct domain *d, struct pv_iommu_call *call,
+                   struct xen_iommu_op *op, unsigned int nr,
+                   struct position *pos, unsigned int *done)
+{
+    int rc;
+
+    *done = 0;
+    if ( op->op == XEN_IOMMUOP_map && !pos->prog.done && !pos->prog.err )
+        *done = map_singles(call, op, nr);
+
+    if ( !*done )
+    {
+        rc = do_op(d, call, op, pos);
+        pos->begun = rc == -ERESTART;
+        if ( rc == -ERESTART )
+            return rc;
+        op->status = rc;
+        *done = 1;
+    }
+
+    memset(&pos->prog, 0, sizeof(pos->prog));
+    pos->op += *done;
+
+    return 0;
 }
 
 /* Get the descriptors, all at once: checked before anything is done. */
@@ -370,23 +368,15 @@ static int do_buf(struct domain *d, struct pv_iommu_call *call,
                 return -EFAULT;
         }
 
-        for ( i = 0; i < n; ++i )
+        for ( i = 0; i < n && !rc; )
         {
+            unsigned int done = 0;
+
             if ( call->nr++ && hypercall_preempt_check() )
                 rc = -ERESTART;
             else
-            {
-                rc = do_op(d, call, &op[i], pos);
-                pos->begun = rc == -ERESTART;
-            }
-
-            if ( rc == -ERESTART )
-                break;
-
-            op[i].status = rc;
-            rc = 0;
-            memset(&pos->prog, 0, sizeof(pos->prog));
-            ++pos->op;
+                rc = do_some(d, call, &op[i], n - i, pos, &done);
+            i += done;
         }
 
         if ( i && copy_to_guest_offset(h, start, op, i) )

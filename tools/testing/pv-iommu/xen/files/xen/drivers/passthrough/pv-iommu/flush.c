@@ -87,6 +87,7 @@ void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
         return;
     }
 
+    ASSERT(nr < (1U << 24));
     ASSERT(pend->nr_runs < PV_IOMMU_MAX_RUNS);
     run->mfn = mfn;
     run->nr = nr;

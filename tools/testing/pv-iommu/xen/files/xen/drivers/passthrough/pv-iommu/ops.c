@@ -179,7 +179,8 @@ static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
         do {
             spin_lock(&p->lock);
             rc = likely(p->state == PV_IOMMU_owned)
-                 ? pt_map(p, call, dfn, mfn, level, nr, bits, refs) : -EPERM;
+                 ? pt_map(p, call, dfn, &mfn, false, level, nr, bits, refs)
+                 : -EPERM;
             spin_unlock(&p->lock);
         } while ( unlikely(rc == -ENOMEM) && !retried &&
                   (retried = reclaim(call)) );
@@ -263,16 +264,86 @@ static int roll_back(struct pv_iommu_call *call,
     return -prog->err;
 }
 
+static uint64_t access_bits(const struct pv_iommu *p, unsigned int flags)
+{
+    return (flags & XEN_IOMMU_MAP_writable ? p->fmt.write : 0) |
+           (flags & XEN_IOMMU_MAP_readable ? p->fmt.read : 0);
+}
+
+static unsigned long max_gfn(void)
+{
+    return (1UL << (paddr_bits - PAGE_SHIFT)) - 1;
+}
+
+/* New mappings matter to hardware that caches their absence. */
+static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
+                        unsigned long nr, unsigned int flags)
+{
+    if ( flags & XEN_IOMMU_MAP_no_flush )
+        return;
+
+    call->first = min(call->first, dfn);
+    call->last = max(call->last, dfn + nr - 1);
+}
+
+/*
+ * Map single frames, wherever they are, at consecutive dfns of one table: what
+ * as many operations would do, but with one look at the table.  It is for the
+ * usual case: after an error nothing has happened, and the operations have to
+ * be done one by one to know which of them fails, and how.
+ */
+int pv_iommu_map_frames(struct pv_iommu_call *call, unsigned long dfn,
+                        const unsigned long *gfns, unsigned int nr,
+                        unsigned int flags)
+{
+    struct pv_iommu *p = call->p;
+    DECLARE_BITMAP(refs, PV_IOMMU_MAX_SINGLES) = {};
+    bool write = flags & XEN_IOMMU_MAP_writable;
+    unsigned int i;
+    int rc = 0;
+
+    ASSERT(nr <= PV_IOMMU_MAX_SINGLES);
+
+    for ( i = 0; i < nr; ++i )
+    {
+        rc = gfns[i] > max_gfn() ? -EPERM : get_frame(p->d, gfns[i], write);
+        if ( unlikely(rc < 0) )
+            break;
+        if ( likely(rc) )
+            __set_bit(i, refs);
+    }
+
+    if ( likely(rc >= 0) )
+    {
+        spin_lock(&p->lock);
+        rc = likely(p->state == PV_IOMMU_owned)
+             ? pt_map(p, call, dfn, gfns, true, 1, nr, access_bits(p, flags),
+                      refs)
+             : -EPERM;
+        spin_unlock(&p->lock);
+    }
+
+    if ( likely(!rc) )
+    {
+        note_mapped(call, dfn, nr, flags);
+        return 0;
+    }
+
+    while ( i-- )
+        if ( test_bit(i, refs) )
+            put_frames(gfns[i], 1);
+
+    return rc;
+}
+
 int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
                  struct pv_iommu_progress *prog)
 {
     const struct pv_iommu *p = call->p;
     bool write = op->flags & XEN_IOMMU_MAP_writable;
-    uint64_t bits = (write ? p->fmt.write : 0) |
-                    (op->flags & XEN_IOMMU_MAP_readable ? p->fmt.read : 0);
-    unsigned long max_gfn = (1UL << (paddr_bits - PAGE_SHIFT)) - 1;
+    uint64_t bits = access_bits(p, op->flags);
 
-    if ( op->gfn > max_gfn || op->nr - 1 > max_gfn - op->gfn )
+    if ( op->gfn > max_gfn() || op->nr - 1 > max_gfn() - op->gfn )
         return -EPERM;
 
     if ( prog->done > op->nr )
@@ -299,11 +370,7 @@ int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
             break;
     }
 
-    if ( !(op->flags & XEN_IOMMU_MAP_no_flush) )
-    {
-        call->first = min(call->first, op->dfn);
-        call->last = max(call->last, op->dfn + op->nr - 1);
-    }
+    note_mapped(call, op->dfn, op->nr, op->flags);
 
     return prog->done < op->nr ? -ERESTART : 0;
 }

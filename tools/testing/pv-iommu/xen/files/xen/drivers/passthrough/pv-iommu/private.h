@@ -3,6 +3,7 @@
  * private.h: the engine behind the hypercall formats.
  *
  *   buffers.c   the wire format: guest handles, continuations, statuses
+ *   query.c     its answers about capabilities and reserved ranges
  *   ops.c       map, unmap, lookup: page references, runs, preemption
  *   flush.c     IOTLB flushes, and what may be dropped only after one
  *   pt.c        the page tables: entries
@@ -13,7 +14,7 @@
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
  *
- * Only buffers.c knows the public header's layout (the XEN_IOMMU_* flag
+ * Only these two know the public header's layout (the XEN_IOMMU_* flag
  * values are used everywhere), so that other formats are other files.
  *
  * Locks, outermost first:
@@ -175,6 +176,9 @@ struct pv_iommu {
     } stat;
 };
 
+/* How many single frames are mapped together. */
+#define PV_IOMMU_MAX_SINGLES    32U
+
 /* The state of one hypercall (one continuation of it, to be precise). */
 struct pv_iommu_call {
     struct pv_iommu *p;
@@ -207,8 +211,8 @@ static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
 
 /* pt.c; all with @lock held */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
-           unsigned long mfn, unsigned int level, unsigned int nr,
-           uint64_t bits, const unsigned long *refs);
+           const unsigned long *mfns, bool scattered, unsigned int level,
+           unsigned int nr, uint64_t bits, const unsigned long *refs);
 int pt_split(struct pv_iommu *p, struct pv_iommu_call *call,
              unsigned long dfn);
 unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
@@ -257,11 +261,20 @@ struct pv_iommu_progress {
 
 int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
                  struct pv_iommu_progress *prog);
+int pv_iommu_map_frames(struct pv_iommu_call *call, unsigned long dfn,
+                        const unsigned long *gfns, unsigned int nr,
+                        unsigned int flags);
 int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
                    unsigned long nr, unsigned int flags,
                    struct pv_iommu_progress *prog);
 int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
                     unsigned int *pgsize, unsigned int *flags);
+
+/* query.c */
+int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
+                        struct xen_iommu_op_query_caps *caps);
+int pv_iommu_query_reserved(struct domain *d,
+                            struct xen_iommu_op_query_reserved *q);
 
 /* takeover.c */
 unsigned int pv_iommu_mode(const struct domain *d);

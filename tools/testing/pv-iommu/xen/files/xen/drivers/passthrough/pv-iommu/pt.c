@@ -54,13 +54,14 @@ static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
 
 /*
  * Map @nr pages of @level, which must all be in one table.  All or nothing.
- * @refs has a bit for each page that is referenced; if it is NULL, none is.
+ * They are those from @mfns[0] on; or, if @scattered, those of @mfns.  @refs has
+ * a bit for each page that is referenced; if it is NULL, none is.
  *
  * -EAGAIN means that smaller pages may do.
  */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
-           unsigned long mfn, unsigned int level, unsigned int nr,
-           uint64_t bits, const unsigned long *refs)
+           const unsigned long *mfns, bool scattered, unsigned int level,
+           unsigned int nr, uint64_t bits, const unsigned long *refs)
 {
     unsigned int i, idx, l = level;
     struct page_info *pg = table_descend(p, dfn, &l);
@@ -105,14 +106,15 @@ int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
 
     if ( rc >= 0 )
     {
-        uint64_t e = pfn_to_paddr(mfn) | bits | p->fmt.leaf |
-                     (level > 1 ? p->fmt.leaf_val : 0);
+        uint64_t e = bits | p->fmt.leaf | (level > 1 ? p->fmt.leaf_val : 0);
+        unsigned long mfn = mfns[0];
 
         for ( i = 0; i < nr; ++i )
         {
             write_atomic(&t[idx + i],
-                         e | (refs && test_bit(i, refs) ? p->fmt.ref : 0));
-            e += level_frames(level) << PAGE_SHIFT;
+                         e | pfn_to_paddr(scattered ? mfns[i] : mfn) |
+                         (refs && test_bit(i, refs) ? p->fmt.ref : 0));
+            mfn += level_frames(level);
         }
         iommu_sync_cache(&t[idx], nr * sizeof(*t));
         table_use(p, pg, nr);
@@ -195,6 +197,27 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
     }
 }
 
+/* What one stride of unmapping leaves to be flushed and dropped. */
+struct leftover {
+    unsigned long first, last;  /* dfns */
+    unsigned long mfn, nr;      /* the run that is not in pending() yet */
+};
+
+static void leave(struct leftover *l, struct pv_iommu_pending *pend,
+                  unsigned long mfn, unsigned long nr)
+{
+    if ( l->nr && l->mfn + l->nr == mfn )
+    {
+        l->nr += nr;
+        return;
+    }
+
+    if ( l->nr )
+        pending_run(pend, l->mfn, l->nr);
+    l->mfn = mfn;
+    l->nr = nr;
+}
+
 /*
  * Unmap what one table has of [@dfn, @dfn + @nr).  Returns how many frames
  * that was, with @unmapped increased by those which were mapped, or 0 if there
@@ -210,6 +233,7 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
     unsigned long size = level_frames(level), done = 0;
     unsigned int start = idx = table_index(dfn, level);
     uint64_t *t = __map_domain_page(pg);
+    struct leftover l = {};
 
     for ( ; done < nr && idx < PV_IOMMU_ENTRIES; ++idx )
     {
@@ -234,16 +258,16 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
             }
 
             write_atomic(&t[idx], 0);
-            ++cleared;
-            *unmapped += size;
-            pending_range(pend, dfn + done, dfn + done + size - 1);
+            if ( !cleared++ )
+                l.first = dfn + done;
+            l.last = dfn + done + size - 1;
             if ( e & p->fmt.ref )
-                pending_run(pend, entry_mfn(p, e), size);
+                leave(&l, pend, entry_mfn(p, e), size);
         }
 
         done += step;
 
-        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING )
+        if ( pend->nr_frames + l.nr >= PV_IOMMU_MAX_PENDING )
         {
             ++idx;
             break;
@@ -252,6 +276,10 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
 
     if ( cleared )
     {
+        *unmapped += cleared * size;
+        pending_range(pend, l.first, l.last);
+        if ( l.nr )
+            pending_run(pend, l.mfn, l.nr);
         iommu_sync_cache(&t[start], (idx - start) * sizeof(*t));
         table_use(p, pg, -(int)cleared);
         if ( level > 1 )

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * query.c: what there is, in the words of the "buffers" format.
+ */
+
+#include <xen/err.h>
+#include <xen/guest_access.h>
+
+#include "private.h"
+
+int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
+                        struct xen_iommu_op_query_caps *caps)
+{
+    const struct pv_iommu *p = NULL;
+
+    memset(caps, 0, sizeof(*caps));
+    caps->version = XEN_IOMMU_OP_VERSION;
+    caps->max_ops = max_ops;
+    caps->mode = pv_iommu_mode(d);
+
+    if ( caps->mode == XEN_IOMMU_MODE_off )
+        return 0;
+
+    p = pv_iommu_get(d);
+    if ( IS_ERR(p) )
+    {
+        caps->mode = XEN_IOMMU_MODE_off;
+        return 0;
+    }
+
+    caps->caps = XEN_IOMMU_CAP_deferred_flush | XEN_IOMMU_CAP_lookup |
+                 /* As all DMA is on x86. */
+                 XEN_IOMMU_CAP_coherent |
+                 (clear ? XEN_IOMMU_CAP_clear : 0) |
+                 (p->max_leaf_level > 1 ? XEN_IOMMU_CAP_large_pages : 0) |
+                 (iommu_intremap ? XEN_IOMMU_CAP_intremap : 0) |
+                 (p->caching_mode ? XEN_IOMMU_CAP_caching_mode : 0);
+    caps->max_dfn = p->max_dfn;
+    caps->pgsize_mask = PAGE_SIZE_4K |
+                        (p->max_leaf_level > 1 ? PAGE_SIZE_2M : 0) |
+                        (p->max_leaf_level > 2 ? PAGE_SIZE_1G : 0);
+
+    return 0;
+}
+
+int pv_iommu_query_reserved(struct domain *d,
+                            struct xen_iommu_op_query_reserved *q)
+{
+    struct pv_iommu_reserved_list *list;
+    unsigned int i, room = q->nr_entries;
+    int rc;
+
+    if ( q->pad )
+        return -EINVAL;
+
+    q->nr_entries = 0;
+    if ( pv_iommu_mode(d) == XEN_IOMMU_MODE_off )
+        return 0;
+
+    list = xzalloc(struct pv_iommu_reserved_list);
+    if ( !list )
+        return -ENOMEM;
+
+    rc = pv_iommu_reserved_get(d, pv_iommu_vendor(), q->sbdf, list);
+
+    for ( i = 0; !rc && i < list->nr && i < room; ++i )
+    {
+        const struct pv_iommu_reserved *r = &list->range[i];
+        struct xen_iommu_reserved_range range = {
+            .start_dfn = r->first,
+            .nr_frames = r->last - r->first + 1,
+            .flags = r->flags,
+        };
+
+        if ( copy_to_guest_offset(q->ranges, i, &range, 1) )
+            rc = -EFAULT;
+    }
+
+    q->nr_entries = list->nr;
+    if ( !rc && list->nr > room )
+        rc = -ENOBUFS;
+
+    xfree(list);
+
+    return rc;
+}
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
