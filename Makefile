@@ -10,6 +10,8 @@
 # static     what the sources say without being run: checkpatch, sparse, W=1 and
 #            more; ONLY=WORD for the checks whose names have WORD
 # coverage   which lines of the driver the tests run
+# bench      what DMA costs, beside xen-swiotlb and bare Linux
+#            (CONFIGURATION="pv-lazy bare-lazy" for some)
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
@@ -24,7 +26,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	list demo artifacts clean python
+	bench list demo artifacts clean python
 
 all: modules
 
@@ -67,6 +69,9 @@ kunit: python
 
 coverage: python
 	@$(LAB) coverage
+
+bench: python
+	@$(LAB) bench $(LABFLAGS) $(CONFIGURATION)
 
 series: python
 	@$(LAB) series $(VERSION)

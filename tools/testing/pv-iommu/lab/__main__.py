@@ -3,11 +3,15 @@
 
 import argparse
 import dataclasses
+import json
 import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from bench import report as bench_report
+from bench import run as bench_run
 
 from . import coverage, header, kernels, paths, report
 from .build import Parts
@@ -191,6 +195,26 @@ def cmd_coverage(args):
     return 0 if enough and not any(result.reasons for result in results) else 1
 
 
+def cmd_bench(args):
+    """All configurations, measured; tables, CSV and plots of it."""
+    parts = Parts()
+    parts.apt.install(bench_report.TOOLS)
+    scenarios = bench_run.configurations(args.configuration)
+    prepare(parts, scenarios, True)
+    run_dir = report.new_run_dir(parts.cache.root)
+    narrator = report.verbose if args.verbose else report.silent
+    found, failed = bench_run.measure(parts, run_dir, narrator, scenarios,
+                                      args.rounds)
+    out = parts.cache.root / "bench" / run_dir.name
+    out.mkdir(parents=True)
+    (out / "runs.json").write_text(json.dumps(found, indent=1))
+    print(bench_report.write(found, out))
+    for result in failed:
+        print(report.describe(result))
+    print(f"Tables, CSV and plots: {out}; logs: {run_dir}")
+    return 1 if failed else 0
+
+
 def interrupted(number, frame):
     Qemu.stop_all()
     raise KeyboardInterrupt
@@ -229,6 +253,12 @@ def main():
     series.add_argument("--build", action="store_true",
                         help="build the kernel after each patch, too")
     series.set_defaults(work=cmd_series)
+    bench = commands.add_parser("bench", help="measure")
+    bench.add_argument("configuration", nargs="*",
+                       help="a variant of bench/measure.sh")
+    bench.add_argument("--rounds", type=int, default=3)
+    bench.add_argument("--verbose", action="store_true")
+    bench.set_defaults(work=cmd_bench)
     commands.add_parser("coverage").set_defaults(work=cmd_coverage)
     args = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

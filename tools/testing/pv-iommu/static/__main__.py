@@ -21,7 +21,6 @@ CHECKS = (*rules.CHECKS, *style.CHECKS, *scripts.CHECKS, *build.CHECKS)
 
 SKIPPED = (
     ("smatch", "Debian 12 has no package of it"),
-    ("coccinelle " + ", ".join(style.NEED_OCAML), "needs an OCaml compiler"),
 )
 
 

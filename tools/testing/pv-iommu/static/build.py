@@ -11,6 +11,7 @@ from .kernel import HEADERS
 from .style import DRIVER, GUEST, INTERFACE
 
 KMOD = GUEST + "kmod/"
+KMOD_BENCH = GUEST + "kmod-bench/"
 KUNIT = DRIVER + "kunit/"
 
 # BTF needs a vmlinux, which Debian's headers of 6.1 do not have.
@@ -72,6 +73,8 @@ def build(release):
                             ["xen-pv-iommu.ko"])
             found += modules(headers, tmp, KMOD, files, "Kbuild",
                              ["pviommu-dmatest.ko", "pviommu-balloon.ko"])
+            found += modules(headers, tmp, KMOD_BENCH, files, "Kbuild",
+                             ["pviommu-bench.ko"])
             if release != "6.1":
                 found += kunit(headers, tmp, files)
             return found
@@ -99,12 +102,14 @@ MESSAGES = ("-Wunused-const-variable", "different base types",
 def checks():
     for release in HEADERS:
         plants = [Plant(DRIVER + "gfn.c", append(BAD_C), MESSAGES),
-                  Plant(KMOD + "balloon.c", append(BAD_C), MESSAGES)]
+                  Plant(KMOD + "balloon.c", append(BAD_C), MESSAGES),
+                  Plant(KMOD_BENCH + "basic.c", append(BAD_C), MESSAGES)]
         if release != "6.1":
             plants.append(Plant(KUNIT + "gfn_kunit.c", append(BAD_C),
                                 MESSAGES))
         yield Check(f"W=1 and sparse, Linux {release}",
-                    lambda name: name.startswith((DRIVER, KMOD)),
+                    lambda name: name.startswith((DRIVER, KMOD,
+                                                  KMOD_BENCH)),
                     build(release), tuple(plants), slow=True)
 
 

@@ -11,9 +11,10 @@ from lab.apt import Apt, unpack
 from lab.cache import Cache
 from lab.ui import LabError, run_logged
 
+# Some semantic patches are partly OCaml; the compiler is 110 MB to fetch.
 PACKAGES = """
 git make gcc libc6-dev binutils xz-utils perl python3
-sparse coccinelle shellcheck pylint flake8
+sparse coccinelle ocaml shellcheck pylint flake8
 """.split()
 
 # release -> the package that depends on its headers

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What is measured, how it is called, and what it has to reach.
+
+A case more is a line in CASES; an aim more is a line in TARGETS.
+"""
+
+import dataclasses
+from typing import Callable
+
+# In the order in which they are shown; others come after them.
+CONFIGS = {
+    "xen-swiotlb": "xen-swiotlb",
+    "pv-strict": "PV-IOMMU strict",
+    "pv-lazy": "PV-IOMMU lazy",
+    "bare-strict": "bare Linux strict",
+    "bare-lazy": "bare Linux lazy",
+    "bare-pt": "bare Linux passthrough",
+    "bare-off": "bare Linux no IOMMU",
+}
+
+# What is divided by what.
+PAIRS = (("pv-lazy", "bare-lazy"), ("pv-strict", "bare-strict"),
+         ("pv-lazy", "xen-swiotlb"), ("pv-strict", "xen-swiotlb"))
+
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+PAGE = 4 * KIB
+OTHER = "other"
+ONCE = "once"
+
+# The metrics that tables and plots have; the others are for the CSV.
+TIME, RATES = "ns", ("iops", "mibs")
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """metric is a time (less is better) or one of RATES (more is better);
+    size is what one operation moves or maps."""
+    name: str
+    group: str
+    title: str
+    metric: str = TIME
+    size: int = 0
+
+    @property
+    def is_time(self):
+        return self.metric == TIME
+
+
+CASES = (
+    Case("single-4k", "DMA API", "single 4 KiB"),
+    Case("single-64k", "DMA API", "single 64 KiB"),
+    Case("single-1m", "DMA API", "single 1 MiB"),
+    Case("sg-256", "DMA API", "list of 256 pages"),
+    Case("coherent-4k", "DMA API", "coherent 4 KiB"),
+    Case("coherent-64k", "DMA API", "coherent 64 KiB"),
+    Case("coherent-2m", "DMA API", "coherent 2 MiB"),
+    Case("threads-2", "DMA API", "single 4 KiB, 2 threads"),
+    *(Case(f"{name}-{bits}", f"{bits}-bit mask", title)
+      for bits in (32, 28)
+      for name, title in (("single-4k", "single 4 KiB"),
+                          ("single-64k", "single 64 KiB"),
+                          ("single-1m", "single 1 MiB"),
+                          ("sg-256", "list of 256 pages"))),
+    *(Case(f"big-{name}-{run}", "large mappings", f"{title}, {pieces}",
+           size=size)
+      for name, title, size in (("64m", "64 MiB", 64 * MIB),
+                                ("256m", "256 MiB", 256 * MIB),
+                                ("1g", "1 GiB", GIB))
+      for run, pieces in (("4k", "scattered"), ("4m", "in 4 MiB"))),
+    *(Case(f"nvme-rand{way}-4k-qd{depth}", "NVMe",
+           f"random {way} 4 KiB, QD {depth}", "iops", 4 * KIB)
+      for way in ("read", "write") for depth in (1, 32)),
+    Case("nvme-read-128k-qd8", "NVMe", "read 128 KiB, QD 8", "mibs",
+         128 * KIB),
+    Case("nvme-read-1m-qd4", "NVMe", "read 1 MiB, QD 4", "mibs", MIB),
+    Case("net-receive", "network", "receive", "mibs"),
+    Case("net-send", "network", "send", "mibs"),
+    Case("takeover", ONCE, "takeover"),
+    Case("null-hypercall", ONCE, "null hypercall"),
+    Case("idle", ONCE, "measuring itself"),
+)
+
+# Whose instructions are a unit for those of the others.
+UNIT_CASE = "null-hypercall"
+
+# What a limit may be missed by: numbers arrive with some digits only.
+ROUNDING = 0.001
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """measure(results) returns the number, or None; subjects are the
+    (config, case, exact) that must not fail."""
+    name: str
+    relation: str
+    limit: float
+    measure: Callable
+    subjects: tuple
+
+    def verdict(self, results):
+        """(number or None, "met", "missed" or "not measured")."""
+        if any(results.failures(*subject) for subject in self.subjects):
+            return None, "missed"
+        value = self.measure(results)
+        if value is None:
+            return None, "not measured"
+        slack = self.limit * ROUNDING
+        met = {"<": value < self.limit,
+               "<=": value <= self.limit + slack,
+               ">=": value >= self.limit - slack,
+               "==": abs(value - self.limit) <= slack}[self.relation]
+        return value, "met" if met else "missed"
+
+
+def named(name):
+    return next((case for case in CASES if case.name == name),
+                None) or Case(name, OTHER, name)
+
+
+def ratio(over, under, name, relation, limit):
+    """One config over another one, in one case."""
+    return Target(f"{over} / {under}, {name}", relation, limit,
+                  lambda results: results.ratio((over, name), (under, name)),
+                  ((over, name, False),))
+
+
+def scales(config, one, many, limit):
+    """What threads gain: the time of one over the time of many."""
+    return Target(f"{config}, {one} / {many}", ">=", limit,
+                  lambda results: results.ratio((config, one), (config, many)),
+                  ((config, one, False), (config, many, False)))
+
+
+def count(config, name, metric, relation, limit):
+    """What is counted per operation, exactly."""
+    return Target(f"{metric} per {config} {name}", relation, limit,
+                  lambda results: results.counted(config, name, metric),
+                  ((config, name, True),))
+
+
+def frames(config, name, limit):
+    """Frames that one hypercall maps.  Where those for mapping are not
+    counted on their own, those for unmapping make it worse."""
+    def measure(results):
+        for metric in ("map_hypercalls", "hypercalls"):
+            calls = results.counted(config, name, metric)
+            if calls:
+                return named(name).size / PAGE / calls
+        return None
+    return Target(f"frames per hypercall, {config} {name}", ">=", limit,
+                  measure, ((config, name, True),))
+
+
+TARGETS = (
+    ratio("pv-lazy", "bare-lazy", "single-4k", "<=", 2.0),
+    ratio("pv-lazy", "bare-lazy", "single-64k", "<=", 2.0),
+    ratio("pv-lazy", "bare-lazy", "single-1m", "<=", 2.0),
+    ratio("pv-lazy", "bare-lazy", "sg-256", "<=", 1.5),
+    ratio("pv-strict", "bare-strict", "single-4k", "<=", 2.0),
+    ratio("pv-lazy", "xen-swiotlb", "single-4k-28", "<", 1.0),
+    ratio("pv-lazy", "xen-swiotlb", "single-64k-28", "<", 1.0),
+    ratio("pv-lazy", "xen-swiotlb", "coherent-2m", "<=", 1.0),
+    *(ratio("pv-lazy", "xen-swiotlb", case.name, ">=", 0.95)
+      for case in CASES if case.group in ("NVMe", "network")),
+    scales("pv-lazy", "single-4k", "threads-2", 1.6),
+    count("pv-lazy", "single-4k", "hypercalls", "<=", 1 + 1 / 32),
+    count("pv-lazy", "single-4k", "flushes", "<=", 1 / 256),
+    count("pv-strict", "single-4k", "hypercalls", "==", 2),
+    count("pv-lazy", "sg-256", "hypercalls", "<=", 1 + 1 / 32),
+    frames("pv-lazy", "big-1g-4k", 4096),
+)

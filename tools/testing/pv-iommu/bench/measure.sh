@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about What DMA costs: the DMA API by itself, an NVMe disk, a network card.
+#: variant xen-swiotlb
+#: variant pv-strict   linux=iommu.strict=1
+#: variant pv-lazy     linux=iommu.strict=0
+#: variant bare-strict xen=none "linux=intel_iommu=on iommu.strict=1"
+#: variant bare-lazy   xen=none "linux=intel_iommu=on iommu.strict=0"
+#: variant bare-pt     xen=none "linux=intel_iommu=on iommu=pt"
+#: variant bare-off    xen=none linux=intel_iommu=off
+#: xen ref
+#: device edu64
+#: device nvme null=1
+#: device virtio-net
+#: guest fio pviommu-bench.ko
+#: timeout 1200
+
+# Every result goes to the host as CASE.METRIC VALUE.
+
+# uptime_ns: with the resolution of the kernel's log
+uptime_ns() {
+	echo "bench-mark" >/dev/kmsg
+	log_ns bench-mark
+}
+
+# log_ns WORDS: when the last line with these words was logged
+log_ns() {
+	dmesg | grep -F "$1" | tail -n 1 |
+		sed -n 's/^\[ *\([0-9]*\)\.\([0-9]*\)\].*/\1\2000/p'
+}
+
+driver_counters() {
+	[ ! -e "$STATS" ] || grep -E '^(hypercalls|ops_|frames_)' "$STATS"
+}
+
+# measure NAME CASE OPTIONS...: one case of the module, and what was counted
+measure() {
+	measure_name=$1
+	shift
+	driver_counters >/run/before
+	[ -z "$COUNTED" ] || request trace mark
+	if ! echo "$*" >"$RUN" 2>/run/error; then
+		stat_is "$measure_name.error" "$(sed 's/.*: //' /run/error)"
+		return 0
+	fi
+	while read -r measure_key measure_value; do
+		case $measure_key in
+		ns | p10 | p90 | min | map_ns | unmap_ns)
+			stat_is "$measure_name.$measure_key" "$measure_value" ;;
+		ops) measure_ops=$measure_value ;;
+		esac
+	done <"$RUN"
+	driver_counters | awk -v ops="$measure_ops" '
+		NR == FNR { before[$1] = $2; next }
+		$2 != before[$1] { printf "%s %.5f\n", $1, ($2 - before[$1]) / ops }
+		' /run/before - >/run/counted
+	while read -r measure_key measure_value; do
+		stat_is "$measure_name.$measure_key" "$measure_value"
+	done </run/counted
+	[ -n "$COUNTED" ] || return 0
+	measure_flushes=$(ask trace count 'vtd_inv_desc_iotlb')
+	stat_is "$measure_name.flushes" "$(awk -v n="$measure_flushes" \
+		-v ops="$measure_ops" 'BEGIN { printf "%.5f", n / ops }')"
+}
+
+# disk NAME RW BLOCK DEPTH
+disk() {
+	fio --name=x --filename="$DISK" --rw="$2" --bs="$3" --iodepth="$4" \
+		--ioengine=libaio --direct=1 --runtime=4 --time_based \
+		--ramp_time=1 --size=512m --norandommap --minimal \
+		>/run/fio 2>/run/error ||
+		die "fio $1: $(tail -n 1 /run/error)"
+	case $2 in *read) disk_field=8 ;; *) disk_field=49 ;; esac
+	stat_is "$1.iops" "$(cut -d';' -f$disk_field /run/fio)"
+}
+
+# net_rate NAME MiB SECONDS_BEFORE
+net_rate() {
+	stat_is "$1.mibs" "$(awk -v begin="$3" -v mib="$2" \
+		'{ printf "%.1f", mib / ($1 - begin) }' /proc/uptime)"
+}
+
+net_both() {
+	net_mib=96
+	net_up "$PCI_VIRTIO_NET" virtio_net
+	wait_for 10 arp_ready
+	request net-source $((net_mib << 20)) "$VARIANT" ||
+		die "net-source: $REPLY_TEXT"
+	net_port=${REPLY_TEXT% *}
+	net_began=$(cut -d' ' -f1 /proc/uptime)
+	is "$(nc -w 60 10.0.2.2 "$net_port" </dev/null | wc -c)" \
+		$((net_mib << 20)) || die "the network lost something"
+	net_rate net-receive $net_mib "$net_began"
+	request net-sink || die "net-sink: $REPLY_TEXT"
+	net_port=$REPLY_TEXT
+	net_began=$(cut -d' ' -f1 /proc/uptime)
+	head -c $((net_mib << 20)) /dev/zero | nc -w 60 10.0.2.2 "$net_port" \
+		>/dev/null || die "nc failed"
+	net_rate net-send $net_mib "$net_began"
+}
+
+# the variants without a driver have nothing to hold the network card back
+device_free "$PCI_VIRTIO_NET"
+if [ "$DRIVER" != none ]; then
+	began_ns=$(uptime_ns)
+	driver_load
+	stat_is takeover.ns $(($(log_ns 'took over') - began_ns))
+	stat_is takeover.hypercalls "$(driver_stat hypercalls)"
+fi
+
+insmod /lab/pviommu-bench.ko || die "the benchmark does not load"
+RUN=/sys/kernel/debug/pviommu-bench/$PCI_EDU64/run
+wait_for 5 test -e "$RUN" || die "no $RUN"
+
+measure idle idle
+[ "$XEN" = none ] || measure null-hypercall hypercall
+# there is nothing that could bring memory into the reach of 28 bits there, and
+# Linux warns about it
+case $VARIANT in
+bare-pt | bare-off) all_bits='64 32' ;;
+*) all_bits='64 32 28' ;;
+esac
+for bits in $all_bits; do
+	of=$([ "$bits" = 64 ] || echo "-$bits")
+	measure "single-4k$of" single size=4096 mask="$bits"
+	measure "single-64k$of" single size=65536 mask="$bits"
+	measure "single-1m$of" single size=1048576 mask="$bits" batch=4
+	measure "sg-256$of" sg pages=256 mask="$bits" batch=4
+done
+measure coherent-4k coherent size=4096 mask=64
+measure coherent-64k coherent size=65536 mask=64
+measure coherent-2m coherent size=2097152 mask=64 iters=40
+measure threads-2 threads n=2 size=4096 mask=64
+for size in 64 256 1024; do
+	of=$([ $size = 1024 ] && echo 1g || echo ${size}m)
+	measure "big-$of-4k" big size=$((size << 20)) run=4096 iters=3
+	measure "big-$of-4m" big size=$((size << 20)) run=$((4 << 20)) iters=3
+done
+ok "the DMA API was measured"
+
+if [ -z "$COUNTED" ]; then
+	disk_up "$PCI_NVME" nvme
+	disk nvme-randread-4k-qd1 randread 4k 1
+	disk nvme-randread-4k-qd32 randread 4k 32
+	disk nvme-randwrite-4k-qd1 randwrite 4k 1
+	disk nvme-randwrite-4k-qd32 randwrite 4k 32
+	disk nvme-read-128k-qd8 read 128k 8
+	disk nvme-read-1m-qd4 read 1m 4
+	ok "the disk was measured"
+	device_give "$PCI_VIRTIO_NET"
+	net_both
+	ok "the network was measured"
+fi
+finish

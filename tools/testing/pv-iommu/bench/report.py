@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""python3 -m bench.report RESULTS.json OUTDIR: tables and plots of runs.
+
+RESULTS.json is a list of runs: {"config": NAME, "round": NUMBER, "exact":
+BOOL, "stats": {"CASE.METRIC": NUMBER}}.  Those that are exact were made with
+QEMU's -icount: their nanoseconds are instructions of the guest.
+"""
+
+import csv
+import json
+import sys
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from lab.ui import LabError, say
+
+from . import plot
+from .cases import CONFIGS, PAIRS, TARGETS, TIME, UNIT_CASE
+from .results import ERROR, Results
+from .text import PLAIN, digits, quantity, scaled, table, tally
+
+# Debian's packages that this needs.
+TOOLS = ("gnuplot-nox", "fonts-dejavu-core")
+
+COLUMNS = ("config", "case", "metric", "exact", "median", "min", "max",
+           "rounds")
+SPREAD = 0.05
+
+
+def better(cases):
+    words = {"less" if case.is_time else "more" for case in cases}
+    return f"{words.pop()} is better" if len(words) == 1 else \
+        "times: less is better, rates: more"
+
+
+def csv_rows(results):
+    """One for each config, case and metric; errors have text for numbers."""
+    found = {}
+    for (config, _, exact), stats in results.runs.items():
+        for case, metrics in stats.items():
+            for metric, value in metrics.items():
+                found.setdefault((config, case, metric, exact),
+                                 []).append(value)
+    for key, values in found.items():
+        if key[2] == ERROR:
+            numbers = ("; ".join(sorted(set(values))), "", "")
+        else:
+            numbers = (median(values), min(values), max(values))
+        yield (*key[:3], int(key[3]), *numbers, len(values))
+
+
+def write_csv(results, path):
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(COLUMNS)
+        out.writerows(csv_rows(results))
+
+
+def cell(results, config, case):
+    """Median, spread and failures of the timed runs."""
+    values = list(results.main(config, case).values())
+    failed = len(results.failures(config, case.name))
+    if not values:
+        return "fails" if failed else "-"
+    middle = median(values)
+    text = quantity(middle, case.metric)
+    spread = (max(values) - min(values)) / 2 / middle if middle else 0
+    if spread > SPREAD:
+        text += f" ±{100 * spread:.0f}%"
+    return f"{text}, {failed} fails" if failed else text
+
+
+def header(results):
+    return ["", *(CONFIGS.get(each, each) for each in results.configs)]
+
+
+def group_tables(results):
+    for group, cases in results.groups().items():
+        rows = [[case.title, *(cell(results, config, case)
+                               for config in results.configs)]
+                for case in cases]
+        text = table(header(results), rows)
+        for case in cases:
+            for config in results.configs:
+                errors = results.failures(config, case.name)
+                if errors:
+                    text += (f"\n{case.title}, {config}: "
+                             f"{'; '.join(sorted(set(errors.values())))}")
+        yield f"{group} ({better(cases)})", text
+
+
+def ratio_cell(results, over, under, name):
+    ratios = list(results.ratios((over, name), (under, name)).values())
+    if not ratios:
+        return "-"
+    text = digits(median(ratios))
+    if len(ratios) > 1:
+        text += f" ({digits(min(ratios))}–{digits(max(ratios))})"
+    return text
+
+
+def grouped(results, cells, title):
+    """Rows of all groups, each below its title; cells(case) are those of one,
+    without those that say nothing."""
+    rows = []
+    for group, cases in results.groups().items():
+        part = [[f"  {case.title}", *cells(case)] for case in cases]
+        part = [row for row in part if set(row[1:]) - {"-", "fails"}]
+        if part:
+            rows += [title(group, cases), *part]
+    return rows
+
+
+def ratio_table(results):
+    rows = grouped(results, lambda case: [
+        ratio_cell(results, *pair, case.name) for pair in PAIRS],
+        lambda group, cases: f"{group} ({better(cases)})")
+    return table(["", *(f"{over} / {under}" for over, under in PAIRS)], rows)
+
+
+def multiple(results, config, case):
+    count = results.counted(config, case, TIME)
+    unit = results.unit(config)
+    return count / unit if count is not None and unit else None
+
+
+def exact_cells(results, find, form, case):
+    for config in results.configs:
+        value = find(config, case.name) if case.is_time else None
+        if value is not None:
+            yield form(value)
+        else:
+            failed = results.failures(config, case.name, True)
+            yield "fails" if failed else "-"
+
+
+def exact_tables(results):
+    """What does not depend on the machine."""
+    def counter(metric):
+        return lambda config, name: results.counted(config, name, metric)
+    for title, find, form in (
+            ("instructions of Linux and Xen", counter(TIME),
+             lambda value: scaled(value, PLAIN)),
+            (f"instructions, in those of a {UNIT_CASE.replace('-', ' ')}",
+             lambda config, name: multiple(results, config, name), digits),
+            ("hypercalls", counter("hypercalls"), tally),
+            ("IOTLB invalidations", counter("flushes"), tally)):
+        rows = grouped(results, partial(exact_cells, results, find, form),
+                       lambda group, cases: group)
+        if rows:
+            yield f"Per operation, exact: {title}", \
+                table(header(results), rows)
+
+
+def target_table(results):
+    rows = []
+    verdicts = []
+    for target in TARGETS:
+        value, verdict = target.verdict(results)
+        verdicts.append(verdict)
+        measured = tally(value) if value is not None else \
+            "fails" if verdict == "missed" else "-"
+        rows.append([target.name, measured,
+                     f"{target.relation} {tally(target.limit)}", verdict])
+    sums = ", ".join(f"{verdicts.count(word)} {word}"
+                     for word in ("met", "missed", "not measured"))
+    return f"{table(['', 'measured', 'limit', 'verdict'], rows)}\n{sums}"
+
+
+def summary(results):
+    parts = [*group_tables(results), ("Ratios of the same round, median "
+                                      "(min–max)", ratio_table(results)),
+             *exact_tables(results), ("Targets", target_table(results))]
+    rounds = len(results.rounds())
+    first = (f"Medians of {rounds} rounds; ± is half of max - min where that "
+             f"is more than {100 * SPREAD:.0f} %" if rounds > 1 else
+             "One round" if rounds else "Nothing was timed")
+    return "\n\n".join([first, *(f"{title}\n\n{text}"
+                                 for title, text in parts)]) + "\n"
+
+
+def write(results, directory):
+    """Write tables and plots of a list of runs; the text of the summary.
+
+    The plots come last: without gnuplot there are the tables still.
+    """
+    results = Results(results)
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    write_csv(results, directory / "results.csv")
+    text = summary(results)
+    (directory / "summary.txt").write_text(text)
+    plot.write(results, directory)
+    return text
+
+
+def main():
+    if len(sys.argv) != 3:
+        say("usage: python3 -m bench.report RESULTS.json OUTDIR")
+        return 2
+    try:
+        runs = json.loads(Path(sys.argv[1]).read_text())
+        print(write(runs, sys.argv[2]), end="")
+    except (LabError, OSError) as err:
+        say(f"bench: {err}")
+        return 1
+    except json.JSONDecodeError as err:
+        say(f"bench: {sys.argv[1]}: {err}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the runs of a benchmark said, by config, case, metric and round."""
+
+import math
+from statistics import median
+
+from lab.ui import LabError
+
+from .cases import CASES, CONFIGS, MIB, OTHER, RATES, TIME, UNIT_CASE, Case
+
+ERROR = "error"
+
+
+def number(name, text):
+    try:
+        value = float(text)
+    except (TypeError, ValueError):
+        value = math.nan
+    if not math.isfinite(value):
+        raise LabError(f"{name} is not a number: '{text}'")
+    return value
+
+
+def parse(where, stats):
+    """{case: {metric: number, or the text of an error}}"""
+    found = {}
+    for name, text in stats.items():
+        case, _, metric = name.rpartition(".")
+        if not case or not metric:
+            raise LabError(f"{where}: '{name}' is not CASE.METRIC")
+        value = str(text) if metric == ERROR else \
+            number(f"{where}: {name}", text)
+        found.setdefault(case, {})[metric] = value
+    return found
+
+
+def guess(name, metrics):
+    """A case that is not in the table."""
+    metric = next((each for each in (TIME, *RATES) if each in metrics), TIME)
+    return Case(name, OTHER, name, metric)
+
+
+class Results:
+    """The runs, in lists and tables that are in the order to show them."""
+
+    def __init__(self, runs):
+        self.runs = {}
+        for run in runs:
+            config, each = run["config"], run["round"]
+            key = (config, each, bool(run.get("exact")))
+            where = f"{config}, round {each}{', exact' if key[2] else ''}"
+            if key in self.runs:
+                raise LabError(f"there are two runs of {where}")
+            self.runs[key] = parse(where, run["stats"])
+        there = dict.fromkeys(config for config, _, _ in self.runs)
+        self.configs = [config for config in CONFIGS if config in there]
+        self.configs += [config for config in there if config not in CONFIGS]
+        metrics = {}
+        for stats in self.runs.values():
+            for case, values in stats.items():
+                metrics.setdefault(case, set()).update(values)
+        self.cases = [case for case in CASES if case.name in metrics]
+        known = {case.name for case in CASES}
+        self.cases += [guess(name, found) for name, found in metrics.items()
+                       if name not in known]
+
+    def groups(self):
+        """{group: [case]} of what was measured."""
+        found = {}
+        for case in self.cases:
+            found.setdefault(case.group, []).append(case)
+        return found
+
+    def case(self, name):
+        return next((case for case in self.cases if case.name == name), None)
+
+    def rounds(self, exact=False):
+        return sorted({each for _, each, kind in self.runs if kind == exact})
+
+    def each(self, config, name, exact=False):
+        """(round, {metric: value}) of each run that has the case."""
+        for (of, number_of, kind), stats in self.runs.items():
+            if of == config and kind == exact and name in stats:
+                yield number_of, stats[name]
+
+    def values(self, config, name, metric, exact=False):
+        """{round: number}"""
+        return {each: stats[metric] for each, stats in
+                self.each(config, name, exact) if metric in stats}
+
+    def main(self, config, case, exact=False):
+        """{round: number} of the metric that is shown."""
+        found = self.values(config, case.name, case.metric, exact)
+        if case.metric == "mibs" and case.size:
+            iops = self.values(config, case.name, "iops", exact)
+            found = {each: value * case.size / MIB
+                     for each, value in iops.items()} | found
+        return found
+
+    def failures(self, config, name, exact=False):
+        """{round: text} of the error"""
+        return self.values(config, name, ERROR, exact)
+
+    def ratios(self, over, under):
+        """{round: ratio} of two (config, case name), from runs of the same
+        round."""
+        sides = []
+        for config, name in (over, under):
+            case = self.case(name)
+            sides.append(self.main(config, case) if case else {})
+        return {each: value / sides[1][each]
+                for each, value in sorted(sides[0].items())
+                if sides[1].get(each)}
+
+    def ratio(self, over, under):
+        ratios = self.ratios(over, under)
+        return median(ratios.values()) if ratios else None
+
+    def counted(self, config, name, metric):
+        """What an exact run counted, or None."""
+        values = self.values(config, name, metric, True)
+        return median(values.values()) if values else None
+
+    def unit(self, config):
+        """Instructions of the null hypercall: the config's own, or else those
+        of the first one that has it."""
+        for each in (config, *self.configs):
+            found = self.counted(each, UNIT_CASE, TIME)
+            if found:
+                return found
+        return None

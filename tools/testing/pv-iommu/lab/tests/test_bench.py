@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What becomes of the results of a benchmark: numbers, tables, aims, plots."""
+
+import csv
+import shutil
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from bench import layout, plot, report
+from bench.cases import CASES, TARGETS, Case
+from bench.results import Results
+from bench.text import digits, quantity, table, tally
+
+from ..ui import LabError
+
+
+def run(config, number=0, exact=False, **stats):
+    """One run; "single_4k__ns" is single-4k.ns."""
+    return {"config": config, "round": number, "exact": exact, "stats": {
+        name.replace("__", ".").replace("_", "-"): str(value)
+        for name, value in stats.items()}}
+
+
+def rounds(config, name, *values):
+    return [run(config, number, **{name: value})
+            for number, value in enumerate(values)]
+
+
+def verdict(name, *runs):
+    """What becomes of the target of this name."""
+    target, = (target for target in TARGETS if target.name == name)
+    return target.verdict(Results(runs))
+
+
+class NumbersTest(unittest.TestCase):
+    def test_units(self):
+        for value, text in ((0.5, "0.500 ns"), (42, "42.0 ns"),
+                            (999.4, "999 ns"), (999.6, "1.00 µs"),
+                            (2034.12, "2.03 µs"), (1.5e6, "1.50 ms"),
+                            (2.5e9, "2.50 s"), (4e12, "4000 s"),
+                            (0, "0 ns")):
+            self.assertEqual(quantity(value, "ns"), text)
+        self.assertEqual(quantity(36012, "iops"), "36.0k IOPS")
+        self.assertEqual(quantity(93.14, "mibs"), "93.1 MiB/s")
+
+    def test_digits(self):
+        for value, text in ((9.996, "10.0"), (99.96, "100"),
+                            (0.09996, "0.100"), (12345, "12300"),
+                            (-1.234, "-1.23")):
+            self.assertEqual(digits(value), text)
+
+    def test_tally(self):
+        for value, text in ((2, "2"), (1.004, "1.004"), (256, "256"),
+                            (0.00390625, "0.003906"), (0, "0"), (10, "10")):
+            self.assertEqual(tally(value), text)
+
+    def test_table(self):
+        self.assertEqual(table(["", "bare Linux strict"],
+                               [["a", "1 ns"], "words", ["bcd", "-"]]),
+                         "     bare Linux\n         strict\n"
+                         "---------------\na          1 ns\nwords\n"
+                         "bcd           -")
+
+
+class ResultsTest(unittest.TestCase):
+    def cell(self, runs, name="single-4k", config="pv-lazy"):
+        results = Results(runs)
+        return report.cell(results, config, results.case(name))
+
+    def test_median_and_spread(self):
+        runs = rounds("pv-lazy", "single_4k__ns", 2000, 9000, 2100)
+        self.assertEqual(self.cell(runs), "2.10 µs ±167%")
+        runs = rounds("pv-lazy", "single_4k__ns", 2000, 2190, 2100)
+        self.assertEqual(self.cell(runs), "2.10 µs")
+        runs = rounds("pv-lazy", "single_4k__ns", 2000, 2220, 2100)
+        self.assertEqual(self.cell(runs), "2.10 µs ±5%")
+
+    def test_exact_runs_are_no_rounds(self):
+        runs = [run("pv-lazy", single_4k__ns=2000),
+                run("pv-lazy", exact=True, single_4k__ns=70000)]
+        self.assertEqual(self.cell(runs), "2.00 µs")
+        self.assertEqual(Results(runs).counted("pv-lazy", "single-4k", "ns"),
+                         70000)
+
+    def test_missing_and_failed(self):
+        runs = [run("pv-lazy", single_1m__error="No space left"),
+                run("bare-lazy", single_1m__ns=1),
+                run("bare-pt", single_4k__ns=1)]
+        self.assertEqual(self.cell(runs, "single-1m"), "fails")
+        self.assertEqual(self.cell(runs, "single-1m", "bare-pt"), "-")
+        self.assertIn("single 1 MiB, pv-lazy: No space left",
+                      report.summary(Results(runs)))
+        runs.append(run("pv-lazy", 1, single_1m__ns=5))
+        self.assertEqual(self.cell(runs, "single-1m"), "5.00 ns, 1 fails")
+
+    def test_order(self):
+        runs = [run(config, mine__iops=1, single_4k__ns=1)
+                for config in ("zeta", "bare-off", "alpha", "xen-swiotlb")]
+        results = Results(runs)
+        self.assertEqual(results.configs,
+                         ["xen-swiotlb", "bare-off", "zeta", "alpha"])
+        self.assertEqual([(case.name, case.metric) for case in results.cases],
+                         [("single-4k", "ns"), ("mine", "iops")])
+
+    def test_rates_of_large_reads(self):
+        runs = [run("pv-lazy", nvme_read_128k_qd8__iops=800)]
+        self.assertEqual(self.cell(runs, "nvme-read-128k-qd8"), "100 MiB/s")
+
+    def test_mistakes(self):
+        for runs in ([run("pv-lazy", single_4k__ns="nan")],
+                     [run("pv-lazy", single_4k__ns="")],
+                     [run("pv-lazy", nonsense=1)],
+                     [run("pv-lazy"), run("pv-lazy")]):
+            with self.assertRaises(LabError):
+                Results(runs)
+        Results([run("pv-lazy"), run("pv-lazy", exact=True)])
+
+    def test_names_are_unique(self):
+        names = [case.name for case in CASES]
+        self.assertEqual(len(names), len(set(names)))
+        names = [target.name for target in TARGETS]
+        self.assertEqual(len(names), len(set(names)))
+
+
+class RatioTest(unittest.TestCase):
+    def test_of_the_same_round(self):
+        """The ratio of the medians would be 1.5."""
+        results = Results(
+            rounds("pv-lazy", "single_4k__ns", 100, 300, 800) +
+            rounds("bare-lazy", "single_4k__ns", 50, 200, 200))
+        pair = ("pv-lazy", "single-4k"), ("bare-lazy", "single-4k")
+        self.assertEqual(results.ratios(*pair), {0: 2, 1: 1.5, 2: 4})
+        self.assertEqual(results.ratio(*pair), 2)
+        self.assertIn("2.00 (1.50–4.00)", report.summary(results))
+
+    def test_rounds_of_one_side(self):
+        results = Results([run("pv-lazy", 0, single_4k__ns=3),
+                           run("pv-lazy", 1, single_4k__ns=8),
+                           run("bare-lazy", 1, single_4k__ns=2),
+                           run("bare-lazy", 2, single_4k__ns=1)])
+        pair = ("pv-lazy", "single-4k"), ("bare-lazy", "single-4k")
+        self.assertEqual(results.ratios(*pair), {1: 4})
+        self.assertIsNone(results.ratio(*reversed(pair[:1]), ("x", "y")))
+
+    def test_multiples_of_a_null_hypercall(self):
+        results = Results([
+            run("pv-lazy", exact=True, single_4k__ns=3000,
+                null_hypercall__ns=1500),
+            run("bare-lazy", exact=True, single_4k__ns=4500)])
+        case = results.case("single-4k")
+        self.assertEqual(report.multiple(results, "pv-lazy", case.name), 2)
+        self.assertEqual(report.multiple(results, "bare-lazy", case.name), 3)
+        self.assertIsNone(report.multiple(results, "pv-lazy", "other"))
+
+
+class TargetTest(unittest.TestCase):
+    def test_times(self):
+        name = "pv-lazy / bare-lazy, single-4k"
+        bare = run("bare-lazy", single_4k__ns=100)
+        for value, word in ((190, "met"), (200, "met"), (201, "missed")):
+            self.assertEqual(verdict(
+                name, bare, run("pv-lazy", single_4k__ns=value)),
+                (value / 100, word))
+        name = "pv-lazy / xen-swiotlb, single-4k-28"
+        for value, word in ((99, "met"), (100, "missed")):
+            self.assertEqual(verdict(
+                name, run("xen-swiotlb", single_4k_28__ns=100),
+                run("pv-lazy", single_4k_28__ns=value))[1], word)
+
+    def test_rates(self):
+        for value, word in ((95, "met"), (94, "missed")):
+            self.assertEqual(verdict(
+                "pv-lazy / xen-swiotlb, net-receive",
+                run("xen-swiotlb", net_receive__mibs=100),
+                run("pv-lazy", net_receive__mibs=value))[1], word)
+
+    def test_scaling(self):
+        for value, word in ((60, "met"), (65, "missed")):
+            self.assertEqual(verdict(
+                "pv-lazy, single-4k / threads-2",
+                run("pv-lazy", single_4k__ns=100, threads_2__ns=value))[1],
+                word)
+
+    def test_counts(self):
+        for config, metric, value, word in (
+                ("pv-lazy", "hypercalls", 1.03125, "met"),
+                ("pv-lazy", "hypercalls", 1.04, "missed"),
+                ("pv-lazy", "flushes", 0.00391, "met"),
+                ("pv-lazy", "flushes", 0.00400, "missed"),
+                ("pv-strict", "hypercalls", 2, "met"),
+                ("pv-strict", "hypercalls", 1.99, "missed"),
+                ("pv-strict", "hypercalls", 2.01, "missed")):
+            self.assertEqual(
+                verdict(f"{metric} per {config} single-4k",
+                        run(config, exact=True,
+                            **{f"single_4k__{metric}": value})),
+                (value, word))
+
+    def test_counts_are_of_exact_runs(self):
+        self.assertEqual(verdict("hypercalls per pv-strict single-4k",
+                                 run("pv-strict", single_4k__hypercalls=2)),
+                         (None, "not measured"))
+
+    def test_frames(self):
+        name = "frames per hypercall, pv-lazy big-1g-4k"
+        self.assertEqual(verdict(name, run(
+            "pv-lazy", exact=True, big_1g_4k__hypercalls=64)), (4096, "met"))
+        self.assertEqual(verdict(name, run(
+            "pv-lazy", exact=True, big_1g_4k__hypercalls=65))[1], "missed")
+        runs = run("pv-lazy", exact=True, big_1g_4k__hypercalls=128)
+        runs["stats"]["big-1g-4k.map_hypercalls"] = "64"
+        self.assertEqual(verdict(name, runs), (4096, "met"))
+
+    def test_not_measured(self):
+        for target in TARGETS:
+            self.assertEqual(target.verdict(Results([])),
+                             (None, "not measured"), target.name)
+        self.assertEqual(verdict("pv-lazy / bare-lazy, single-4k",
+                                 run("pv-lazy", single_4k__ns=1),
+                                 run("bare-lazy", single_4k__error="no")),
+                         (None, "not measured"))
+
+    def test_failing_is_missing(self):
+        runs = [run("bare-lazy", single_4k__ns=100),
+                run("pv-lazy", single_4k__ns=100),
+                run("pv-lazy", 1, single_4k__error="No space left")]
+        self.assertEqual(verdict("pv-lazy / bare-lazy, single-4k", *runs),
+                         (None, "missed"))
+
+    def test_all_are_listed(self):
+        text = report.summary(Results([
+            run("bare-lazy", single_4k__ns=100),
+            run("pv-lazy", single_4k__ns=300, net_send__mibs=5),
+            run("xen-swiotlb", net_send__mibs=5)]))
+        self.assertIn(f"1 met, 1 missed, {len(TARGETS) - 2} not measured\n",
+                      text)
+        for target in TARGETS:
+            self.assertIn(target.name, text)
+
+
+class FilesTest(unittest.TestCase):
+    RUNS = [*rounds("pv-lazy", "single_4k__ns", 2034.125, 2000, 2100.5),
+            run("pv-lazy", 3, True, single_4k__ns=70000,
+                single_4k__hypercalls=1.00391),
+            *rounds("bare-lazy", "single_4k__error", "No space, full", "x")]
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name)
+
+    def test_csv(self):
+        report.write_csv(Results(self.RUNS), self.path / "csv")
+        with open(self.path / "csv", newline="") as file:
+            rows = list(csv.DictReader(file))
+        found = {(row["config"], row["case"], row["metric"], row["exact"]):
+                 row for row in rows}
+        self.assertEqual(len(found), len(rows))
+        row = found.pop(("pv-lazy", "single-4k", "ns", "0"))
+        self.assertEqual([float(row[name]) for name in
+                          ("median", "min", "max", "rounds")],
+                         [2034.125, 2000, 2100.5, 3])
+        row = found.pop(("pv-lazy", "single-4k", "ns", "1"))
+        self.assertEqual(float(row["median"]), 70000)
+        row = found.pop(("pv-lazy", "single-4k", "hypercalls", "1"))
+        self.assertEqual(float(row["max"]), 1.00391)
+        row = found.pop(("bare-lazy", "single-4k", "error", "0"))
+        self.assertEqual((row["median"], row["min"], row["rounds"]),
+                         ("No space, full; x", "", "2"))
+        self.assertEqual(found, {})
+
+    def test_without_gnuplot(self):
+        with mock.patch.object(shutil, "which", lambda name: None):
+            with self.assertRaisesRegex(LabError, "gnuplot-nox"):
+                report.write(self.RUNS, self.path / "out")
+        self.assertIn("2.03 µs", (self.path / "out/summary.txt").read_text())
+        self.assertTrue((self.path / "out/results.csv").exists())
+
+    @unittest.skipUnless(shutil.which("gnuplot"), "there is no gnuplot")
+    def test_with_gnuplot(self):
+        report.write(self.RUNS, self.path)
+        for name in ("dma-api", "instructions"):
+            data = (self.path / f"{name}.png").read_bytes()
+            self.assertEqual(data[:4], b"\x89PNG")
+            self.assertEqual(int.from_bytes(data[16:20], "big"), layout.WIDTH)
+            text = (self.path / f"{name}.svg").read_text()
+            number = {"dma-api": "fails", "instructions": "70.0k"}[name]
+            for words in ("PV-IOMMU lazy", number, "</svg>"):
+                self.assertTrue(words in text, (name, words))
+
+
+class PlotTest(unittest.TestCase):
+    def test_axes(self):
+        for lowest, highest in ((40, 40), (1, 9), (99, 101), (0.3, 4e9)):
+            bottom, top, tics = layout.log_axis(lowest, highest)
+            self.assertLess(bottom, lowest)
+            self.assertGreater(top, highest)
+            self.assertGreater(len(tics), 1)
+            self.assertTrue(all(bottom <= tic <= top for tic in tics))
+        for highest in (0.2, 7, 99, 48000):
+            _, top, tics = layout.linear_axis(highest)
+            self.assertGreater(top, highest)
+            self.assertTrue(2 < len(tics) <= 8)
+            self.assertLessEqual(tics[-1], top)
+
+    def test_tics(self):
+        for value, unit, text in ((1000, "ns", "1 µs"), (1e8, "ns", "100 ms"),
+                                  (40000, "iops", "40k"), (0, "mibs", "0"),
+                                  (2500, "iops", "2.5k"),
+                                  (500, "mibs", "500")):
+            self.assertEqual(plot.tic(value, unit), text)
+
+    def test_colours(self):
+        found = layout.colours(["pv-new", "odd", "pv-lazy"])
+        self.assertEqual(len(set(found.values())), len(found))
+        self.assertEqual(found["pv-lazy"], layout.colours([])["pv-lazy"])
+        self.assertIn(found["pv-new"], layout.FAMILIES["pv"])
+
+    def test_nothing_overlaps(self):
+        """However much there is, all bars have a place of their own."""
+        cases = [Case(f"c{n}", "g", f"case {n}", "ns" if n % 3 else "mibs")
+                 for n in range(25)]
+        results = Results([
+            run(f"config-{n}", **{f"c{m}__{cases[m].metric}": 1 + m
+                                  for m in range(25) if (m + n) % 4})
+            for n in range(9)])
+        panels = layout.panels_of(results, {"g": cases})
+        shown = [case.name for panel in panels for case in panel.cases]
+        self.assertEqual(sorted(shown), sorted(case.name for case in cases))
+        for row in layout.rows_of(panels):
+            end = 0
+            self.assertTrue(len(row) == 1 or sum(
+                panel.room for panel in row) < layout.ROOM)
+            for panel in row:
+                self.assertGreaterEqual(panel.left, end + layout.LEFT - 1e-6)
+                end = panel.left + panel.width
+                (first, last), width, _, where = layout.place(panel)
+                places = sorted(where.values())
+                self.assertTrue(first < places[0] and places[-1] < last)
+                self.assertTrue(all(b - a > 0.99 for a, b
+                                    in zip(places, places[1:])))
+                self.assertTrue(layout.LABEL_UPRIGHT <= width <= layout.WIDEST)
+            self.assertLessEqual(end, layout.WIDTH)
+
+    def test_strings(self):
+        self.assertEqual(plot.quoted('a`b`"c\\'), "\"a'b''c'\"")
