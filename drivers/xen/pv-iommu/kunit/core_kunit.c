@@ -158,6 +158,8 @@ static void what_is_no_pv_dom0_is_named(struct kunit *test)
 		kunit_skip(test, "this is a Xen domain");
 	if (system_state >= SYSTEM_RUNNING)
 		kunit_skip(test, "by now this is read-only");
+	if (IS_ENABLED(CONFIG_PREEMPT_RT))
+		kunit_skip(test, "a static stub cannot be called without preemption");
 
 	preempt_disable();
 	native = xpi_why_not_here();
