@@ -126,7 +126,7 @@ static unsigned int map_singles(struct pv_iommu_call *call,
     unsigned long gfns[PV_IOMMU_MAX_SINGLES];
     unsigned int n, max;
 
-    /* A read-only or writable frame of RAM, no more and no less. */
+    /* Other flags, and errors, are op_map()'s. */
     if ( first->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable) ||
          !first->flags || !is_owned(call) )
         return 0;
