@@ -41,7 +41,8 @@
  *             to a value that is no status.
  *   -EIO      every operation was reached and has its status, but the IOTLB
  *             flush at the end failed.  A later flush of everything makes up
- *             for it; the frames that were unmapped stay allocated for good.
+ *             for it; frames that were unmapped may stay allocated until the
+ *             domain gives its address space back.
  *
  * Unless an operation says no_flush, the IOTLB entries that it made stale are
  * gone when the hypercall returns; one flush at the end serves all of them.

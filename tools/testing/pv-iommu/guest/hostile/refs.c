@@ -70,8 +70,9 @@ static void test_held(void)
 	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
 	out_then(gfn, "a mapped page that dom0 gives back is kept");
 	check(maps_to(dfn, gfn), "it is still mapped", "it is not");
-	expect("map of what is not dom0's any more, again",
-	       do_unmap(dfn, 1, 0, NULL), 0);
+	expect("map of it elsewhere, when it is not dom0's any more",
+	       do_map(dfn + 1, gfn, 1, RW), -EPERM);
+	expect("strict unmap", do_unmap(dfn, 1, 0, NULL), 0);
 	gone(gfn, "it goes with a strict unmap");
 
 	gfn = balloon_gfn();
@@ -96,6 +97,19 @@ static void test_held(void)
 	check(kept(gfn), "it is kept for the other mapping", "it is not");
 	expect("unmap of the other", do_unmap(dfn + 600, 1, 0, NULL), 0);
 	gone(gfn, "it goes with the last");
+
+	gfn = balloon_gfn();
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	expect("strict unmap", do_unmap(dfn, 1, 0, NULL), 0);
+	expect("giving back a page that was mapped before", balloon("out"), 0);
+	gone(gfn, "what was mapped before is gone at once");
+
+	/* Xen cannot wait for a flush that may never come, so it flushes. */
+	gfn = balloon_gfn();
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	expect("giving back a page that was not flushed", balloon("out"), 0);
+	gone(gfn, "what was only to be flushed is gone at once");
 
 	gfn = balloon_gfn();
 	expect("giving back a page that is not mapped", balloon("out"), 0);

@@ -10,6 +10,7 @@
 #include <xen/types.h>
 
 struct domain;
+struct page_info;
 
 /*
  * The root of the page tables that the devices of @d are to use instead of
@@ -22,6 +23,22 @@ struct domain;
  * To be called with pcidevs_lock held: the answer changes only under it.
  */
 paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels);
+
+/*
+ * @d has parted with @pg, which is no longer allocated to it: no new mappings
+ * of it, and its reference goes away once no device can reach it.
+ */
+#ifdef CONFIG_X86
+void pv_iommu_forget(struct domain *d, const struct page_info *pg);
+#else
+static inline void pv_iommu_forget(struct domain *d,
+                                   const struct page_info *pg) {}
+#endif
+
+/*
+ * The reference on @pg is in somebody's way: drop it, unless @pg is mapped.
+ */
+void pv_iommu_forget_unmapped(struct domain *d, const struct page_info *pg);
 
 /*
  * Drop everything held for @d, which is dying.  Returns -ERESTART when there

@@ -116,8 +116,9 @@ static bool is_owned(const struct pv_iommu_call *call)
 
 /*
  * Map together what operations from @op on, of @nr, have single frames for, at
- * consecutive dfns of one table: this is what scattered memory looks like.
- * Returns how many operations are done, none if there is anything unusual.
+ * consecutive dfns of one table: this is what scattered memory looks like, and
+ * the first of it.  Returns how many operations are done, none if there is
+ * anything unusual.
  */
 static unsigned int map_singles(struct pv_iommu_call *call,
                                 struct xen_iommu_op *op, unsigned int nr)
@@ -145,10 +146,11 @@ static unsigned int map_singles(struct pv_iommu_call *call,
         gfns[n] = m->gfn;
     }
 
-    if ( n < 2 || bad_range(call->p, first->dfn, n) ||
-         is_reserved(call->p, first->dfn, n) ||
-         pv_iommu_map_frames(call, first->dfn, gfns, n, first->flags) )
+    if ( !n || bad_range(call->p, first->dfn, n) ||
+         is_reserved(call->p, first->dfn, n) )
         return 0;
+
+    n = pv_iommu_map_singles(call, first->dfn, gfns, n, first->flags);
 
     for ( max = 0; max < n; ++max )
         op[max].status = 0;
@@ -360,6 +362,11 @@ static int do_buf(struct domain *d, struct pv_iommu_call *call,
         unsigned int n = min_t(unsigned int, nr - start, BLOCK);
         int rc = 0;
 
+        /* Operations that may take long look for themselves. */
+        if ( call->begun && hypercall_preempt_check() )
+            return -ERESTART;
+        call->begun = true;
+
         if ( copy_from_guest_offset(op, h, start, n) )
         {
             /* Maybe not the first one, and those before it count. */
@@ -370,12 +377,9 @@ static int do_buf(struct domain *d, struct pv_iommu_call *call,
 
         for ( i = 0; i < n && !rc; )
         {
-            unsigned int done = 0;
+            unsigned int done;
 
-            if ( call->nr++ && hypercall_preempt_check() )
-                rc = -ERESTART;
-            else
-                rc = do_some(d, call, &op[i], n - i, pos, &done);
+            rc = do_some(d, call, &op[i], n - i, pos, &done);
             i += done;
         }
 

@@ -2,11 +2,12 @@
 /*
  * flush.c: IOTLB flushes, and what may be dropped only after one.
  *
- * Unmapping leaves runs of referenced frames and unlinked page tables in
- * pending[].  A flush takes the whole lot, under the table lock, by switching
- * to the other of two buffers; only then flushes; and only then drops.  As
- * flush_lock is held all along, whoever finds nothing pending once he has it
- * knows that his entries are flushed, by whomever.
+ * Unmapping leaves the range to flush in pending[], with page tables that it
+ * has unlinked and frames that are to be dropped.  A flush takes the whole lot,
+ * under the table lock, by switching to the other of two buffers; only then
+ * flushes; and only then drops.  As flush_lock is held all along, whoever finds
+ * nothing pending once he has it knows that his entries are flushed, by
+ * whomever.
  */
 
 #include <xen/domain_page.h>
@@ -95,37 +96,38 @@ void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
 }
 
 /* Drop what a flush has made safe to drop. */
-static unsigned long drain(struct pv_iommu_pending *pend)
+static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
 {
-    unsigned long dropped = pend->nr_frames;
     struct page_info *pg;
     unsigned int i;
 
     for ( i = 0; i < pend->nr_runs; ++i )
-    {
-        unsigned long mfn = pend->runs[i].mfn, end = mfn + pend->runs[i].nr;
-
-        for ( ; mfn < end; ++mfn )
-            put_page(mfn_to_page(_mfn(mfn)));
-    }
+        frames_drop(p, pend->runs[i].mfn, pend->runs[i].nr);
 
     while ( (pg = page_list_remove_head(&pend->dead)) )
         pt_free(pg);
 
     pending_reset(pend);
-
-    return dropped;
 }
 
 /*
  * The flush failed: a device may still reach the frames and the IOMMU the page
- * tables.  Losing them for good is better than handing them out.
+ * tables.  Losing the tables for good, and the frames until the domain gives
+ * back, is better than handing them out.  The range has yet to be flushed.
  */
-static void leak(struct pv_iommu *p, struct pv_iommu_pending *pend)
+static void leak(struct pv_iommu *p, enum pv_iommu_class class,
+                 struct pv_iommu_pending *pend)
 {
     printk_once(XENLOG_ERR
                 "%pd: IOTLB flush failed, DMA-able frames and tables leaked\n",
                 p->d);
+
+    if ( pend->first <= pend->last )
+    {
+        spin_lock(&p->lock);
+        pending_range(pending(p, class), pend->first, pend->last);
+        spin_unlock(&p->lock);
+    }
 
     INIT_PAGE_LIST_HEAD(&pend->dead);
     pending_reset(pend);
@@ -174,17 +176,19 @@ static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
 
 /*
  * Flush everything strict, if @lazy everything lazy as well, and in any case
- * [@first, @last], unless that is empty.
+ * [@first, @last], unless that is empty.  With flush_lock held.
  */
-int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
-                   unsigned long last)
+int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
+                          unsigned long first, unsigned long last)
 {
     struct pv_iommu *p = call->p;
     struct pv_iommu_pending *pend[PV_IOMMU_classes];
-    unsigned int i, nr = 0;
+    unsigned int i, nr = lazy ? PV_IOMMU_classes : PV_IOMMU_strict + 1;
     int rc;
 
-    spin_lock(&p->flush_lock);
+    ASSERT(spin_is_locked(&p->flush_lock));
+
+    call->flush = false;
 
     spin_lock(&p->lock);
 
@@ -192,35 +196,38 @@ int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
     {
         /* Giving back flushes and drains all there is. */
         spin_unlock(&p->lock);
-        spin_unlock(&p->flush_lock);
-        call->flush = false;
         return 0;
     }
 
-    pend[nr++] = switch_pending(p, PV_IOMMU_strict);
-    if ( lazy )
-        pend[nr++] = switch_pending(p, PV_IOMMU_lazy);
-
-    spin_unlock(&p->lock);
-
     for ( i = 0; i < nr; ++i )
     {
+        pend[i] = switch_pending(p, i);
         first = min(first, pend[i]->first);
         last = max(last, pend[i]->last);
     }
+
+    spin_unlock(&p->lock);
 
     rc = flush_range(p, first, last,
                      IOMMU_FLUSHF_added | IOMMU_FLUSHF_modified);
 
     for ( i = 0; i < nr; ++i )
         if ( likely(!rc) )
-            drain(pend[i]);
+            drain(p, pend[i]);
         else
-            leak(p, pend[i]);
+            leak(p, i, pend[i]);
 
-    spin_unlock(&p->flush_lock);
+    return rc;
+}
 
-    call->flush = false;
+int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
+                   unsigned long last)
+{
+    int rc;
+
+    spin_lock(&call->p->flush_lock);
+    rc = pv_iommu_flush_locked(call, lazy, first, last);
+    spin_unlock(&call->p->flush_lock);
 
     return rc;
 }
@@ -258,20 +265,17 @@ void pv_iommu_defer(struct pv_iommu_call *call)
 }
 
 /* Drop all that is pending; the devices no longer use the tables. */
-unsigned long pv_iommu_drain(struct pv_iommu *p)
+void pv_iommu_drain(struct pv_iommu *p)
 {
-    unsigned long dropped = 0;
     unsigned int i;
 
     /* Wait for a flush that is under way. */
     spin_lock(&p->flush_lock);
 
     for ( i = 0; i < PV_IOMMU_classes * 2; ++i )
-        dropped += drain(&p->pending[i / 2][i % 2]);
+        drain(p, &p->pending[i / 2][i % 2]);
 
     spin_unlock(&p->flush_lock);
-
-    return dropped;
 }
 
 /*

@@ -25,7 +25,7 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
                 n = min(nr, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
 
             spin_lock(&p->lock);
-            rc = pt_map(p, &call, dfn, &mfn, false, level, n, bits, NULL);
+            rc = pt_map(p, &call, dfn, &mfn, false, level, n, bits);
             spin_unlock(&p->lock);
         } while ( rc == -EAGAIN && --level );
 

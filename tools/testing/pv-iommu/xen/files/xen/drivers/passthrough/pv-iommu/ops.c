@@ -2,127 +2,15 @@
 /*
  * ops.c: map, unmap, lookup.
  *
- * Frames of RAM are referenced from before they are mapped until after they
- * are unmapped and flushed.  It is a reference only, no type: with lazy
- * unmapping a writable type would be in the way of the domain using a page as
- * page table that it has just freed.  The hardware domain is trusted with its
- * own pages, just as it is with the host map.
- *
  * Progress comes back from the guest with each continuation, and the operation
  * is read anew from its memory.  Neither is believed: every stride is checked
  * for itself, and whether an entry holds a reference is kept in the entry.  A
  * guest that makes things up asks for another operation than at first, no more.
  */
 
-#include <xen/bitmap.h>
 #include <xen/event.h>
-#include <xen/iocap.h>
 
 #include "private.h"
-
-/* 1: RAM, a reference was taken.  0: MMIO, nothing to refer to. */
-static int get_frame(struct domain *d, unsigned long mfn, bool write)
-{
-    if ( mfn_valid(_mfn(mfn)) )
-    {
-        struct page_info *pg = mfn_to_page(_mfn(mfn));
-        const struct domain *owner = page_get_owner_and_reference(pg);
-
-        if ( likely(owner == d) )
-        {
-            /* Not what Xen has allocated to share it with the domain. */
-            if ( likely(!(pg->count_info & (PGC_xen_heap | PGC_extra))) )
-                return 1;
-
-            put_page(pg);
-            return -EPERM;
-        }
-
-        if ( owner )
-            put_page(pg);
-
-        if ( owner != dom_io )
-            return -EPERM;
-    }
-
-    if ( !iomem_access_permitted(d, mfn, mfn) ||
-         (write && rangeset_contains_singleton(mmio_ro_ranges, mfn)) )
-        return -EPERM;
-
-    return 0;
-}
-
-static void put_frames(unsigned long mfn, unsigned long nr)
-{
-    while ( nr-- )
-        put_page(mfn_to_page(_mfn(mfn++)));
-}
-
-/* References for up to a table full of small pages; a bit in @refs for each. */
-static int get_small(struct domain *d, unsigned long mfn, unsigned int nr,
-                     bool write, unsigned long *refs)
-{
-    unsigned int i;
-
-    for ( i = 0; i < nr; ++i )
-    {
-        int rc = get_frame(d, mfn + i, write);
-
-        if ( unlikely(rc < 0) )
-        {
-            while ( i-- )
-                if ( test_bit(i, refs) )
-                    put_frames(mfn + i, 1);
-            return rc;
-        }
-
-        if ( likely(rc) )
-            __set_bit(i, refs);
-    }
-
-    return 0;
-}
-
-/* References for a large page: all or none of its frames can have one. */
-static int get_large(struct domain *d, unsigned long mfn, unsigned long nr,
-                     bool write, unsigned long *refs)
-{
-    unsigned long i;
-    int first = get_frame(d, mfn, write);
-
-    if ( first < 0 )
-        return first;
-
-    for ( i = 1; i < nr; ++i )
-    {
-        int rc = get_frame(d, mfn + i, write);
-
-        if ( likely(rc == first) )
-            continue;
-
-        if ( rc > 0 )
-            put_frames(mfn + i, 1);
-        if ( first )
-            put_frames(mfn, i);
-
-        return rc < 0 ? rc : -EAGAIN;
-    }
-
-    if ( first )
-        __set_bit(0, refs);
-
-    return 0;
-}
-
-static void put_stride(unsigned long mfn, unsigned int level, unsigned int nr,
-                       const unsigned long *refs)
-{
-    unsigned int i;
-
-    for ( i = 0; i < nr; ++i )
-        if ( test_bit(i, refs) )
-            put_frames(mfn + i * level_frames(level), level_frames(level));
-}
 
 /*
  * Unlink all tables that are empty and have them freed.  Returns whether that
@@ -144,53 +32,70 @@ static bool reclaim(struct pv_iommu_call *call)
     return any && !pv_iommu_flush(call, false, ~0UL, 0);
 }
 
+/*
+ * Map up to @nr frames in one table, as one page if @level is above 1.  They
+ * are those from @mfns[0] on or, if @scattered, those of @mfns.  Returns how
+ * many are mapped: less where RAM ends and MMIO begins, or the other way round.
+ */
+static long map_locked(struct pv_iommu_call *call, unsigned long dfn,
+                       const unsigned long *mfns, bool scattered,
+                       unsigned int level, unsigned long nr, bool write,
+                       uint64_t bits)
+{
+    struct pv_iommu *p = call->p;
+    bool ram = false;
+    long n;
+    int rc;
+
+    if ( unlikely(p->state != PV_IOMMU_owned) )
+        return -EPERM;
+
+    n = frames_get(p, mfns, scattered, nr, write, &ram);
+    if ( unlikely(n < 0) )
+        return n;
+
+    if ( ram )
+        bits |= p->fmt.ref;
+
+    if ( level == 1 )
+        rc = pt_map(p, call, dfn, mfns, scattered, 1, n, bits);
+    else if ( n == nr )
+        rc = pt_map(p, call, dfn, mfns, false, level, 1, bits);
+    else
+        rc = -EAGAIN;
+
+    if ( likely(!rc) )
+        return n;
+
+    if ( ram )
+        frames_unget(p, mfns, scattered, n);
+
+    return rc;
+}
+
 /* Map as much as one table takes; returns the number of frames. */
 static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
                        unsigned long mfn, unsigned long left, bool write,
                        uint64_t bits)
 {
     struct pv_iommu *p = call->p;
-    unsigned int level = pt_level(p, dfn, mfn, left), nr;
-    int rc;
+    unsigned int level = pt_level(p, dfn, mfn, left);
+    bool retried = false;
 
-    for ( ; ; --level )
+    for ( ; ; )
     {
-        DECLARE_BITMAP(refs, PV_IOMMU_ENTRIES);
-        bool retried = false;
+        unsigned long nr = level > 1
+            ? level_frames(level)
+            : min(left, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
+        long rc;
 
-        if ( level > 1 )
-        {
-            nr = 1;
-            __clear_bit(0, refs);
-            rc = get_large(p->d, mfn, level_frames(level), write, refs);
-        }
-        else
-        {
-            nr = min(left, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
-            bitmap_zero(refs, nr);
-            rc = get_small(p->d, mfn, nr, write, refs);
-        }
+        spin_lock(&p->lock);
+        rc = map_locked(call, dfn, &mfn, false, level, nr, write, bits);
+        spin_unlock(&p->lock);
 
         if ( rc == -EAGAIN )
-            continue;
-        if ( rc )
-            return rc;
-
-        do {
-            spin_lock(&p->lock);
-            rc = likely(p->state == PV_IOMMU_owned)
-                 ? pt_map(p, call, dfn, &mfn, false, level, nr, bits, refs)
-                 : -EPERM;
-            spin_unlock(&p->lock);
-        } while ( unlikely(rc == -ENOMEM) && !retried &&
-                  (retried = reclaim(call)) );
-
-        if ( likely(!rc) )
-            return nr * level_frames(level);
-
-        /* Nothing of this has been visible. */
-        put_stride(mfn, level, nr, refs);
-        if ( rc != -EAGAIN )
+            --level;
+        else if ( rc != -ENOMEM || retried || !(retried = reclaim(call)) )
             return rc;
     }
 }
@@ -270,11 +175,6 @@ static uint64_t access_bits(const struct pv_iommu *p, unsigned int flags)
            (flags & XEN_IOMMU_MAP_readable ? p->fmt.read : 0);
 }
 
-static unsigned long max_gfn(void)
-{
-    return (1UL << (paddr_bits - PAGE_SHIFT)) - 1;
-}
-
 /* New mappings matter to hardware that caches their absence. */
 static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
                         unsigned long nr, unsigned int flags)
@@ -288,50 +188,26 @@ static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
 
 /*
  * Map single frames, wherever they are, at consecutive dfns of one table: what
- * as many operations would do, but with one look at the table.  It is for the
- * usual case: after an error nothing has happened, and the operations have to
- * be done one by one to know which of them fails, and how.
+ * as many operations would do, but with one look at the table.  Returns how
+ * many are mapped.  This is for the usual case: where it ends before @nr, the
+ * operations have to be done one by one to know which of them fails, and how.
  */
-int pv_iommu_map_frames(struct pv_iommu_call *call, unsigned long dfn,
-                        const unsigned long *gfns, unsigned int nr,
-                        unsigned int flags)
+unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
+                                  unsigned long dfn, const unsigned long *gfns,
+                                  unsigned int nr, unsigned int flags)
 {
     struct pv_iommu *p = call->p;
-    DECLARE_BITMAP(refs, PV_IOMMU_MAX_SINGLES) = {};
-    bool write = flags & XEN_IOMMU_MAP_writable;
-    unsigned int i;
-    int rc = 0;
+    long rc;
 
-    ASSERT(nr <= PV_IOMMU_MAX_SINGLES);
+    spin_lock(&p->lock);
+    rc = map_locked(call, dfn, gfns, true, 1, nr,
+                    flags & XEN_IOMMU_MAP_writable, access_bits(p, flags));
+    spin_unlock(&p->lock);
 
-    for ( i = 0; i < nr; ++i )
-    {
-        rc = gfns[i] > max_gfn() ? -EPERM : get_frame(p->d, gfns[i], write);
-        if ( unlikely(rc < 0) )
-            break;
-        if ( likely(rc) )
-            __set_bit(i, refs);
-    }
-
-    if ( likely(rc >= 0) )
-    {
-        spin_lock(&p->lock);
-        rc = likely(p->state == PV_IOMMU_owned)
-             ? pt_map(p, call, dfn, gfns, true, 1, nr, access_bits(p, flags),
-                      refs)
-             : -EPERM;
-        spin_unlock(&p->lock);
-    }
-
-    if ( likely(!rc) )
-    {
-        note_mapped(call, dfn, nr, flags);
+    if ( unlikely(rc <= 0) )
         return 0;
-    }
 
-    while ( i-- )
-        if ( test_bit(i, refs) )
-            put_frames(gfns[i], 1);
+    note_mapped(call, dfn, rc, flags);
 
     return rc;
 }
@@ -343,7 +219,7 @@ int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
     bool write = op->flags & XEN_IOMMU_MAP_writable;
     uint64_t bits = access_bits(p, op->flags);
 
-    if ( op->gfn > max_gfn() || op->nr - 1 > max_gfn() - op->gfn )
+    if ( op->nr - 1 > ~op->gfn )
         return -EPERM;
 
     if ( prog->done > op->nr )
@@ -413,7 +289,8 @@ int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
     if ( prog->done > nr || prog->count > prog->done )
         return -EINVAL;
 
-    if ( !prog->done )
+    /* A single frame is all or nothing anyway. */
+    if ( !prog->done && nr > 1 )
     {
         int rc = split_ends(call, dfn, nr);
 

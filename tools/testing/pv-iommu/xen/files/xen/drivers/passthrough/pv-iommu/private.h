@@ -4,7 +4,8 @@
  *
  *   buffers.c   the wire format: guest handles, continuations, statuses
  *   query.c     its answers about capabilities and reserved ranges
- *   ops.c       map, unmap, lookup: page references, runs, preemption
+ *   ops.c       map, unmap, lookup: runs, preemption
+ *   frames.c    references on frames
  *   flush.c     IOTLB flushes, and what may be dropped only after one
  *   pt.c        the page tables: entries
  *   table.c     the page tables: tables
@@ -25,9 +26,9 @@
  *   pcidevs_lock
  *               the state, and with it what pv_iommu_root() says, changes
  *               to and from "owned" only with this lock and @lock held
- *   lock        the page tables and what waits for a flush.  Held for one
- *               stride (at most one page table of entries); nothing is flushed
- *               and no reference is dropped under it
+ *   lock        the page tables, the records of frames and what waits for a
+ *               flush.  Held for one stride (at most one page table of entries,
+ *               or one large page); nothing is flushed under it
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
  * mapping_lock) are never held together with lock.
@@ -106,7 +107,7 @@ enum pv_iommu_class {
     PV_IOMMU_classes
 };
 
-/* A run of frames whose references go away with the next flush. */
+/* A run of frames for frames_drop(), after the next flush. */
 struct pv_iommu_run {
     uint64_t mfn:40;
     uint64_t nr:24;
@@ -154,8 +155,8 @@ struct pv_iommu {
     bool keep_host_map;
     unsigned long build_dfn;    /* how far the host map has been copied */
     unsigned long copied;
-    unsigned long dropped;      /* references, when giving back */
-    unsigned int release_idx;   /* how far into the first table */
+    unsigned long dropped;      /* frames that were mapped, when giving back */
+    unsigned long release_chunk; /* how far frames_release_step() is */
     int build_err;
     struct pv_iommu_reserved_list *reserved; /* constant once not NULL */
 
@@ -165,8 +166,11 @@ struct pv_iommu {
     struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
     struct page_list_head tables; /* the roots, and all with an entry in use */
     struct page_list_head empty;  /* tables kept for the next mapping there */
+    struct page_info *last;     /* a table of level 1 that is linked, or NULL */
     unsigned int nr_tables, nr_empty;
     unsigned long nr_large;     /* mappings by large pages */
+    uint32_t **chunks;          /* frames.c */
+    unsigned long nr_chunks;
     unsigned int cur[PV_IOMMU_classes];
     struct pv_iommu_pending pending[PV_IOMMU_classes][2];
 
@@ -182,7 +186,7 @@ struct pv_iommu {
 /* The state of one hypercall (one continuation of it, to be precise). */
 struct pv_iommu_call {
     struct pv_iommu *p;
-    unsigned int nr;            /* operations begun */
+    bool begun;                 /* some operations are done */
     bool flush;                 /* something strict is pending */
     unsigned long first, last;  /* dfns of new mappings, to flush if cached */
 };
@@ -212,7 +216,7 @@ static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
 /* pt.c; all with @lock held */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
            const unsigned long *mfns, bool scattered, unsigned int level,
-           unsigned int nr, uint64_t bits, const unsigned long *refs);
+           unsigned int nr, uint64_t bits);
 int pt_split(struct pv_iommu *p, struct pv_iommu_call *call,
              unsigned long dfn);
 unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
@@ -229,6 +233,16 @@ void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
 bool pt_release_step(struct pv_iommu *p);
 void pt_free(struct page_info *pg);
 
+/* frames.c; the first three with @lock held */
+long frames_get(struct pv_iommu *p, const unsigned long *mfns, bool scattered,
+                unsigned long nr, bool write, bool *ram);
+void frames_unget(struct pv_iommu *p, const unsigned long *mfns,
+                  bool scattered, unsigned long nr);
+bool frames_put(struct pv_iommu *p, unsigned long mfn, unsigned long nr);
+void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr);
+int frames_init(struct pv_iommu *p);
+bool frames_release_step(struct pv_iommu *p);
+
 /* flush.c */
 int pv_iommu_pending_init(struct pv_iommu *p);
 void pv_iommu_pending_free(struct pv_iommu *p);
@@ -239,9 +253,11 @@ void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
                  unsigned long nr);
 int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
                    unsigned long last);
+int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
+                          unsigned long first, unsigned long last);
 int pv_iommu_flush_call(struct pv_iommu_call *call);
 void pv_iommu_defer(struct pv_iommu_call *call);
-unsigned long pv_iommu_drain(struct pv_iommu *p);
+void pv_iommu_drain(struct pv_iommu *p);
 
 /* ops.c */
 struct pv_iommu_map_op {
@@ -261,9 +277,9 @@ struct pv_iommu_progress {
 
 int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
                  struct pv_iommu_progress *prog);
-int pv_iommu_map_frames(struct pv_iommu_call *call, unsigned long dfn,
-                        const unsigned long *gfns, unsigned int nr,
-                        unsigned int flags);
+unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
+                                  unsigned long dfn, const unsigned long *gfns,
+                                  unsigned int nr, unsigned int flags);
 int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
                    unsigned long nr, unsigned int flags,
                    struct pv_iommu_progress *prog);

@@ -8,6 +8,7 @@
 
 #include <xen/domain_page.h>
 
+#include "frames.h"
 #include "table.h"
 
 /* The largest page that can begin at @dfn. */
@@ -54,29 +55,28 @@ static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
 
 /*
  * Map @nr pages of @level, which must all be in one table.  All or nothing.
- * They are those from @mfns[0] on; or, if @scattered, those of @mfns.  @refs has
- * a bit for each page that is referenced; if it is NULL, none is.
+ * They are those from @mfns[0] on; or, if @scattered, those of @mfns.
  *
  * -EAGAIN means that smaller pages may do.
  */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
            const unsigned long *mfns, bool scattered, unsigned int level,
-           unsigned int nr, uint64_t bits, const unsigned long *refs)
+           unsigned int nr, uint64_t bits)
 {
     unsigned int i, idx, l = level;
     struct page_info *pg = table_descend(p, dfn, &l);
-    uint64_t *t;
+    uint64_t *t, *e;
     int rc = 0;
 
     for ( ; l > level; --l )
     {
-        uint64_t e;
+        bool there;
 
         t = __map_domain_page(pg);
-        e = t[table_index(dfn, l)];
+        there = present(p, t[table_index(dfn, l)]);
         unmap_domain_page(t);
 
-        if ( present(p, e) )
+        if ( there )
             return -EEXIST;
 
         pg = table_add(p, pg, dfn, l);
@@ -88,35 +88,41 @@ int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
     ASSERT(idx + nr <= PV_IOMMU_ENTRIES);
 
     t = __map_domain_page(pg);
+    e = &t[idx];
 
     if ( level > 1 )
     {
         ASSERT(nr == 1 && !(dfn & (level_frames(level) - 1)));
-        rc = make_room(p, call, &t[idx], dfn, level);
+        rc = make_room(p, call, e, dfn, level);
         if ( rc > 0 )
             table_use(p, pg, -1);
+        bits |= p->fmt.leaf_val;
     }
     else
-        for ( i = idx; i < idx + nr; ++i )
-            if ( present(p, t[i]) )
-            {
-                rc = -EEXIST;
-                break;
-            }
-
-    if ( rc >= 0 )
     {
-        uint64_t e = bits | p->fmt.leaf | (level > 1 ? p->fmt.leaf_val : 0);
-        unsigned long mfn = mfns[0];
+        uint64_t any = 0;
 
         for ( i = 0; i < nr; ++i )
-        {
-            write_atomic(&t[idx + i],
-                         e | pfn_to_paddr(scattered ? mfns[i] : mfn) |
-                         (refs && test_bit(i, refs) ? p->fmt.ref : 0));
-            mfn += level_frames(level);
-        }
-        iommu_sync_cache(&t[idx], nr * sizeof(*t));
+            any |= e[i];
+        if ( unlikely(present(p, any)) )
+            rc = -EEXIST;
+    }
+
+    if ( likely(rc >= 0) )
+    {
+        bits |= p->fmt.leaf;
+
+        if ( scattered )
+            for ( i = 0; i < nr; ++i )
+                write_atomic(&e[i], bits | pfn_to_paddr(mfns[i]));
+        else
+            for ( i = 0, bits |= pfn_to_paddr(mfns[0]); i < nr; ++i )
+            {
+                write_atomic(&e[i], bits);
+                bits += PAGE_SIZE;
+            }
+
+        iommu_sync_cache(e, nr * sizeof(*e));
         table_use(p, pg, nr);
         if ( level > 1 )
             ++p->nr_large;
@@ -197,25 +203,102 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
     }
 }
 
-/* What one stride of unmapping leaves to be flushed and dropped. */
-struct leftover {
-    unsigned long first, last;  /* dfns */
-    unsigned long mfn, nr;      /* the run that is not in pending() yet */
+/* Entries of one table that were cleared. */
+struct cleared {
+    unsigned int nr;
+    unsigned long first, last;  /* the dfns behind them */
 };
 
-static void leave(struct leftover *l, struct pv_iommu_pending *pend,
-                  unsigned long mfn, unsigned long nr)
+/*
+ * Clear what is mapped of [@dfn, @dfn + @nr) in @t, a table of level 1; returns
+ * how many frames it has of them.  They are counted right now, unless they are
+ * to be dropped.
+ */
+static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
+                        uint64_t *t, unsigned long dfn, unsigned long nr,
+                        struct cleared *c)
 {
-    if ( l->nr && l->mfn + l->nr == mfn )
+    unsigned int i, run, idx = table_index(dfn, 1);
+    unsigned int n = min_t(unsigned long, nr, PV_IOMMU_ENTRIES - idx);
+
+    for ( i = 0, t += idx; i < n; i += run )
     {
-        l->nr += nr;
-        return;
+        uint64_t e = t[i], next = e;
+        unsigned long mfn = entry_mfn(p, e);
+
+        run = 1;
+        if ( unlikely(!present(p, e)) || unlikely(e & p->fmt.fixed) )
+            continue;
+
+        write_atomic(&t[i], 0);
+        while ( i + run < n && t[i + run] == (next += PAGE_SIZE) )
+            write_atomic(&t[i + run++], 0);
+
+        if ( !c->nr )
+            c->first = dfn + i;
+        c->nr += run;
+        c->last = dfn + i + run - 1;
+
+        if ( (e & p->fmt.ref) &&
+             unlikely(!(run == 1 ? frame_put(p, mfn)
+                                 : frames_put(p, mfn, run))) )
+            pending_run(pend, mfn, run);
     }
 
-    if ( l->nr )
-        pending_run(pend, l->mfn, l->nr);
-    l->mfn = mfn;
-    l->nr = nr;
+    return n;
+}
+
+/*
+ * The same in a table of @level, up to another table or to a page that the end
+ * of the range cuts.  One that the beginning cuts is split: -EAGAIN then, or
+ * -ENOMEM.  Frames behind very large pages are many, they are counted later.
+ */
+static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
+                        struct pv_iommu_pending *pend, uint64_t *t,
+                        unsigned int level, unsigned long dfn, unsigned long nr,
+                        struct cleared *c)
+{
+    unsigned int idx = table_index(dfn, level);
+    unsigned long size = level_frames(level), done = 0;
+
+    for ( ; done < nr && idx < PV_IOMMU_ENTRIES; ++idx )
+    {
+        unsigned long offset = (dfn + done) & (size - 1);
+        unsigned long step = min(size - offset, nr - done);
+        uint64_t e = t[idx];
+
+        if ( present(p, e) && !(e & p->fmt.fixed) )
+        {
+            unsigned long mfn = entry_mfn(p, e);
+
+            if ( !is_leaf(p, e, level) )
+                break;
+
+            if ( step < size )
+            {
+                if ( !done )
+                    return split(p, call, t, idx, dfn, level) ?: -EAGAIN;
+                break;
+            }
+
+            write_atomic(&t[idx], 0);
+            if ( !c->nr++ )
+                c->first = dfn + done;
+            c->last = dfn + done + size - 1;
+
+            if ( (e & p->fmt.ref) && (level > 2 || !frames_put(p, mfn, size)) )
+                pending_run(pend, mfn, size);
+        }
+
+        done += step;
+
+        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING )
+            break;
+    }
+
+    p->nr_large -= c->nr;
+
+    return done;
 }
 
 /*
@@ -228,72 +311,44 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
                        unsigned long nr, unsigned long *unmapped)
 {
     struct pv_iommu_pending *pend = pending(p, class);
-    unsigned int level = 1, cleared = 0, idx;
-    struct page_info *pg = table_descend(p, dfn, &level);
-    unsigned long size = level_frames(level), done = 0;
-    unsigned int start = idx = table_index(dfn, level);
-    uint64_t *t = __map_domain_page(pg);
-    struct leftover l = {};
+    struct cleared c = {};
+    struct page_info *pg;
+    unsigned int level;
+    uint64_t *t;
+    long done;
 
-    for ( ; done < nr && idx < PV_IOMMU_ENTRIES; ++idx )
-    {
-        unsigned long offset = (dfn + done) & (size - 1);
-        unsigned long step = min(size - offset, nr - done);
-        uint64_t e = t[idx];
+    do {
+        level = 1;
+        pg = table_descend(p, dfn, &level);
+        t = __map_domain_page(pg);
+        done = likely(level == 1)
+               ? clear_small(p, pend, t, dfn, nr, &c)
+               : clear_large(p, call, pend, t, level, dfn, nr, &c);
 
-        if ( present(p, e) && !(e & p->fmt.fixed) )
+        if ( c.nr )
         {
-            if ( !is_leaf(p, e, level) )
-                break;
+            uint64_t *first = &t[table_index(c.first, level)];
+            uint64_t *last = &t[table_index(c.last, level)];
 
-            if ( step < size )
-            {
-                /* Has to be the first entry, or comes again as such. */
-                if ( !done && !split(p, call, t, idx, dfn, level) )
-                {
-                    unmap_domain_page(t);
-                    return pt_unmap(p, call, class, dfn, nr, unmapped);
-                }
-                break;
-            }
-
-            write_atomic(&t[idx], 0);
-            if ( !cleared++ )
-                l.first = dfn + done;
-            l.last = dfn + done + size - 1;
-            if ( e & p->fmt.ref )
-                leave(&l, pend, entry_mfn(p, e), size);
+            iommu_sync_cache(first, (last - first + 1) * sizeof(*t));
+            table_use(p, pg, -(int)c.nr);
         }
 
-        done += step;
+        unmap_domain_page(t);
+    } while ( unlikely(done == -EAGAIN) );
 
-        if ( pend->nr_frames + l.nr >= PV_IOMMU_MAX_PENDING )
-        {
-            ++idx;
-            break;
-        }
-    }
-
-    if ( cleared )
+    if ( c.nr )
     {
-        *unmapped += cleared * size;
-        pending_range(pend, l.first, l.last);
-        if ( l.nr )
-            pending_run(pend, l.mfn, l.nr);
-        iommu_sync_cache(&t[start], (idx - start) * sizeof(*t));
-        table_use(p, pg, -(int)cleared);
-        if ( level > 1 )
-            p->nr_large -= cleared;
+        *unmapped += c.nr * level_frames(level);
+        pending_range(pend, c.first, c.last);
         if ( class == PV_IOMMU_strict )
             call->flush = true;
     }
 
-    unmap_domain_page(t);
-
     if ( p->nr_empty > MAX_EMPTY )
         pt_prune(p, call, MAX_EMPTY / 2);
 
-    return done;
+    return max(done, 0L);
 }
 
 /* What @dfn is mapped to, and at which level; 0 when it is not mapped. */

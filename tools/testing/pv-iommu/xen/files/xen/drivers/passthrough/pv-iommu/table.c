@@ -90,6 +90,11 @@ struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
 
     ASSERT(spin_is_locked(&p->lock));
 
+    /* DMA comes back to where it was just now. */
+    if ( *level == 1 && p->last && table_base(p->last) ==
+         (dfn & ~(PV_IOMMU_ENTRIES - 1UL)) )
+        return p->last;
+
     for ( l = p->levels; l > *level; --l )
     {
         const uint64_t *t = __map_domain_page(pg);
@@ -104,6 +109,8 @@ struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
     }
 
     *level = l;
+    if ( l == 1 )
+        p->last = pg;
 
     return pg;
 }
@@ -182,6 +189,7 @@ void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
     --p->nr_empty;
     --p->nr_tables;
     page_list_add(pg, &pend->dead);
+    p->last = NULL;
     call->flush = true;
 }
 
@@ -211,55 +219,24 @@ void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
     }
 }
 
-/*
- * Free a table, or drop the references of one entry of it if that is a large
- * page.  No device uses the tables any more.  Returns whether anything is
- * left.
- */
+/* Free a table.  No device uses them any more.  False if there is none. */
 bool pt_release_step(struct pv_iommu *p)
 {
     struct page_info *pg;
-    unsigned int level;
-    uint64_t *t;
 
     ASSERT(spin_is_locked(&p->ctl_lock));
 
+    p->last = NULL;
     page_list_splice(&p->empty, &p->tables);
     INIT_PAGE_LIST_HEAD(&p->empty);
     p->nr_empty = 0;
 
-    pg = page_list_first(&p->tables);
+    pg = page_list_remove_head(&p->tables);
     if ( !pg )
         return false;
 
-    level = table_level(pg);
-    t = __map_domain_page(pg);
-
-    while ( p->release_idx < PV_IOMMU_ENTRIES )
-    {
-        uint64_t e = t[p->release_idx++];
-        unsigned long i, mfn = entry_mfn(p, e);
-
-        if ( !present(p, e) || !is_leaf(p, e, level) || !(e & p->fmt.ref) )
-            continue;
-
-        for ( i = 0; i < level_frames(level); ++i )
-            put_page(mfn_to_page(_mfn(mfn + i)));
-        p->dropped += i;
-
-        if ( level > 1 )
-            break;
-    }
-
-    unmap_domain_page(t);
-
-    if ( p->release_idx == PV_IOMMU_ENTRIES )
-    {
-        p->release_idx = 0;
-        page_list_del(pg, &p->tables);
-        --p->nr_tables;
-        pt_free(pg);
-    }
+    --p->nr_tables;
+    pt_free(pg);
 
     return true;
 }

@@ -137,6 +137,8 @@ static int build_begin(struct pv_iommu *p, bool clear)
 
     rc = pv_iommu_pending_init(p);
     if ( !rc )
+        rc = frames_init(p);
+    if ( !rc )
         rc = pt_init(p);
 
     for ( i = 0; !rc && i < p->reserved->nr; ++i )
@@ -199,7 +201,7 @@ static int release(struct pv_iommu *p)
 {
     ASSERT(p->state == PV_IOMMU_releasing);
 
-    while ( pt_release_step(p) )
+    while ( pt_release_step(p) || frames_release_step(p) )
         if ( general_preempt_check() )
             return -ERESTART;
 
@@ -312,7 +314,7 @@ static int release_begin(struct pv_iommu *p)
     pcidevs_unlock();
 
     if ( !rc )
-        p->dropped = pv_iommu_drain(p);
+        pv_iommu_drain(p);
 
     return rc;
 }

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * frames.h: the record of a frame, see frames.c.
+ */
+
+#ifndef __PV_IOMMU_FRAMES_H__
+#define __PV_IOMMU_FRAMES_H__
+
+#include "private.h"
+
+/* 0 for a frame without reference; else how many entries map it, and */
+#define FRAME_REF       (1U << 31)  /* it is referenced */
+#define FRAME_LEAVING   (1U << 30)  /* the domain has parted with it */
+#define FRAME_FULL      (1U << 29)  /* it has been mapped too often */
+#define FRAME_COUNT     (FRAME_LEAVING - 1)
+
+/* Records come in chunks of a page. */
+#define CHUNK_SHIFT     (PAGE_SHIFT - 2)
+#define CHUNK_FRAMES    (1UL << CHUNK_SHIFT)
+
+/* Of a frame that has one; everything here with pv_iommu.lock held. */
+static inline uint32_t *frame_record(const struct pv_iommu *p,
+                                     unsigned long mfn)
+{
+    return &p->chunks[mfn >> CHUNK_SHIFT][mfn & (CHUNK_FRAMES - 1)];
+}
+
+/*
+ * An entry for a frame of RAM is gone, but not flushed: count one mapping less.
+ * Returns false, and does nothing, if the domain has parted with the frame:
+ * frames_drop() is for that, after the flush.
+ */
+static inline bool frame_put(struct pv_iommu *p, unsigned long mfn)
+{
+    uint32_t *r = frame_record(p, mfn);
+
+    ASSERT(*r & FRAME_COUNT);
+
+    if ( unlikely(*r & FRAME_LEAVING) )
+        return false;
+
+    --*r;
+
+    return true;
+}
+
+#endif /* __PV_IOMMU_FRAMES_H__ */
+
+/*
+ * Local variables:
+ * mode: C
+ * c-file-style: "BSD"
+ * c-basic-offset: 4
+ * indent-tabs-mode: nil
+ * End:
+ */
