@@ -11,6 +11,7 @@
 #include <kunit/visibility.h>
 
 #include <linux/errno.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 
 #include <asm/xen/page.h>
@@ -22,6 +23,29 @@ VISIBLE_IF_KUNIT unsigned long xpi_p2m_entry(unsigned long pfn)
 	KUNIT_STATIC_STUB_REDIRECT(xpi_p2m_entry, pfn);
 
 	return __pfn_to_mfn(pfn);
+}
+
+/*
+ * How many of @nr PFNs from @pfn on are in the array that has nearly all of the
+ * P2M, one GFN after the other from that of @entry on.
+ */
+VISIBLE_IF_KUNIT unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
+					   unsigned long entry)
+{
+	const unsigned long *p2m;
+	unsigned long i;
+
+	KUNIT_STATIC_STUB_REDIRECT(xpi_p2m_run, pfn, nr, entry);
+
+	if (pfn >= xen_p2m_size)
+		return 0;
+
+	p2m = xen_p2m_addr + pfn;
+	nr = min(nr, xen_p2m_size - pfn);
+	for (i = 0; i < nr; i++)
+		if (p2m[i] != entry + i)
+			break;
+	return i;
 }
 
 /**
@@ -46,9 +70,11 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 		return -EOPNOTSUPP;
 
 	/* A mark differs in a high bit, so this stops where the kind changes. */
-	for (i = 1; i < nr; i++)
-		if (xpi_p2m_entry(pfn + i) != entry + i)
+	for (i = 1; ; i++) {
+		i += xpi_p2m_run(pfn + i, nr - i, entry + i);
+		if (i == nr || xpi_p2m_entry(pfn + i) != entry + i)
 			break;
+	}
 
 	run->gfn = entry & ~IDENTITY_FRAME_BIT;
 	run->nr = i;

@@ -16,6 +16,8 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 unsigned long xpi_p2m_entry(unsigned long pfn);
+unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
+			  unsigned long entry);
 #endif
 
 #endif /* _XEN_PV_IOMMU_GFN_H */

@@ -10,12 +10,9 @@
 #include "shadow.h"
 #include "stats.h"
 
-#define SHIFT		(PAGE_SHIFT - 3)
-#define ENTRIES		BIT(SHIFT)
-
 static unsigned int index_at(u64 dfn, unsigned int level)
 {
-	return (dfn >> (level * SHIFT)) & (ENTRIES - 1);
+	return (dfn >> (level * XPI_SHADOW_SHIFT)) & (XPI_SHADOW_ENTRIES - 1);
 }
 
 /* A table pointer is kept in a u64 slot of the table above. */
@@ -53,7 +50,8 @@ static u64 *add_table(u64 *slot, gfp_t gfp)
 int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn)
 {
 	sh->max_dfn = max_dfn;
-	sh->levels = max_t(unsigned int, DIV_ROUND_UP(fls64(max_dfn), SHIFT), 1);
+	sh->levels = DIV_ROUND_UP(max(fls64(max_dfn), 1), XPI_SHADOW_SHIFT);
+	sh->leaf = NULL;
 	sh->root = (u64 *)get_zeroed_page(GFP_KERNEL);
 	if (!sh->root)
 		return -ENOMEM;
@@ -66,7 +64,7 @@ static void free_table(u64 *table, unsigned int level)
 {
 	unsigned int i;
 
-	for (i = 0; level && i < ENTRIES; i++)
+	for (i = 0; level && i < XPI_SHADOW_ENTRIES; i++)
 		if (table[i])
 			free_table(table_of(table[i]), level - 1);
 
@@ -105,26 +103,34 @@ static u64 *walk(struct xpi_shadow *sh, u64 dfn, bool alloc, gfp_t gfp,
 			return NULL;
 	}
 
-	*left = ENTRIES - index_at(dfn, 0);
+	*left = XPI_SHADOW_ENTRIES - index_at(dfn, 0);
 	return &table[index_at(dfn, 0)];
 }
 
 /**
- * xpi_shadow_entries() - the entries from a frame on
+ * xpi_shadow_find() - xpi_shadow_entries() in another table than the last time
  * @sh: the tree
  * @dfn: frame number
  * @left: OUT: how many entries follow in an array, this one included
  *
- * Context: Any.
+ * Context: Any; with what serialises the entries held.
  * Return: the entry of @dfn, or NULL where there is no table.
  */
-u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
+u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
 {
-	return walk(sh, dfn, false, 0, left);
+	u64 *entry = walk(sh, dfn, false, 0, left);
+	unsigned int index = index_at(dfn, 0);
+
+	/* Not where it goes beyond the end: that is for walk() to see. */
+	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1) {
+		sh->leaf = entry - index;
+		sh->leaf_dfn = dfn - index;
+	}
+	return entry;
 }
 
 /**
- * xpi_shadow_entries_alloc() - the same, with a new table where there is none
+ * xpi_shadow_entries_alloc() - the entries, with a new table where there is none
  * @sh: the tree
  * @dfn: frame number
  * @gfp: how to allocate
@@ -150,7 +156,7 @@ u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
 u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn)
 {
 	unsigned int left;
-	u64 *entry = xpi_shadow_entries(sh, dfn, &left);
+	u64 *entry = walk(sh, dfn, false, 0, &left);
 
 	return entry ? READ_ONCE(*entry) : 0;
 }
@@ -161,14 +167,14 @@ static void visit(u64 *table, unsigned int level, u64 dfn, xpi_shadow_fn *fn,
 	unsigned int i;
 
 	if (!level) {
-		fn(data, dfn, table, ENTRIES);
+		fn(data, dfn, table, XPI_SHADOW_ENTRIES);
 		return;
 	}
 
-	for (i = 0; i < ENTRIES; i++)
+	for (i = 0; i < XPI_SHADOW_ENTRIES; i++)
 		if (table[i])
 			visit(table_of(table[i]), level - 1,
-			      dfn + ((u64)i << (level * SHIFT)), fn, data);
+			      dfn + ((u64)i << (level * XPI_SHADOW_SHIFT)), fn, data);
 }
 
 /**

@@ -5,8 +5,8 @@
  * A radix tree of pages, like a page table, so that a lookup is a few loads
  * and steady use allocates nothing.  No Xen types here.
  *
- * Tables are only added while the tree lives, with cmpxchg(); looking up takes
- * no lock.  Entries are the caller's to serialise.
+ * Tables are only added while the tree lives, with cmpxchg(); xpi_shadow_get()
+ * takes no lock.  Entries are the caller's to serialise, and so is @leaf below.
  */
 
 #ifndef _XEN_PV_IOMMU_SHADOW_H
@@ -28,24 +28,53 @@
 
 #define XPI_SHADOW_PHYS(entry)	((entry) & PAGE_MASK)
 
+#define XPI_SHADOW_SHIFT	(PAGE_SHIFT - 3)
+#define XPI_SHADOW_ENTRIES	BIT(XPI_SHADOW_SHIFT)
+
 /**
  * struct xpi_shadow - the tree
  * @root: top table
  * @levels: of tables
  * @max_dfn: highest frame number
+ * @leaf: a table of entries, the one that was found last, or NULL
+ * @leaf_dfn: the frame number of its first entry
  */
 struct xpi_shadow {
 	u64 *root;
 	unsigned int levels;
 	u64 max_dfn;
+	u64 *leaf;
+	u64 leaf_dfn;
 };
 
 int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn);
 void xpi_shadow_destroy(struct xpi_shadow *sh);
-u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
+u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
 u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
 			      unsigned int *left);
 u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn);
+
+/**
+ * xpi_shadow_entries() - the entries from a frame on
+ * @sh: the tree
+ * @dfn: frame number
+ * @left: OUT: how many entries follow in an array, this one included
+ *
+ * Context: Any; with what serialises the entries held.
+ * Return: the entry of @dfn, or NULL where there is no table.
+ */
+static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
+				      unsigned int *left)
+{
+	u64 offset = dfn - sh->leaf_dfn;
+
+	/* DMA comes back to where it was just now. */
+	if (unlikely(offset >= XPI_SHADOW_ENTRIES || !sh->leaf))
+		return xpi_shadow_find(sh, dfn, left);
+
+	*left = XPI_SHADOW_ENTRIES - offset;
+	return &sh->leaf[offset];
+}
 
 /* Called for each table of entries, which start at @dfn. */
 typedef void xpi_shadow_fn(void *data, u64 dfn, u64 *entries, unsigned int nr);

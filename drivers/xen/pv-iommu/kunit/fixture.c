@@ -31,6 +31,18 @@ unsigned long fixture_p2m_entry(unsigned long pfn)
 	return f->contiguous ? fixture_contiguous(pfn) : fixture_scattered(pfn);
 }
 
+/* The array has most of it, so that runs go in and out of it. */
+unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
+			      unsigned long entry)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr && (pfn + i) % 7; i++)
+		if (xpi_p2m_entry(pfn + i) != entry + i)
+			break;
+	return i;
+}
+
 /* The .init of a suite. */
 int fixture_init(struct kunit *test)
 {
@@ -40,6 +52,7 @@ int fixture_init(struct kunit *test)
 	f->model = model_create(test);
 	test->priv = f;
 	kunit_activate_static_stub(test, xpi_p2m_entry, fixture_p2m_entry);
+	kunit_activate_static_stub(test, xpi_p2m_run, fixture_p2m_run);
 	return 0;
 }
 

@@ -46,6 +46,8 @@ int fixture_init(struct kunit *test);
 void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
 		 unsigned long entry, bool same);
 unsigned long fixture_p2m_entry(unsigned long pfn);
+unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
+			      unsigned long entry);
 struct xpi_domain *fixture_domain(struct kunit *test);
 struct xpi_domain *fixture_inactive_domain(struct kunit *test);
 u64 fixture_counter(enum xpi_counter counter);

@@ -122,7 +122,31 @@ static void behind_the_end_of_the_p2m_all_is_identity(struct kunit *test)
 	unsigned long pfn = 1UL << 36;
 
 	kunit_deactivate_static_stub(test, xpi_p2m_entry);
+	kunit_deactivate_static_stub(test, xpi_p2m_run);
 	expect_run(test, pfn, 512, pfn, 512);
+}
+
+/* Both of them the kernel's again. */
+static void the_array_of_the_p2m_says_what_the_kernel_says(struct kunit *test)
+{
+	unsigned long pfn, i, nr, end = min(xen_p2m_size, 1UL << 16);
+
+	if (!end)
+		kunit_skip(test, "there is a P2M only on Xen");
+
+	kunit_deactivate_static_stub(test, xpi_p2m_entry);
+	kunit_deactivate_static_stub(test, xpi_p2m_run);
+	for (pfn = 0; pfn < end; pfn += max(nr, 1UL)) {
+		unsigned long entry = xpi_p2m_entry(pfn);
+
+		nr = xpi_p2m_run(pfn, 512, entry);
+		KUNIT_ASSERT_LE(test, nr, 512UL);
+		for (i = 0; i < nr; i++)
+			KUNIT_ASSERT_EQ(test, entry + i, xpi_p2m_entry(pfn + i));
+		if (nr < 512 && pfn + nr < xen_p2m_size)
+			KUNIT_ASSERT_NE(test, entry + nr,
+					xen_p2m_addr[pfn + nr]);
+	}
 }
 
 /* The last frame numbers that there are. */
@@ -219,6 +243,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_foreign_frame_is_refused),
 	KUNIT_CASE(a_run_ends_before_a_foreign_frame),
 	KUNIT_CASE(behind_the_end_of_the_p2m_all_is_identity),
+	KUNIT_CASE(the_array_of_the_p2m_says_what_the_kernel_says),
 	KUNIT_CASE(the_last_frames_do_not_wrap),
 	KUNIT_CASE(runs_of_any_p2m_put_together_are_the_p2m),
 	{}
