@@ -2,8 +2,10 @@
 /*
  * Operations on their way to the hypervisor, in one queue per domain.
  *
- * The queue is first in, first out, and its lock is held while the hypervisor
- * works on it.  That is what makes two promises simple:
+ * The queue is first in, first out.  Whoever submits holds one lock while the
+ * hypervisor works on what was queued, and another, that of the queue, only to
+ * take it out; so other CPUs queue meanwhile, and whoever of them is next submits
+ * it all.  That makes two promises simple:
  *
  *  - whoever submits returns when everything that was queued before is done,
  *    also what another CPU is submitting at that moment;
@@ -33,12 +35,15 @@ enum xpi_cause {
 
 /**
  * struct xpi_batch - the queue of one domain
- * @lock: guards everything here; held, with interrupts off, across hypercalls
+ * @call_lock: held, with interrupts off, across hypercalls.  Guards @spare,
+ *	@flush_failed, @bad_op and @bad_flush.  Taken before @lock
+ * @lock: guards the rest, and what the owner of the queue keeps with it
  * @backend: how to submit
  * @ops: the operations
  * @frames: how many frames each is about; in an unmap operation the hypervisor
  *	overwrites it
- * @nr: of them
+ * @spare: arrays for what is queued while the hypervisor works on the others
+ * @nr: operations in @ops
  * @size: room for them
  * @nr_maps: map operations among them
  * @nr_unmaps: unmap operations among them
@@ -47,16 +52,21 @@ enum xpi_cause {
  *	done, whose IOTLB entries may still be there
  * @flush_failed: the last flush failed: what was unmapped before may still be
  *	reachable for devices
- * @failed: called for each operation that failed for good, @lock held
- * @complaint: prints the next two when @lock is free: a console may do DMA
+ * @failed: called for each operation that failed for good, both locks held
+ * @complaint: prints the next two when the locks are free: a console may do DMA
  * @bad_op: an operation that failed for good; its status is 0 if there is none
  * @bad_flush: how a flush failed, or 0
  */
 struct xpi_batch {
-	spinlock_t lock;	/* everything here, across hypercalls */
+	spinlock_t call_lock;	/* across hypercalls; before lock */
+	spinlock_t lock;	/* the queue, and the owner's */
 	const struct xpi_backend *backend;
 	struct xen_iommu_op *ops;
 	u64 *frames;
+	struct {
+		struct xen_iommu_op *ops;
+		u64 *frames;
+	} spare;
 	unsigned int nr;
 	unsigned int size;
 	unsigned int nr_maps;
@@ -75,14 +85,71 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 		   void (*failed)(struct xpi_batch *batch,
 				  const struct xen_iommu_op *op));
 void xpi_batch_destroy(struct xpi_batch *batch);
-bool xpi_batch_usable(struct xpi_batch *batch);
+bool xpi_batch_recover(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_flush_all(struct xpi_batch *batch);
+void xpi_batch_queue_flush(struct xpi_batch *batch);
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
+void xpi_batch_submit_unlock(struct xpi_batch *batch, enum xpi_cause cause,
+			     unsigned long flags)
+	__releases(&batch->lock) __releases(&batch->call_lock);
 void xpi_batch_drop(struct xpi_batch *batch);
+
+/**
+ * xpi_batch_lock() - nothing is under way, nor is it until xpi_batch_unlock()
+ * @batch: the queue
+ * @flags: OUT: for xpi_batch_unlock()
+ *
+ * Context: Any.
+ */
+static inline void xpi_batch_lock(struct xpi_batch *batch, unsigned long *flags)
+	__acquires(&batch->call_lock) __acquires(&batch->lock)
+{
+	spin_lock_irqsave(&batch->call_lock, *flags);
+	spin_lock(&batch->lock);
+}
+
+static inline void xpi_batch_unlock(struct xpi_batch *batch,
+				    unsigned long flags)
+	__releases(&batch->lock) __releases(&batch->call_lock)
+{
+	spin_unlock(&batch->lock);
+	spin_unlock_irqrestore(&batch->call_lock, flags);
+}
+
+/**
+ * xpi_batch_room() - how many operations can be queued without submitting any
+ * @batch: the queue, with at least @lock held
+ *
+ * Context: Any.
+ * Return: their number.
+ */
+static inline unsigned int xpi_batch_room(const struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->lock);
+
+	return batch->size - batch->nr;
+}
+
+/**
+ * xpi_batch_usable() - may new mappings be made?
+ * @batch: the queue, with both locks held
+ *
+ * Not while stale IOTLB entries may be about, which reach what they should
+ * not: after a flush that failed, another one has to succeed first.
+ *
+ * Context: Any.
+ * Return: true when they may.
+ */
+static inline bool xpi_batch_usable(struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->call_lock);
+
+	return likely(!batch->flush_failed) || xpi_batch_recover(batch);
+}
 
 #endif /* _XEN_PV_IOMMU_BATCH_H */

@@ -14,19 +14,6 @@
 /* As many as a mapping of 16 MiB in scattered frames takes. */
 #define BATCH_OPS	4096U
 
-/*
- * Frames that are dealt with under one hold of the lock: scattered ones cost
- * an operation each, a run only its entries in the shadow.
- */
-#define SCATTERED_FRAMES	512UL
-#define CHUNK_FRAMES		((unsigned long)SZ_1G >> PAGE_SHIFT)
-
-static u16 map_flags(u64 entry)
-{
-	return (entry & XPI_SHADOW_READ ? XEN_IOMMU_MAP_readable : 0) |
-	       (entry & XPI_SHADOW_WRITE ? XEN_IOMMU_MAP_writable : 0);
-}
-
 static void refuse(struct xpi_domain *d, u64 *entry)
 {
 	/* Nothing to refuse when its unmapping is queued behind it. */
@@ -136,7 +123,7 @@ static void play_back(void *data, u64 dfn, u64 *entries, unsigned int nr)
 			refuse(d, &entries[i]);
 		else
 			xpi_batch_map(&d->batch, dfn + i, run.gfn, 1,
-				      map_flags(entries[i]));
+				      xpi_map_flags(entries[i]));
 	}
 }
 
@@ -169,7 +156,7 @@ int xpi_domain_activate(struct xpi_domain *d)
 	unsigned long flags;
 	bool ok;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
+	xpi_batch_lock(&d->batch, &flags);
 	d->active = true;
 	d->lost = false;
 	/* The domain before this one may not have got its last flush. */
@@ -181,7 +168,7 @@ int xpi_domain_activate(struct xpi_domain *d)
 		xpi_batch_submit(&d->batch, XPI_CAUSE_ATTACH);
 		ok = !d->nr_refused;
 	}
-	spin_unlock_irqrestore(&d->batch.lock, flags);
+	xpi_batch_unlock(&d->batch, flags);
 
 	if (ok)
 		return 0;
@@ -203,11 +190,11 @@ void xpi_domain_deactivate(struct xpi_domain *d)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
+	xpi_batch_lock(&d->batch, &flags);
 	xpi_shadow_visit(&d->shadow, take_out, d);
 	xpi_batch_flush_all(&d->batch);
 	d->active = false;
-	spin_unlock_irqrestore(&d->batch.lock, flags);
+	xpi_batch_unlock(&d->batch, flags);
 }
 
 /**
@@ -222,11 +209,11 @@ void xpi_domain_abandon(struct xpi_domain *d)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
+	xpi_batch_lock(&d->batch, &flags);
 	xpi_batch_drop(&d->batch);
 	d->batch.unflushed = false;
 	d->active = false;
-	spin_unlock_irqrestore(&d->batch.lock, flags);
+	xpi_batch_unlock(&d->batch, flags);
 }
 
 /**
@@ -241,253 +228,7 @@ void xpi_domain_lose(struct xpi_domain *d)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
+	xpi_batch_lock(&d->batch, &flags);
 	d->lost = true;
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-}
-
-/* Try to get a frame out of quarantine, so that it can be used after all. */
-static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
-{
-	WRITE_ONCE(*entry, 0);
-	if (!d->active)
-		return 0;
-
-	xpi_batch_unmap(&d->batch, dfn, 1, 0);
-	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
-	if (*entry)
-		return -EBUSY;
-
-	xpi_count(XPI_QUARANTINE_FREED, 1);
-	/* It is unmapped, but devices may have it cached. */
-	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
-}
-
-/*
- * Enter frames into the shadow, whose tables are there.  Returns how many went
- * in; @ret says why not all.
- */
-static unsigned long enter(struct xpi_domain *d, u64 dfn, unsigned long nr,
-			   u64 value, int *ret)
-{
-	unsigned int left = 0;
-	u64 *entry = NULL;
-	unsigned long i;
-
-	for (i = 0; i < nr; i++, entry++, left--, value += PAGE_SIZE) {
-		if (!left)
-			entry = xpi_shadow_entries(&d->shadow, dfn + i, &left);
-		if (unlikely(*entry))
-			*ret = *entry & XPI_SHADOW_VALID ? -EEXIST :
-			       release_quarantined(d, dfn + i, entry);
-		if (unlikely(*ret))
-			break;
-		WRITE_ONCE(*entry, value);
-	}
-	return i;
-}
-
-/* Map as many of @nr frames as is decent with interrupts off. */
-static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
-			      unsigned long nr, u64 access, int *ret)
-{
-	unsigned long flags, done = 0;
-
-	spin_lock_irqsave(&d->batch.lock, flags);
-
-	if (unlikely(d->lost) || !xpi_batch_usable(&d->batch))
-		*ret = -EIO;
-
-	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
-		struct xpi_gfn_run run;
-		unsigned long n;
-
-		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
-		if (*ret)
-			break;
-
-		n = enter(d, dfn + done, run.nr,
-			  PFN_PHYS(pfn + done) | access | XPI_SHADOW_VALID, ret);
-		if (n && d->active)
-			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
-				      map_flags(access));
-		done += n;
-	}
-
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-	return done;
-}
-
-/* Allocate what the shadow needs for a range, before any lock is taken. */
-static int prepare(struct xpi_domain *d, u64 dfn, unsigned long nr, gfp_t gfp)
-{
-	unsigned int left;
-	u64 i;
-
-	for (i = 0; i < nr; i += left)
-		if (!xpi_shadow_entries_alloc(&d->shadow, dfn + i, gfp, &left))
-			return dfn + i > d->shadow.max_dfn ? -EINVAL : -ENOMEM;
-	return 0;
-}
-
-/**
- * xpi_domain_map() - map a range; done after xpi_domain_sync_map()
- * @d: the domain
- * @dfn: first device frame
- * @pfn: first frame of Linux
- * @nr: frames
- * @access: %XPI_SHADOW_READ, %XPI_SHADOW_WRITE
- * @gfp: how to allocate
- * @mapped: OUT: frames that are mapped, also when an error is returned
- *
- * Context: Any, if @gfp allows.
- * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
- *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EBUSY in quarantine,
- *	   -EIO while the IOTLB cannot be flushed, or the domain is lost.
- */
-int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
-		   unsigned long nr, u64 access, gfp_t gfp,
-		   unsigned long *mapped)
-{
-	int ret = access ? 0 : -EINVAL;
-
-	*mapped = 0;
-	while (!ret && *mapped < nr) {
-		unsigned long n = min(nr - *mapped, CHUNK_FRAMES);
-
-		ret = prepare(d, dfn + *mapped, n, gfp);
-		if (!ret)
-			*mapped += map_some(d, dfn + *mapped, pfn + *mapped, n,
-					    access, &ret);
-	}
-
-	if (unlikely(ret))
-		xpi_count(XPI_MAP_REFUSED, 1);
-	return ret;
-}
-
-static bool any_refused(struct xpi_domain *d, u64 dfn, unsigned long nr)
-{
-	u64 end = dfn + nr;
-
-	for (; dfn < end; dfn++)
-		if (xpi_shadow_get(&d->shadow, dfn) & XPI_SHADOW_REFUSED)
-			return true;
-	return false;
-}
-
-/**
- * xpi_domain_sync_map() - have mappings done
- * @d: the domain
- * @dfn: first device frame
- * @nr: frames
- *
- * Context: Any.
- * Return: 0, or -EIO when part of the range could not be mapped.
- */
-int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
-{
-	unsigned long flags, refused;
-
-	spin_lock_irqsave(&d->batch.lock, flags);
-	if (d->batch.nr_maps)
-		xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC_MAP);
-	refused = d->nr_refused;
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-
-	return unlikely(refused) && any_refused(d, dfn, nr) ? -EIO : 0;
-}
-
-/*
- * Take consecutive valid entries out of the shadow.  Those that the hypervisor
- * knows come first, in @known; then maybe some that it refused.
- */
-static unsigned long leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
-			   unsigned long *known)
-{
-	unsigned int left = 0;
-	unsigned long i;
-	u64 *entry = NULL;
-
-	*known = 0;
-	for (i = 0; i < nr; i++, entry++, left--) {
-		if (!left)
-			entry = xpi_shadow_entries(&d->shadow, dfn + i, &left);
-		if (!entry || !(*entry & XPI_SHADOW_VALID))
-			break;
-		if (unlikely(*entry & XPI_SHADOW_REFUSED))
-			d->nr_refused--;
-		else if (*known == i)
-			(*known)++;
-		else
-			break;
-		WRITE_ONCE(*entry, 0);
-	}
-	return i;
-}
-
-/**
- * xpi_domain_unmap() - unmap a range
- * @d: the domain
- * @dfn: first device frame
- * @nr: frames
- * @lazy: done after xpi_domain_flush_all(); else after xpi_domain_sync()
- *
- * Context: Any.
- * Return: frames that were unmapped: less than @nr at the first that was not
- *	   mapped.
- */
-unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
-			       bool lazy)
-{
-	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
-	unsigned long done = 0, n;
-
-	do {
-		unsigned long flags, known;
-
-		spin_lock_irqsave(&d->batch.lock, flags);
-		n = leave(d, dfn + done, min(nr - done, CHUNK_FRAMES), &known);
-		if (known && d->active)
-			xpi_batch_unmap(&d->batch, dfn + done, known, no_flush);
-		/* Refused, but it may be there, if its status was lost. */
-		if (n > known && d->active)
-			xpi_batch_unmap(&d->batch, dfn + done + known,
-					n - known,
-					no_flush | XEN_IOMMU_UNMAP_sparse);
-		spin_unlock_irqrestore(&d->batch.lock, flags);
-		done += n;
-	} while (n && done < nr);
-
-	return done;
-}
-
-/**
- * xpi_domain_sync() - have strict unmappings done, with their IOTLB flush
- * @d: the domain
- *
- * Context: Any.
- */
-void xpi_domain_sync(struct xpi_domain *d)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&d->batch.lock, flags);
-	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-}
-
-/**
- * xpi_domain_flush_all() - have everything done, with its IOTLB flush
- * @d: the domain
- *
- * Context: Any.
- */
-void xpi_domain_flush_all(struct xpi_domain *d)
-{
-	unsigned long flags;
-
-	spin_lock_irqsave(&d->batch.lock, flags);
-	xpi_batch_flush_all(&d->batch);
-	spin_unlock_irqrestore(&d->batch.lock, flags);
+	xpi_batch_unlock(&d->batch, flags);
 }

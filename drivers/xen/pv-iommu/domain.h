@@ -48,6 +48,14 @@ struct xpi_domain {
 	unsigned long nr_refused;
 };
 
+/* XEN_IOMMU_MAP_* for an entry of the shadow. */
+static inline u16 xpi_map_flags(u64 entry)
+{
+	return (entry & XPI_SHADOW_READ ? XEN_IOMMU_MAP_readable : 0) |
+	       (entry & XPI_SHADOW_WRITE ? XEN_IOMMU_MAP_writable : 0);
+}
+
+/* domain.c */
 int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 		    const struct xpi_caps *caps);
 void xpi_domain_destroy(struct xpi_domain *d);
@@ -56,6 +64,7 @@ void xpi_domain_deactivate(struct xpi_domain *d);
 void xpi_domain_abandon(struct xpi_domain *d);
 void xpi_domain_lose(struct xpi_domain *d);
 
+/* mapping.c */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,
 		   unsigned long *mapped);

@@ -51,41 +51,49 @@ static inline struct queue *queue_create(struct kunit *test)
 
 static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
 {
-	spin_lock_irq(&q->batch.lock);
+	unsigned long flags;
+
+	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_map(&q->batch, dfn, gfn, nr,
 		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable);
-	spin_unlock_irq(&q->batch.lock);
+	xpi_batch_unlock(&q->batch, flags);
 }
 
 static inline void queue_unmap(struct queue *q, u64 dfn, u64 nr, bool lazy)
 {
-	spin_lock_irq(&q->batch.lock);
+	unsigned long flags;
+
+	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_unmap(&q->batch, dfn, nr,
 			lazy ? XEN_IOMMU_UNMAP_no_flush : 0);
-	spin_unlock_irq(&q->batch.lock);
+	xpi_batch_unlock(&q->batch, flags);
 }
 
 static inline void queue_submit(struct queue *q)
 {
-	spin_lock_irq(&q->batch.lock);
-	xpi_batch_submit(&q->batch, XPI_CAUSE_SYNC);
-	spin_unlock_irq(&q->batch.lock);
+	unsigned long flags;
+
+	xpi_batch_lock(&q->batch, &flags);
+	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_SYNC, flags);
 }
 
 static inline void queue_flush_all(struct queue *q)
 {
-	spin_lock_irq(&q->batch.lock);
+	unsigned long flags;
+
+	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_flush_all(&q->batch);
-	spin_unlock_irq(&q->batch.lock);
+	xpi_batch_unlock(&q->batch, flags);
 }
 
 static inline bool queue_usable(struct queue *q)
 {
+	unsigned long flags;
 	bool ret;
 
-	spin_lock_irq(&q->batch.lock);
+	xpi_batch_lock(&q->batch, &flags);
 	ret = xpi_batch_usable(&q->batch);
-	spin_unlock_irq(&q->batch.lock);
+	xpi_batch_unlock(&q->batch, flags);
 	return ret;
 }
 

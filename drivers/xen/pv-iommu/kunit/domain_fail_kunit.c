@@ -93,7 +93,7 @@ static void a_refusal_reaches_the_cpu_that_mapped(struct kunit *test)
 	struct two_users users = { .d = d };
 	struct fixture_race race = {
 		.before = other_maps, .work = other_syncs, .data = &users,
-		.lock = &d->batch.lock,
+		.lock = &d->batch.call_lock,
 	};
 	int ret;
 
@@ -111,6 +111,65 @@ static void a_refusal_reaches_the_cpu_that_mapped(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1U, m->calls);
 	KUNIT_EXPECT_EQ(test, 15UL, model_nr_mapped(m));
 	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 105));
+}
+
+/* Only who needs the hypervisor waits for it. */
+static void another_cpu_maps_while_a_call_is_under_way(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	struct model *m = fixture_model(test);
+	struct two_users users = { .d = d };
+	struct fixture_race race = {
+		.work = other_maps, .data = &users,
+		.lock = &d->batch.call_lock, .free = true,
+	};
+
+	map(d, 200, 2000, 8);
+	fixture_race_begin(test, &race, 4);
+	KUNIT_EXPECT_EQ(test, 0, xpi_domain_sync_map(d, 200, 8));
+	fixture_race_end(test, &race);
+
+	KUNIT_EXPECT_EQ(test, 8UL, users.mapped);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_EXPECT_EQ(test, 8UL, model_nr_mapped(m));
+
+	KUNIT_EXPECT_EQ(test, 0, xpi_domain_sync_map(d, 100, 8));
+	KUNIT_EXPECT_EQ(test, 2U, m->calls);
+	KUNIT_EXPECT_EQ(test, 16UL, model_nr_mapped(m));
+}
+
+static void other_unmaps(void *data)
+{
+	struct two_users *users = data;
+
+	users->mapped = xpi_domain_unmap(users->d, 100, 8, true);
+}
+
+static void another_cpu_unmaps_while_a_call_is_under_way(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	struct model *m = fixture_model(test);
+	struct two_users users = { .d = d };
+	struct fixture_race race = {
+		.work = other_unmaps, .data = &users,
+		.lock = &d->batch.call_lock, .free = true,
+	};
+
+	fixture_map_ok(test, d, 100, 1000, 8);
+	KUNIT_ASSERT_EQ(test, 8UL, xpi_domain_unmap(d, 100, 4, true) +
+				   map(d, 100, 1000, 4));
+	model_count(m);
+	fixture_race_begin(test, &race, 1);
+	xpi_domain_flush_all(d);
+	fixture_race_end(test, &race);
+
+	/* It came too late for that flush, and is not lost. */
+	KUNIT_EXPECT_EQ(test, 8UL, users.mapped);
+	KUNIT_EXPECT_EQ(test, 8UL, model_nr_mapped(m));
+	xpi_domain_flush_all(d);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
 }
 
 static void a_refusal_found_early_is_kept_for_the_sync(struct kunit *test)
@@ -366,6 +425,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_mapping_fails_the_sync_of_its_range),
 	KUNIT_CASE(a_refused_mapping_does_not_fail_others),
 	KUNIT_CASE(a_refusal_reaches_the_cpu_that_mapped),
+	KUNIT_CASE(another_cpu_maps_while_a_call_is_under_way),
+	KUNIT_CASE(another_cpu_unmaps_while_a_call_is_under_way),
 	KUNIT_CASE(a_refusal_found_early_is_kept_for_the_sync),
 	KUNIT_CASE(a_refused_run_is_refused_whole),
 	KUNIT_CASE(a_mapping_that_was_done_but_denied_is_undone),

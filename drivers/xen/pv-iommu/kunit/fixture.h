@@ -65,9 +65,10 @@ void fixture_unmap_strict(struct kunit *test, struct xpi_domain *d, u64 dfn,
 /**
  * struct fixture_race - another CPU wants something while a call is under way
  * @before: what it does before the call; may be NULL
- * @work: what it does during the call, for which it needs @lock
+ * @work: what it does during the call
  * @data: for both
  * @lock: held across the call
+ * @free: @work needs no lock that is held across the call
  * @test: the test
  * @ready: @before is done
  * @go: the call is under way
@@ -81,6 +82,7 @@ struct fixture_race {
 	void (*work)(void *data);
 	void *data;
 	spinlock_t *lock;	/* not ours */
+	bool free;
 	struct kunit *test;
 	struct completion ready;
 	struct completion go;

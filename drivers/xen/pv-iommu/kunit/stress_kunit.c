@@ -70,9 +70,10 @@ static void give(struct worker *w, unsigned int slot)
 {
 	struct xpi_domain *d = w->s->d;
 	struct pool *pool = &w->s->pool;
+	unsigned long flags;
 	unsigned int i;
 
-	spin_lock_irq(&d->batch.lock);
+	xpi_batch_lock(&d->batch, &flags);
 	for (i = 0; i < SLOT_FRAMES && !d->batch.flush_failed; i++) {
 		u64 dfn = slot * SLOT_FRAMES + i;
 
@@ -81,7 +82,7 @@ static void give(struct worker *w, unsigned int slot)
 		if (model_access(w->s->m, dfn) != MODEL_NOTHING)
 			w->bad_free++;
 	}
-	spin_unlock_irq(&d->batch.lock);
+	xpi_batch_unlock(&d->batch, flags);
 
 	spin_lock(&pool->lock);
 	pool->free[pool->nr++] = slot;

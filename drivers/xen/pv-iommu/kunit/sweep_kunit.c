@@ -85,11 +85,12 @@ struct sweep {
 
 static bool usable(struct xpi_domain *d)
 {
+	unsigned long flags;
 	bool ret;
 
-	spin_lock_irq(&d->batch.lock);
+	xpi_batch_lock(&d->batch, &flags);
 	ret = xpi_batch_usable(&d->batch);
-	spin_unlock_irq(&d->batch.lock);
+	xpi_batch_unlock(&d->batch, flags);
 	return ret;
 }
 

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What the IOMMU API does to a domain: map, unmap, have it done. */
+
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/pfn.h>
+#include <linux/sizes.h>
+
+#include "domain.h"
+#include "gfn.h"
+#include "stats.h"
+
+/*
+ * Frames that are dealt with under one hold of the lock: scattered ones cost
+ * an operation each, a run only its entries in the shadow.
+ */
+#define SCATTERED_FRAMES	512UL
+#define CHUNK_FRAMES		((unsigned long)SZ_1G >> PAGE_SHIFT)
+
+/*
+ * Mapping and unmapping take just the queue's lock, and do not wait for another
+ * CPU's hypercall, unless they turn out to need one themselves: @both then says
+ * that both locks are held.
+ */
+#define NEED_BOTH	(-ERESTART)
+
+/* Try to get a frame out of quarantine, so that it can be used after all. */
+static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
+{
+	WRITE_ONCE(*entry, 0);
+	if (!d->active)
+		return 0;
+
+	xpi_batch_unmap(&d->batch, dfn, 1, 0);
+	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
+	if (*entry)
+		return -EBUSY;
+
+	xpi_count(XPI_QUARANTINE_FREED, 1);
+	/* It is unmapped, but devices may have it cached. */
+	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
+}
+
+/* Something is at @dfn.  Can it be mapped nevertheless? */
+static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entry)
+{
+	if (*entry & XPI_SHADOW_VALID)
+		return -EEXIST;
+	return both ? release_quarantined(d, dfn, entry) : NEED_BOTH;
+}
+
+/*
+ * Enter frames into the shadow.  Returns how many went in; @ret says why not
+ * all: -EAGAIN where the shadow has no table yet.
+ */
+static unsigned long enter(struct xpi_domain *d, bool both, u64 dfn,
+			   unsigned long nr, u64 value, int *ret)
+{
+	unsigned long done = 0;
+
+	while (done < nr) {
+		unsigned int left, n, i;
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done, &left);
+
+		if (unlikely(!entries)) {
+			*ret = -EAGAIN;
+			break;
+		}
+
+		n = min_t(unsigned long, nr - done, left);
+		for (i = 0; i < n; i++, value += PAGE_SIZE) {
+			if (unlikely(entries[i])) {
+				*ret = occupied(d, both, dfn + done + i,
+						&entries[i]);
+				if (*ret)
+					return done + i;
+			}
+			WRITE_ONCE(entries[i], value);
+		}
+		done += n;
+	}
+	return done;
+}
+
+/* May anything be mapped now? */
+static int mappable(struct xpi_domain *d, bool both)
+{
+	if (unlikely(d->lost))
+		return -EIO;
+	if (unlikely(both))
+		return xpi_batch_usable(&d->batch) ? 0 : -EIO;
+	return unlikely(READ_ONCE(d->batch.flush_failed)) ? NEED_BOTH : 0;
+}
+
+static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
+				unsigned long pfn, unsigned long nr, u64 access,
+				int *ret)
+{
+	unsigned long done = 0;
+
+	*ret = mappable(d, both);
+	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
+		struct xpi_gfn_run run;
+		unsigned long n;
+
+		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
+		if (unlikely(!both && !xpi_batch_room(&d->batch)))
+			*ret = NEED_BOTH;
+		if (*ret)
+			break;
+
+		n = enter(d, both, dfn + done, run.nr,
+			  PFN_PHYS(pfn + done) | access | XPI_SHADOW_VALID, ret);
+		if (n && d->active)
+			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
+				      xpi_map_flags(access));
+		done += n;
+	}
+	return done;
+}
+
+/* Map as many of @nr frames as is decent with interrupts off. */
+static unsigned long map_some(struct xpi_domain *d, bool both, u64 dfn,
+			      unsigned long pfn, unsigned long nr, u64 access,
+			      int *ret)
+{
+	unsigned long flags, done;
+
+	if (unlikely(both)) {
+		xpi_batch_lock(&d->batch, &flags);
+		done = map_locked(d, true, dfn, pfn, nr, access, ret);
+		xpi_batch_unlock(&d->batch, flags);
+	} else {
+		spin_lock_irqsave(&d->batch.lock, flags);
+		done = map_locked(d, false, dfn, pfn, nr, access, ret);
+		spin_unlock_irqrestore(&d->batch.lock, flags);
+	}
+	return done;
+}
+
+/* Allocate what the shadow needs for a range, with no lock held. */
+static int prepare(struct xpi_domain *d, u64 dfn, unsigned long nr, gfp_t gfp)
+{
+	unsigned int left;
+	u64 i;
+
+	for (i = 0; i < nr; i += left)
+		if (!xpi_shadow_entries_alloc(&d->shadow, dfn + i, gfp, &left))
+			return dfn + i > d->shadow.max_dfn ? -EINVAL : -ENOMEM;
+	return 0;
+}
+
+/**
+ * xpi_domain_map() - map a range; done after xpi_domain_sync_map()
+ * @d: the domain
+ * @dfn: first device frame
+ * @pfn: first frame of Linux
+ * @nr: frames
+ * @access: %XPI_SHADOW_READ, %XPI_SHADOW_WRITE
+ * @gfp: how to allocate
+ * @mapped: OUT: frames that are mapped, also when an error is returned
+ *
+ * Context: Any, if @gfp allows.
+ * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
+ *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EBUSY in quarantine,
+ *	   -EIO while the IOTLB cannot be flushed, or the domain is lost.
+ */
+int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		   unsigned long nr, u64 access, gfp_t gfp,
+		   unsigned long *mapped)
+{
+	int ret = access ? 0 : -EINVAL;
+	bool both = false;
+
+	*mapped = 0;
+	while (!ret && *mapped < nr) {
+		unsigned long n = min(nr - *mapped, CHUNK_FRAMES);
+
+		/* That of a single frame nearly always is there already. */
+		if (n > 1)
+			ret = prepare(d, dfn + *mapped, n, gfp);
+		if (!ret)
+			*mapped += map_some(d, both, dfn + *mapped,
+					    pfn + *mapped, n, access, &ret);
+		if (unlikely(ret == -EAGAIN))
+			ret = prepare(d, dfn + *mapped, n, gfp);
+		if (unlikely(ret == NEED_BOTH)) {
+			both = true;
+			ret = 0;
+		}
+	}
+
+	if (unlikely(ret))
+		xpi_count(XPI_MAP_REFUSED, 1);
+	return ret;
+}
+
+static bool any_refused(struct xpi_domain *d, u64 dfn, unsigned long nr)
+{
+	u64 end = dfn + nr;
+
+	for (; dfn < end; dfn++)
+		if (xpi_shadow_get(&d->shadow, dfn) & XPI_SHADOW_REFUSED)
+			return true;
+	return false;
+}
+
+/**
+ * xpi_domain_sync_map() - have mappings done
+ * @d: the domain
+ * @dfn: first device frame
+ * @nr: frames
+ *
+ * Context: Any.
+ * Return: 0, or -EIO when part of the range could not be mapped.
+ */
+int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
+{
+	unsigned long flags;
+
+	/* Mappings of ours that are not queued any more are done then. */
+	xpi_batch_lock(&d->batch, &flags);
+	if (d->batch.nr_maps)
+		xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC_MAP, flags);
+	else
+		xpi_batch_unlock(&d->batch, flags);
+
+	return unlikely(READ_ONCE(d->nr_refused)) && any_refused(d, dfn, nr) ?
+	       -EIO : 0;
+}
+
+/* Take entries that the hypervisor knows out of the shadow, up to another. */
+static unsigned long leave_known(struct xpi_domain *d, u64 dfn,
+				 unsigned long nr)
+{
+	unsigned long done = 0;
+
+	while (done < nr) {
+		unsigned int left, n, i;
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done, &left);
+
+		if (!entries)
+			break;
+
+		n = min_t(unsigned long, nr - done, left);
+		for (i = 0; i < n; i++) {
+			if (unlikely((entries[i] & (XPI_SHADOW_VALID |
+						    XPI_SHADOW_REFUSED)) !=
+				     XPI_SHADOW_VALID))
+				return done + i;
+			WRITE_ONCE(entries[i], 0);
+		}
+		done += n;
+	}
+	return done;
+}
+
+/* The same of entries that are valid for Linux, but which it refused. */
+static unsigned long leave_refused(struct xpi_domain *d, u64 dfn,
+				   unsigned long nr)
+{
+	unsigned int left;
+	unsigned long i;
+
+	for (i = 0; i < nr; i++) {
+		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + i, &left);
+
+		if (!entry || !(*entry & XPI_SHADOW_REFUSED))
+			break;
+		WRITE_ONCE(*entry, 0);
+		d->nr_refused--;
+	}
+	return i;
+}
+
+/* Needs room for two operations, or both locks. */
+static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
+				  unsigned long nr, u32 flags)
+{
+	unsigned long known = leave_known(d, dfn, nr), refused = 0;
+
+	if (known && d->active)
+		xpi_batch_unmap(&d->batch, dfn, known, flags);
+	if (unlikely(known < nr))
+		refused = leave_refused(d, dfn + known, nr - known);
+	/* It may be there, if its status was lost. */
+	if (unlikely(refused) && d->active)
+		xpi_batch_unmap(&d->batch, dfn + known, refused,
+				flags | XEN_IOMMU_UNMAP_sparse);
+	return known + refused;
+}
+
+static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
+				unsigned long nr, u32 no_flush)
+{
+	unsigned long flags, done = 0;
+	bool room;
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	room = xpi_batch_room(&d->batch) >= 2;
+	if (likely(room))
+		done = unmap_locked(d, dfn, nr, no_flush);
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+	if (likely(room))
+		return done;
+
+	xpi_batch_lock(&d->batch, &flags);
+	done = unmap_locked(d, dfn, nr, no_flush);
+	xpi_batch_unlock(&d->batch, flags);
+	return done;
+}
+
+/**
+ * xpi_domain_unmap() - unmap a range
+ * @d: the domain
+ * @dfn: first device frame
+ * @nr: frames
+ * @lazy: done after xpi_domain_flush_all(); else after xpi_domain_sync()
+ *
+ * Context: Any.
+ * Return: frames that were unmapped: less than @nr at the first that was not
+ *	   mapped.
+ */
+unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
+			       bool lazy)
+{
+	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
+	unsigned long done = 0, n;
+
+	do {
+		n = unmap_some(d, dfn + done, min(nr - done, CHUNK_FRAMES),
+			       no_flush);
+		done += n;
+	} while (n && done < nr);
+
+	return done;
+}
+
+/**
+ * xpi_domain_sync() - have strict unmappings done, with their IOTLB flush
+ * @d: the domain
+ *
+ * Context: Any.
+ */
+void xpi_domain_sync(struct xpi_domain *d)
+{
+	unsigned long flags;
+
+	xpi_batch_lock(&d->batch, &flags);
+	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC, flags);
+}
+
+/**
+ * xpi_domain_flush_all() - have everything done, with its IOTLB flush
+ * @d: the domain
+ *
+ * Context: Any.
+ */
+void xpi_domain_flush_all(struct xpi_domain *d)
+{
+	unsigned long flags;
+
+	xpi_batch_lock(&d->batch, &flags);
+	xpi_batch_queue_flush(&d->batch);
+	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FLUSH_ALL, flags);
+}
