@@ -16,10 +16,11 @@ TIMED = ["-accel", "tcg,thread=multi"]
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 
 # SMAP and, with thread=multi, some models' mwait break a PV dom0 under TCG; a
-# PVH dom0, on its nested SVM, crashes with RDTSCP, and its programs with PKU.
+# PVH dom0, on its nested SVM, crashes with RDTSCP, and its programs with PKU or
+# now and then with XSAVE.
 CPUS = {
     "pv": "max,-smap",
-    "pvh": "max,-smap,-rdtscp,-pku",
+    "pvh": "max,-smap,-rdtscp,-pku,-xsave",
 }
 
 IOMMUS = {

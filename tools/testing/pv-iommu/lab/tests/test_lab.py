@@ -85,7 +85,7 @@ class HeaderTest(InDirectory):
             "one", "xen_pv_iommu=on one", "one",
             "xen_pv_iommu=on kunit.enable=0 one", "kunit.enable=0", ""])
         self.assertIn("max,-smap", Machine("vtd", 1, cpu=first.cpu).argv)
-        self.assertIn("max,-smap,-rdtscp,-pku",
+        self.assertIn("max,-smap,-rdtscp,-pku,-xsave",
                       Machine("vtd", 1, cpu=second.cpu).argv)
 
     def test_select(self):
