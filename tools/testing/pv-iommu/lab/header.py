@@ -55,6 +55,7 @@ NEEDS = {
     "builtin": lambda kind: kind.builtin,
     "kunit": lambda kind: kind.has("kunit"),
     "unload": lambda kind: kind.unload,
+    "retype": lambda kind: kind.retype,
     "no-unload": lambda kind: not kind.builtin and not kind.unload,
 }
 

@@ -26,13 +26,15 @@ class Kind:
 
     package: Debian's, as it is; the driver is a module built for its headers.
     variant: self-built, see kernel/README.md; the driver is a part of it.
-    unload: the driver can be unloaded; words: more for the command line,
-    beside ON where it is built in.
+    unload: the driver can be unloaded; retype: a group of several devices can
+    change its type; words: more for the command line, beside ON where it is
+    built in.
     """
     about: str
     package: str = ""
     variant: str = ""
     unload: bool = False
+    retype: bool = True
     words: str = ""
 
     def has(self, part):
@@ -49,7 +51,7 @@ DEFAULT = "6.12"
 KINDS = {
     DEFAULT: Kind("Debian's 6.12", package="linux-image-6.12-amd64",
                   unload=True),
-    "6.1": Kind("Debian's 6.1", package="linux-image-amd64"),
+    "6.1": Kind("Debian's 6.1", package="linux-image-amd64", retype=False),
     "7.2": Kind("7.2, the driver built in", variant="builtin"),
     "7.2-module": Kind("7.2 with lockdep and the same, the driver a module",
                        variant="module+debug", unload=True),
