@@ -276,8 +276,9 @@ static void run(struct kunit *test, bool faults)
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(r->m));
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(r->m));
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(r->m));
+	/* Chance decides how many; none in 17 or so would be no chance. */
 	if (faults)
-		KUNIT_EXPECT_GT(test, r->refused, 10U);
+		KUNIT_EXPECT_GT(test, r->refused, 0U);
 }
 
 static void random_work_agrees_with_the_reference(struct kunit *test)
