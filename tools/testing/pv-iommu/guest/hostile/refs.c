@@ -104,6 +104,15 @@ static void test_held(void)
 	expect("giving back a page that was mapped before", balloon("out"), 0);
 	gone(gfn, "what was mapped before is gone at once");
 
+	/* No flush waits any more when the other mapping goes. */
+	gfn = balloon_gfn();
+	expect("map of the page, once", do_map(dfn, gfn, 1, RW), 0);
+	expect("map of the page, twice", do_map(dfn + 600, gfn, 1, RW), 0);
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	out_then(gfn, "a page that is still mapped once is kept");
+	expect("unmap of the other", do_unmap(dfn + 600, 1, 0, NULL), 0);
+	gone(gfn, "it goes with the other");
+
 	/* Xen cannot wait for a flush that may never come, so it flushes. */
 	gfn = balloon_gfn();
 	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);

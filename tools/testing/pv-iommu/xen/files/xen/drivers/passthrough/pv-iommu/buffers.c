@@ -326,6 +326,13 @@ static int do_some(struct domain *d, struct pv_iommu_call *call,
     return 0;
 }
 
+/* Not worth to look whether something more urgent is to be done. */
+static bool is_short(const struct xen_iommu_op *op)
+{
+    return (op->op == XEN_IOMMUOP_map && op->u.map.nr_frames == 1) ||
+           (op->op == XEN_IOMMUOP_unmap && op->u.unmap.nr_frames == 1);
+}
+
 /* Get the descriptors, all at once: checked before anything is done. */
 static int get_bufs(struct xen_iommu_op_buf *buf, unsigned int nr_bufs,
                     XEN_GUEST_HANDLE_PARAM(void) bufs)
@@ -362,7 +369,6 @@ static int do_buf(struct domain *d, struct pv_iommu_call *call,
         unsigned int n = min_t(unsigned int, nr - start, BLOCK);
         int rc = 0;
 
-        /* Operations that may take long look for themselves. */
         if ( call->begun && hypercall_preempt_check() )
             return -ERESTART;
         call->begun = true;
@@ -377,9 +383,12 @@ static int do_buf(struct domain *d, struct pv_iommu_call *call,
 
         for ( i = 0; i < n && !rc; )
         {
-            unsigned int done;
+            unsigned int done = 0;
 
-            rc = do_some(d, call, &op[i], n - i, pos, &done);
+            if ( i && !is_short(&op[i]) && hypercall_preempt_check() )
+                rc = -ERESTART;
+            else
+                rc = do_some(d, call, &op[i], n - i, pos, &done);
             i += done;
         }
 

@@ -106,8 +106,13 @@ static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
     if ( mfn_valid(_mfn(mfn)) )
     {
         struct page_info *pg = mfn_to_page(_mfn(mfn));
-        const struct domain *owner = page_get_owner_and_reference(pg);
+        const struct domain *owner = page_get_owner(pg);
 
+        /* With the lock held, let nobody else's page end with our reference. */
+        if ( owner != p->d && owner != dom_io )
+            return -EPERM;
+
+        owner = page_get_owner_and_reference(pg);
         if ( likely(owner == p->d) )
         {
             int rc = get_ram(p, pg, mfn);
@@ -289,27 +294,48 @@ void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
 }
 
 /*
- * Nobody is to map the frame any more, if it is not mapped or even if it is.
- * Returns its record if a flush is all that its reference waits for.
+ * Nobody is to map the frame any more; if @mapped, even if it is mapped.
+ * Returns its record if that is news and a flush has to follow.
  */
 static uint32_t *leave(struct pv_iommu *p, unsigned long mfn, bool mapped)
 {
     uint32_t *r = p->state == PV_IOMMU_owned ? record_find(p, mfn)
                                             : NULL;
 
-    if ( !r || !*r )
+    if ( !r || !*r || (!mapped && (*r & FRAME_COUNT)) )
         return NULL;
-
-    if ( *r & FRAME_COUNT )
-    {
-        if ( mapped )
-            *r |= FRAME_LEAVING;
-        return NULL;
-    }
 
     *r |= FRAME_LEAVING;
 
     return r;
+}
+
+/*
+ * What was unmapped before is flushed now, whoever was to do it, since it has
+ * left no trace but its range.  What is unmapped from here on has frames_drop()
+ * called after its flush.  Returns whether the reference is to be dropped.
+ */
+static bool left(struct pv_iommu *p, uint32_t *r, bool mapped, int rc)
+{
+    bool drop = false;
+
+    spin_lock(&p->lock);
+
+    if ( !rc )
+    {
+        drop = *r == (FRAME_REF | FRAME_LEAVING);
+        if ( drop )
+            *r = 0;
+    }
+    else if ( !mapped )
+        *r &= ~FRAME_LEAVING;
+    else if ( *r & FRAME_COUNT )
+        /* A device may reach it unseen: it stays until giving back. */
+        ++*r;
+
+    spin_unlock(&p->lock);
+
+    return drop;
 }
 
 static void forget(struct domain *d, unsigned long mfn, bool mapped)
@@ -328,16 +354,9 @@ static void forget(struct domain *d, unsigned long mfn, bool mapped)
     r = leave(p, mfn, mapped);
     spin_unlock(&p->lock);
 
-    /* If it cannot be flushed, the frame stays until giving back. */
-    if ( r && !pv_iommu_flush_locked(&call, true, ~0UL, 0) )
-    {
-        spin_lock(&p->lock);
-        ASSERT(*r == (FRAME_REF | FRAME_LEAVING));
-        *r = 0;
-        spin_unlock(&p->lock);
-
+    if ( r && left(p, r, mapped,
+                   pv_iommu_flush_locked(&call, true, ~0UL, 0)) )
         put_page(mfn_to_page(_mfn(mfn)));
-    }
 
     spin_unlock(&p->flush_lock);
 }

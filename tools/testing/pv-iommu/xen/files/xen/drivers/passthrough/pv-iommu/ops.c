@@ -4,7 +4,7 @@
  *
  * Progress comes back from the guest with each continuation, and the operation
  * is read anew from its memory.  Neither is believed: every stride is checked
- * for itself, and whether an entry holds a reference is kept in the entry.  A
+ * for itself, and whether an entry is counted is kept in the entry.  A
  * guest that makes things up asks for another operation than at first, no more.
  */
 

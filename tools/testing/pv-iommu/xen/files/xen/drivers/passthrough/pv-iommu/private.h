@@ -15,7 +15,7 @@
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
  *
- * Only these two know the public header's layout (the XEN_IOMMU_* flag
+ * Only buffers.c and query.c know the public header's layout (the XEN_IOMMU_* flag
  * values are used everywhere), so that other formats are other files.
  *
  * Locks, outermost first:
@@ -27,8 +27,8 @@
  *               the state, and with it what pv_iommu_root() says, changes
  *               to and from "owned" only with this lock and @lock held
  *   lock        the page tables, the records of frames and what waits for a
- *               flush.  Held for one stride (at most one page table of entries,
- *               or one large page); nothing is flushed under it
+ *               flush.  Held for one stride (at most one page table of small
+ *               pages, 32 of 2 MiB or one of 1 GiB); nothing is flushed under it
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
  * mapping_lock) are never held together with lock.

@@ -203,6 +203,9 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
     }
 }
 
+/* Large pages that are cleared under one hold of the lock. */
+#define MAX_LARGE       32
+
 /* Entries of one table that were cleared. */
 struct cleared {
     unsigned int nr;
@@ -292,7 +295,7 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
 
         done += step;
 
-        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING )
+        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING || c->nr == MAX_LARGE )
             break;
     }
 
