@@ -12,6 +12,10 @@
 plugged() { ls -d "/sys/bus/pci/devices/$PCI_RP0"/0000:*:00.0; }
 unplugged() { ! plugged; }
 
+# writes: how many the disk has done since it is there
+writes() { awk '{ print $5 }' "/sys/block/${DISK##*/}/stat"; }
+under_way() { [ "$(writes)" -gt "$began" ]; }
+
 # plug SPARE: into the slot, its address in $HOT
 plug() {
 	request qmp device_add driver=nvme bus=rp0 id="hot-$1" \
@@ -32,8 +36,9 @@ disk_verify "$DISK" spare0 8 8
 
 fio_start "$other" 24m
 steady=$FIO_PID
+began=$(($(writes) + 100))
 fio_start "$DISK" 32m --do_verify=0 --time_based --runtime=120
-sleep 2
+wait_for 30 under_way || die "fio does not begin"
 kill -0 "$FIO_PID" || die "fio ended before its time"
 request qmp device_del id=hot-spare0 || die "device_del: $REPLY_TEXT"
 wait_for 30 unplugged || die "the device does not go"
