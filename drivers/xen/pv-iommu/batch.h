@@ -3,8 +3,8 @@
  * Operations on their way to the hypervisor, in one queue per domain.
  *
  * The queue is first in, first out.  Whoever submits holds one lock while the
- * hypervisor works on what was queued, and another, that of the queue, only to
- * take it out; so other CPUs queue meanwhile, and whoever of them is next submits
+ * hypervisor works on what was queued, and another, that of the queue, as a rule
+ * only to take it out; so other CPUs queue meanwhile, and whoever of them is next submits
  * it all.  That makes two promises simple:
  *
  *  - whoever submits returns when everything that was queued before is done,
@@ -36,7 +36,7 @@ enum xpi_cause {
 /**
  * struct xpi_batch - the queue of one domain
  * @call_lock: held, with interrupts off, across hypercalls.  Guards @spare,
- *	@flush_failed, @bad_op and @bad_flush.  Taken before @lock
+ *	@bad_op and @bad_flush.  Taken before @lock
  * @lock: guards the rest, and what the owner of the queue keeps with it
  * @backend: how to submit
  * @ops: the operations
@@ -51,7 +51,8 @@ enum xpi_cause {
  * @unflushed: lazily unmapped and not yet flushed: unmaps that are queued or
  *	done, whose IOTLB entries may still be there
  * @flush_failed: the last flush failed: what was unmapped before may still be
- *	reachable for devices
+ *	reachable for devices.  Set with @call_lock held, cleared with both, as a
+ *	flush that makes up for it has yet to succeed then
  * @failed: called for each operation that failed for good, both locks held
  * @complaint: prints the next two when the locks are free: a console may do DMA
  * @bad_op: an operation that failed for good; its status is 0 if there is none
@@ -148,6 +149,7 @@ static inline unsigned int xpi_batch_room(const struct xpi_batch *batch)
 static inline bool xpi_batch_usable(struct xpi_batch *batch)
 {
 	lockdep_assert_held(&batch->call_lock);
+	lockdep_assert_held(&batch->lock);
 
 	return likely(!batch->flush_failed) || xpi_batch_recover(batch);
 }

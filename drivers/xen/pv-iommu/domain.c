@@ -5,7 +5,6 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
-#include <linux/sizes.h>
 
 #include "domain.h"
 #include "gfn.h"
@@ -212,6 +211,7 @@ void xpi_domain_abandon(struct xpi_domain *d)
 	xpi_batch_lock(&d->batch, &flags);
 	xpi_batch_drop(&d->batch);
 	d->batch.unflushed = false;
+	d->batch.flush_failed = false;
 	d->active = false;
 	xpi_batch_unlock(&d->batch, flags);
 }

@@ -32,7 +32,7 @@
 /**
  * struct xpi_domain - one address space
  * @shadow: what Linux has mapped
- * @batch: what is on the way to the hypervisor; its lock guards the entries of
+ * @batch: what is on the way to the hypervisor; batch.lock guards the entries of
  *	@shadow and the fields below
  * @active: this is the domain that the hypervisor's address space shows
  * @lost: devices should have it, but the hypervisor could not bring it back: it

@@ -55,7 +55,7 @@ static void restore(struct taken *t, unsigned int i)
 
 static void note_flush_failed(struct xpi_batch *batch, int err)
 {
-	batch->flush_failed = true;
+	WRITE_ONCE(batch->flush_failed, true);
 	batch->bad_flush = err;
 	irq_work_queue(&batch->complaint);
 	xpi_count(XPI_FLUSH_FAILED, 1);
@@ -121,6 +121,9 @@ bool xpi_batch_recover(struct xpi_batch *batch)
 {
 	unsigned int tries;
 
+	/* Who has only @lock is not to take the try for a success. */
+	lockdep_assert_held(&batch->lock);
+
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
 		struct xen_iommu_op op = {
 			.op = XEN_IOMMUOP_flush,
@@ -128,7 +131,7 @@ bool xpi_batch_recover(struct xpi_batch *batch)
 			.u.flush.flags = XEN_IOMMU_FLUSH_all,
 		};
 
-		batch->flush_failed = false;
+		WRITE_ONCE(batch->flush_failed, false);
 		xpi_count(XPI_SUBMIT_RETRY, 1);
 		xpi_count(XPI_OPS_FLUSH, 1);
 		submit_ops(batch, &op, 1);

@@ -297,6 +297,24 @@ static int big_submit(struct xen_iommu_op *ops, unsigned int nr)
 
 static const struct xpi_backend big_backend = { .submit = big_submit };
 
+static void more_lazy_unmaps_than_the_queue_holds_are_all_done(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	struct model *m = fixture_model(test);
+	unsigned int i, nr = d->batch.size + 5;
+
+	fixture_map_ok(test, d, 100, 1000, nr);
+	model_count(m);
+	for (i = 0; i < nr; i++)
+		KUNIT_ASSERT_EQ(test, 1UL, xpi_domain_unmap(d, 100 + i, 1, true));
+	/* What did not go in time is still queued, and it is not much. */
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_EXPECT_LE(test, model_nr_mapped(m), 6UL);
+	xpi_domain_flush_all(d);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
+}
+
 static void gibibytes_are_mapped_in_a_few_operations(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_inactive_domain(test);
@@ -362,6 +380,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_page_without_a_frame_ends_a_mapping),
 	KUNIT_CASE(mmio_is_mapped_and_not_counted),
 	KUNIT_CASE(a_mapping_larger_than_the_queue_is_done_whole),
+	KUNIT_CASE(more_lazy_unmaps_than_the_queue_holds_are_all_done),
 	KUNIT_CASE_SLOW(gibibytes_are_mapped_in_a_few_operations),
 	KUNIT_CASE(counters_agree_with_what_was_done),
 	{}
