@@ -6,6 +6,7 @@
 #include <linux/errno.h>
 #include <linux/gfp.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 
 #include "shadow.h"
 #include "stats.h"
@@ -174,7 +175,8 @@ static void visit(u64 *table, unsigned int level, u64 dfn, xpi_shadow_fn *fn,
 	for (i = 0; i < XPI_SHADOW_ENTRIES; i++)
 		if (table[i])
 			visit(table_of(table[i]), level - 1,
-			      dfn + ((u64)i << (level * XPI_SHADOW_SHIFT)), fn, data);
+			      dfn + ((u64)i << (level * XPI_SHADOW_SHIFT)), fn,
+			      data);
 }
 
 /**

@@ -195,7 +195,8 @@ fio_verify() {
 	fio_size=$2
 	shift 2
 	fio --name=verify --filename="$fio_node" --size="$fio_size" \
-		--allow_file_create=0 --rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
+		--allow_file_create=0 \
+		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
 		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
 		--randrepeat=1 --output=/run/fio "$@" >/run/fio-err 2>&1 ||
 		die "fio on $fio_node: $(cat /run/fio-err /run/fio | grep -E \
@@ -254,7 +255,8 @@ fio_start() {
 	fio_size=$2
 	shift 2
 	fio --name=verify --filename="$fio_node" --size="$fio_size" \
-		--allow_file_create=0 --rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
+		--allow_file_create=0 \
+		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
 		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
 		--output="/run/fio-$(basename "$fio_node")" "$@" \
 		>/dev/null 2>&1 &
