@@ -51,9 +51,8 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 		unsigned int left, n, i;
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
-		/* The shadow was there when the operation was queued. */
 		if (WARN_ON_ONCE(!entries))
-			return;
+			return;	/* it was there when it was queued */
 
 		n = min_t(u64, nr, left);
 		for (i = 0; i < n; i++) {

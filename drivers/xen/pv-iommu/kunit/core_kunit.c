@@ -116,6 +116,10 @@ static void each_reason_is_found_and_named(struct kunit *test)
 	reading = detect(xpi, &ret);
 	KUNIT_EXPECT_EQ(test, r->words ? -ENODEV : 0, ret);
 	KUNIT_EXPECT_EQ(test, 1U, nr_probes);
+	if (r->error)
+		KUNIT_EXPECT_NOT_NULL(test,
+				      strstr(xpi_why_no_hypercall(r->error),
+					     r->words));
 	if (!reading)
 		kunit_skip(test, "needs tracepoints to read the log");
 	if (r->words)

@@ -32,7 +32,8 @@ PLAIN = "7.2"
 # Xen, and what a module alone can do
 GCOV, GCOV_MODULE = "7.2-gcov", "7.2-gcov-module"
 COVER = (f"kunit-boot@bare/{GCOV}", f"life-reload@vtd/{GCOV_MODULE}",
-         f"life-load-late@vtd/{GCOV_MODULE}", f"fallback@strict/{GCOV_MODULE}")
+         f"life-load-late@vtd/{GCOV_MODULE}", f"fallback@strict/{GCOV_MODULE}",
+         f"fallback@linux-passthrough/{GCOV_MODULE}")
 
 
 def cmd_list(args):
