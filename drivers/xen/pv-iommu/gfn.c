@@ -61,7 +61,7 @@ VISIBLE_IF_KUNIT unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 {
 	unsigned long entry = xpi_p2m_entry(pfn);
-	unsigned long i;
+	unsigned long i = 1;
 
 	if (entry == INVALID_P2M_ENTRY)
 		return -EINVAL;
@@ -70,10 +70,11 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 		return -EOPNOTSUPP;
 
 	/* A mark differs in a high bit, so this stops where the kind changes. */
-	for (i = 1; ; i++) {
+	while (i < nr) {
 		i += xpi_p2m_run(pfn + i, nr - i, entry + i);
 		if (i == nr || xpi_p2m_entry(pfn + i) != entry + i)
 			break;
+		i++;
 	}
 
 	run->gfn = entry & ~IDENTITY_FRAME_BIT;

@@ -61,7 +61,8 @@ VISIBLE_IF_KUNIT long xpi_iommu_op(unsigned int nr_bufs,
 			       (unsigned long)bufs, 0, 0, 0);
 }
 
-static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
+/* By itself, since many kernels clear such an array whenever they come by it. */
+static noinline int submit_many(struct xen_iommu_op *ops, unsigned int nr)
 {
 	struct xen_iommu_op_buf bufs[MAX_BUFS];
 	unsigned int nr_bufs = 0;
@@ -77,6 +78,18 @@ static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
 	}
 
 	return xpi_iommu_op(nr_bufs, bufs);
+}
+
+static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
+{
+	struct xen_iommu_op_buf buf;
+
+	if (unlikely(nr > max_ops_per_buf))
+		return submit_many(ops, nr);
+
+	set_xen_guest_handle(buf.h, ops);
+	buf.size = nr * sizeof(*ops);
+	return xpi_iommu_op(1, &buf);
 }
 
 /* One operation that is not part of the fast path; its status or an error. */

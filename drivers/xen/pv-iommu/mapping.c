@@ -59,25 +59,29 @@ static unsigned long enter(struct xpi_domain *d, bool both, u64 dfn,
 	unsigned long done = 0;
 
 	while (done < nr) {
-		unsigned int left, n, i;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done, &left);
+		unsigned int left;
+		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + done, &left);
+		u64 *first = entry, *end;
 
-		if (unlikely(!entries)) {
+		if (unlikely(!entry)) {
 			*ret = -EAGAIN;
 			break;
 		}
 
-		n = min_t(unsigned long, nr - done, left);
-		for (i = 0; i < n; i++, value += PAGE_SIZE) {
-			if (unlikely(entries[i])) {
-				*ret = occupied(d, both, dfn + done + i,
-						&entries[i]);
+		end = first + min_t(unsigned long, nr - done, left);
+		for (; entry < end; entry++, value += PAGE_SIZE) {
+			if (unlikely(*entry)) {
+				*ret = occupied(d, both,
+						dfn + done + (entry - first),
+						entry);
 				if (*ret)
-					return done + i;
+					break;
 			}
-			WRITE_ONCE(entries[i], value);
+			WRITE_ONCE(*entry, value);
 		}
-		done += n;
+		done += entry - first;
+		if (unlikely(*ret))
+			break;
 	}
 	return done;
 }
@@ -150,6 +154,69 @@ static int prepare(struct xpi_domain *d, u64 dfn, unsigned long nr, gfp_t gfp)
 	return 0;
 }
 
+/* xpi_domain_map() of any range. */
+static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		     unsigned long nr, u64 access, gfp_t gfp,
+		     unsigned long *mapped)
+{
+	int ret = access ? 0 : -EINVAL;
+	bool both = false;
+
+	*mapped = 0;
+	while (!ret && *mapped < nr) {
+		unsigned long n = min(nr - *mapped, CHUNK_FRAMES);
+
+		/* That of a few frames nearly always is there already. */
+		if (n > XPI_SHADOW_ENTRIES)
+			ret = prepare(d, dfn + *mapped, n, gfp);
+		if (!ret)
+			*mapped += map_some(d, both, dfn + *mapped,
+					    pfn + *mapped, n, access, &ret);
+		if (unlikely(ret == -EAGAIN))
+			ret = prepare(d, dfn + *mapped, n, gfp);
+		if (unlikely(ret == NEED_BOTH)) {
+			both = true;
+			ret = 0;
+		}
+	}
+
+	if (unlikely(ret))
+		xpi_count(XPI_MAP_REFUSED, 1);
+	return ret;
+}
+
+/* The same of what most of DMA is, a single frame where nothing is in the way. */
+static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		   unsigned long nr, u64 access, gfp_t gfp,
+		   unsigned long *mapped)
+{
+	struct xpi_gfn_run run;
+	unsigned long flags;
+	unsigned int left;
+	u64 *entry;
+	bool plain;
+
+	if (unlikely(xpi_gfn_run(pfn, 1, &run)))
+		return map_range(d, dfn, pfn, nr, access, gfp, mapped);
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
+	plain = entry && !*entry && d->active && !mappable(d, false) &&
+		xpi_batch_room(&d->batch);
+	if (likely(plain)) {
+		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
+		xpi_batch_map(&d->batch, dfn, run.gfn, 1,
+			      xpi_map_flags(access));
+	}
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+
+	if (unlikely(!plain))
+		return map_range(d, dfn, pfn, nr, access, gfp, mapped);
+
+	*mapped = 1;
+	return 0;
+}
+
 /**
  * xpi_domain_map() - map a range; done after xpi_domain_sync_map()
  * @d: the domain
@@ -169,30 +236,9 @@ int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,
 		   unsigned long *mapped)
 {
-	int ret = access ? 0 : -EINVAL;
-	bool both = false;
-
-	*mapped = 0;
-	while (!ret && *mapped < nr) {
-		unsigned long n = min(nr - *mapped, CHUNK_FRAMES);
-
-		/* That of a single frame nearly always is there already. */
-		if (n > 1)
-			ret = prepare(d, dfn + *mapped, n, gfp);
-		if (!ret)
-			*mapped += map_some(d, both, dfn + *mapped,
-					    pfn + *mapped, n, access, &ret);
-		if (unlikely(ret == -EAGAIN))
-			ret = prepare(d, dfn + *mapped, n, gfp);
-		if (unlikely(ret == NEED_BOTH)) {
-			both = true;
-			ret = 0;
-		}
-	}
-
-	if (unlikely(ret))
-		xpi_count(XPI_MAP_REFUSED, 1);
-	return ret;
+	if (nr == 1 && access)
+		return map_one(d, dfn, pfn, nr, access, gfp, mapped);
+	return map_range(d, dfn, pfn, nr, access, gfp, mapped);
 }
 
 static bool any_refused(struct xpi_domain *d, u64 dfn, unsigned long nr)
@@ -229,6 +275,13 @@ int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	       -EIO : 0;
 }
 
+/* Is the frame mapped, for Linux and for the hypervisor? */
+static bool known(u64 entry)
+{
+	return (entry & (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) ==
+	       XPI_SHADOW_VALID;
+}
+
 /* Take entries that the hypervisor knows out of the shadow, up to another. */
 static unsigned long leave_known(struct xpi_domain *d, u64 dfn,
 				 unsigned long nr)
@@ -244,9 +297,7 @@ static unsigned long leave_known(struct xpi_domain *d, u64 dfn,
 
 		n = min_t(unsigned long, nr - done, left);
 		for (i = 0; i < n; i++) {
-			if (unlikely((entries[i] & (XPI_SHADOW_VALID |
-						    XPI_SHADOW_REFUSED)) !=
-				     XPI_SHADOW_VALID))
+			if (unlikely(!known(entries[i])))
 				return done + i;
 			WRITE_ONCE(entries[i], 0);
 		}
@@ -310,6 +361,26 @@ static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
 	return done;
 }
 
+/* map_one()'s counterpart. */
+static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
+{
+	unsigned long flags;
+	unsigned int left;
+	u64 *entry;
+	bool plain;
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
+	plain = entry && known(*entry) && d->active &&
+		xpi_batch_room(&d->batch);
+	if (likely(plain)) {
+		WRITE_ONCE(*entry, 0);
+		xpi_batch_unmap(&d->batch, dfn, 1, no_flush);
+	}
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+	return plain;
+}
+
 /**
  * xpi_domain_unmap() - unmap a range
  * @d: the domain
@@ -326,6 +397,9 @@ unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 {
 	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
 	unsigned long done = 0, n;
+
+	if (nr == 1 && unmap_one(d, dfn, no_flush))
+		return 1;
 
 	do {
 		n = unmap_some(d, dfn + done, min(nr - done, CHUNK_FRAMES),

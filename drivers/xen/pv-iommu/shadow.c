@@ -7,6 +7,7 @@
 #include <linux/gfp.h>
 #include <linux/log2.h>
 #include <linux/minmax.h>
+#include <linux/string.h>
 
 #include "shadow.h"
 #include "stats.h"
@@ -52,7 +53,7 @@ int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn)
 {
 	sh->max_dfn = max_dfn;
 	sh->levels = DIV_ROUND_UP(max(fls64(max_dfn), 1), XPI_SHADOW_SHIFT);
-	sh->leaf = NULL;
+	memset(sh->recent, 0, sizeof(sh->recent));
 	sh->root = (u64 *)get_zeroed_page(GFP_KERNEL);
 	if (!sh->root)
 		return -ENOMEM;
@@ -109,7 +110,7 @@ static u64 *walk(struct xpi_shadow *sh, u64 dfn, bool alloc, gfp_t gfp,
 }
 
 /**
- * xpi_shadow_find() - xpi_shadow_entries() in another table than the last time
+ * xpi_shadow_find() - xpi_shadow_entries() in a table that was not found lately
  * @sh: the tree
  * @dfn: frame number
  * @left: OUT: how many entries follow in an array, this one included
@@ -123,10 +124,11 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
 	unsigned int index = index_at(dfn, 0);
 
 	/* Not where it goes beyond the end: that is for walk() to see. */
-	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1) {
-		sh->leaf = entry - index;
-		sh->leaf_dfn = dfn - index;
-	}
+	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1)
+		*xpi_shadow_recent(sh, dfn) = (struct xpi_shadow_leaf) {
+			.entries = entry - index,
+			.dfn = dfn - index,
+		};
 	return entry;
 }
 

@@ -6,7 +6,7 @@
  * and steady use allocates nothing.  No Xen types here.
  *
  * Tables are only added while the tree lives, with cmpxchg(); xpi_shadow_get()
- * takes no lock.  Entries are the caller's to serialise, and so is @leaf below.
+ * takes no lock.  Entries are the caller's to serialise, and so is @recent below.
  */
 
 #ifndef _XEN_PV_IOMMU_SHADOW_H
@@ -31,20 +31,31 @@
 #define XPI_SHADOW_SHIFT	(PAGE_SHIFT - 3)
 #define XPI_SHADOW_ENTRIES	BIT(XPI_SHADOW_SHIFT)
 
+/* So many tables of entries are found without a look at the tree. */
+#define XPI_SHADOW_RECENT	16
+
+/**
+ * struct xpi_shadow_leaf - a table of entries
+ * @entries: the table, or NULL
+ * @dfn: the frame number of its first entry
+ */
+struct xpi_shadow_leaf {
+	u64 *entries;
+	u64 dfn;
+};
+
 /**
  * struct xpi_shadow - the tree
  * @root: top table
  * @levels: of tables
  * @max_dfn: highest frame number
- * @leaf: a table of entries, the one that was found last, or NULL
- * @leaf_dfn: the frame number of its first entry
+ * @recent: tables that were found last, by low bits of the table's number
  */
 struct xpi_shadow {
 	u64 *root;
 	unsigned int levels;
 	u64 max_dfn;
-	u64 *leaf;
-	u64 leaf_dfn;
+	struct xpi_shadow_leaf recent[XPI_SHADOW_RECENT];
 };
 
 int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn);
@@ -53,6 +64,13 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
 u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
 			      unsigned int *left);
 u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn);
+
+/* Where the table that has @dfn is kept, if it was found lately. */
+static inline struct xpi_shadow_leaf *xpi_shadow_recent(struct xpi_shadow *sh,
+							u64 dfn)
+{
+	return &sh->recent[(dfn >> XPI_SHADOW_SHIFT) % XPI_SHADOW_RECENT];
+}
 
 /**
  * xpi_shadow_entries() - the entries from a frame on
@@ -66,14 +84,15 @@ u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn);
 static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
 				      unsigned int *left)
 {
-	u64 offset = dfn - sh->leaf_dfn;
+	struct xpi_shadow_leaf *leaf = xpi_shadow_recent(sh, dfn);
+	u64 offset = dfn - leaf->dfn;
 
 	/* DMA comes back to where it was just now. */
-	if (unlikely(offset >= XPI_SHADOW_ENTRIES || !sh->leaf))
+	if (unlikely(offset >= XPI_SHADOW_ENTRIES || !leaf->entries))
 		return xpi_shadow_find(sh, dfn, left);
 
 	*left = XPI_SHADOW_ENTRIES - offset;
-	return &sh->leaf[offset];
+	return &leaf->entries[offset];
 }
 
 /* Called for each table of entries, which start at @dfn. */

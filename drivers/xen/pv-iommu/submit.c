@@ -70,20 +70,19 @@ static bool any_unmap(const struct xen_iommu_op *ops, unsigned int nr)
 }
 
 /*
- * Have the hypervisor reach @nr operations, however many calls it takes.  An
- * operation that it does not reach gets an error for its status.  After a call
- * that failed and may have unmapped something, with or without a status for it,
- * nothing is known of its flush.
+ * A call for @nr operations returned @ret.  Have the hypervisor reach them all,
+ * however many calls it takes.  An operation that it does not reach gets an
+ * error for its status.  After a call that failed and may have unmapped
+ * something, with or without a status for it, nothing is known of its flush.
  */
-static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
-		       unsigned int nr)
+static void reach_all(struct xpi_batch *batch, struct xen_iommu_op *ops,
+		      unsigned int nr, int ret)
 {
 	unsigned int done = 0, tries = 0;
 	int unflushed = 0;
 
 	for (;;) {
 		unsigned int start = done;
-		int ret = batch->backend->submit(ops + done, nr - done);
 
 		while (done < nr && ops[done].status != XPI_STATUS_UNREACHED)
 			done++;
@@ -101,6 +100,7 @@ static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 		if (!transient(ret) || ++tries > MAX_RETRIES)
 			break;
 		xpi_count(XPI_SUBMIT_RETRY, 1);
+		ret = batch->backend->submit(ops + done, nr - done);
 	}
 
 	for (; done < nr; done++)
@@ -108,6 +108,23 @@ static void submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 			ops[done].status = -EIO;
 	if (unlikely(unflushed))
 		note_flush_failed(batch, unflushed);
+}
+
+/* Returns whether all operations are done without an error. */
+static bool submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
+		       unsigned int nr)
+{
+	int ret = batch->backend->submit(ops, nr);
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (unlikely(ops[i].status))
+			break;
+	if (likely(!ret && i == nr))
+		return true;
+
+	reach_all(batch, ops, nr, ret);
+	return false;
 }
 
 /**
@@ -240,15 +257,10 @@ static void begin(struct xpi_batch *batch, enum xpi_cause cause,
 static bool call(struct xpi_batch *batch, enum xpi_cause cause,
 		 struct taken *t)
 {
-	unsigned int i;
+	bool clean = submit_ops(batch, t->ops, t->nr);
 
-	submit_ops(batch, t->ops, t->nr);
 	trace_xpi_submit(cause, t->nr);
-
-	for (i = 0; i < t->nr; i++)
-		if (unlikely(t->ops[i].status))
-			return true;
-	return unlikely(batch->flush_failed);
+	return unlikely(!clean || batch->flush_failed);
 }
 
 static void settle(struct xpi_batch *batch, struct taken *t)

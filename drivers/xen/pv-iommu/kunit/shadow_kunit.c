@@ -121,6 +121,30 @@ static void left_counts_to_the_end_of_the_table(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 511U, left);
 }
 
+/* More tables than are kept, and twice those that are kept at one place. */
+static void what_was_found_lately_is_what_the_tree_has(struct kunit *test)
+{
+	const unsigned int nr = 3 * XPI_SHADOW_RECENT;
+	struct xpi_shadow *sh = tree(test, nr * ENTRIES - 1);
+	unsigned int round, i, left;
+
+	for (i = 0; i < nr; i++)
+		*slot(test, sh, i * ENTRIES + i) = i + 1;
+
+	for (round = 0; round < 2 * nr; round++) {
+		u64 *entry;
+
+		/* Each with the others of its place in between, and once more. */
+		i = round / 2 * (XPI_SHADOW_RECENT + 1) % nr;
+		entry = xpi_shadow_entries(sh, i * ENTRIES + i, &left);
+		KUNIT_ASSERT_NOT_NULL(test, entry);
+		KUNIT_EXPECT_EQ(test, i + 1, *entry);
+		KUNIT_EXPECT_EQ(test, ENTRIES - i, left);
+		KUNIT_EXPECT_PTR_EQ(test, slot(test, sh, i * ENTRIES + i),
+				    entry);
+	}
+}
+
 static void neighbours_share_tables(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
@@ -266,6 +290,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_PARAM(beyond_the_tree_there_is_nothing, width_gen_params),
 	KUNIT_CASE(looking_up_allocates_nothing),
 	KUNIT_CASE(left_counts_to_the_end_of_the_table),
+	KUNIT_CASE(what_was_found_lately_is_what_the_tree_has),
 	KUNIT_CASE(neighbours_share_tables),
 	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
 	KUNIT_CASE(a_visit_sees_each_entry_once_and_in_order),
