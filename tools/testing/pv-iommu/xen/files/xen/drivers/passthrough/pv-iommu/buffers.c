@@ -206,11 +206,17 @@ static int op_unmap(struct pv_iommu_call *call, struct xen_iommu_op_unmap *u,
     if ( bad_range(call->p, u->dfn, u->nr_frames) )
         return -EINVAL;
 
-    if ( !(u->flags & XEN_IOMMU_UNMAP_sparse) &&
+    if ( u->nr_frames > 1 && !(u->flags & XEN_IOMMU_UNMAP_sparse) &&
          is_reserved(call->p, u->dfn, u->nr_frames) )
         return -EINVAL;
 
     rc = pv_iommu_unmap(call, u->dfn, u->nr_frames, u->flags, prog);
+
+    /* At a single frame that is reserved nothing is found to unmap. */
+    if ( unlikely(rc == -ENOENT) && u->nr_frames == 1 &&
+         is_reserved(call->p, u->dfn, 1) )
+        return -EINVAL;
+
     if ( rc != -ERESTART )
         u->nr_frames = prog->count;
 

@@ -58,22 +58,6 @@ void pv_iommu_pending_free(struct pv_iommu *p)
     }
 }
 
-/* Is there no room for what one stride can leave? */
-bool pv_iommu_pending_full(struct pv_iommu *p, enum pv_iommu_class class)
-{
-    const struct pv_iommu_pending *pend = pending(p, class);
-
-    return pend->nr_runs + PV_IOMMU_ENTRIES > PV_IOMMU_MAX_RUNS ||
-           pend->nr_frames >= PV_IOMMU_MAX_PENDING;
-}
-
-void pending_range(struct pv_iommu_pending *pend, unsigned long first,
-                   unsigned long last)
-{
-    pend->first = min(pend->first, first);
-    pend->last = max(pend->last, last);
-}
-
 void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
                  unsigned long nr)
 {
@@ -147,8 +131,7 @@ static int flush_range(struct pv_iommu *p, unsigned long first,
     if ( first > last )
         return 0;
 
-    if ( p->caching_mode || (flags & IOMMU_FLUSHF_modified) )
-        ++p->stat.flushes;
+    ++p->stat.flushes;
 
     if ( !first && last >= p->max_dfn && (flags & IOMMU_FLUSHF_modified) )
         rc = iommu_iotlb_flush_all(p->d, flags);
@@ -241,12 +224,9 @@ int pv_iommu_flush_call(struct pv_iommu_call *call)
     call->last = 0;
 
     if ( call->flush )
-        /* New mappings matter only to hardware that caches their absence. */
-        return call->p->caching_mode
-               ? pv_iommu_flush(call, false, first, last)
-               : pv_iommu_flush(call, false, ~0UL, 0);
+        return pv_iommu_flush(call, false, first, last);
 
-    return call->p ? flush_range(call->p, first, last, IOMMU_FLUSHF_added) : 0;
+    return flush_range(call->p, first, last, IOMMU_FLUSHF_added);
 }
 
 /* The hypercall is preempted: leave its flush to the continuation. */
@@ -254,7 +234,7 @@ void pv_iommu_defer(struct pv_iommu_call *call)
 {
     struct pv_iommu *p = call->p;
 
-    if ( !p || !p->caching_mode || call->first > call->last )
+    if ( call->first > call->last )
         return;
 
     spin_lock(&p->lock);

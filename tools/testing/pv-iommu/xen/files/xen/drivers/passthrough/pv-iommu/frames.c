@@ -136,10 +136,13 @@ static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
     return 0;
 }
 
-/* Can a frame with this record be mapped once more just like that? */
+/*
+ * Can a frame with this record be mapped once more just like that?  Of the three
+ * highest bits, FRAME_REF is the only one set then.
+ */
 static inline bool ready(uint32_t r)
 {
-    return (r & (FRAME_REF | FRAME_LEAVING | FRAME_FULL)) == FRAME_REF;
+    return r - FRAME_REF < FRAME_FULL;
 }
 
 static inline int get(struct pv_iommu *p, unsigned long mfn, bool write)

@@ -37,10 +37,11 @@ static bool reclaim(struct pv_iommu_call *call)
  * are those from @mfns[0] on or, if @scattered, those of @mfns.  Returns how
  * many are mapped: less where RAM ends and MMIO begins, or the other way round.
  */
-static long map_locked(struct pv_iommu_call *call, unsigned long dfn,
-                       const unsigned long *mfns, bool scattered,
-                       unsigned int level, unsigned long nr, bool write,
-                       uint64_t bits)
+static long always_inline map_locked(struct pv_iommu_call *call,
+                                     unsigned long dfn,
+                                     const unsigned long *mfns, bool scattered,
+                                     unsigned int level, unsigned long nr,
+                                     bool write, uint64_t bits)
 {
     struct pv_iommu *p = call->p;
     bool ram = false;
@@ -101,9 +102,10 @@ static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
 }
 
 /* One stride of unmapping; the number of frames, or an error. */
-static long unmap_stride(struct pv_iommu_call *call, enum pv_iommu_class class,
-                         unsigned long dfn, unsigned long nr,
-                         unsigned long *unmapped)
+static long always_inline unmap_stride(struct pv_iommu_call *call,
+                                       enum pv_iommu_class class,
+                                       unsigned long dfn, unsigned long nr,
+                                       unsigned long *unmapped)
 {
     struct pv_iommu *p = call->p;
     bool retried = false;
@@ -121,7 +123,7 @@ static long unmap_stride(struct pv_iommu_call *call, enum pv_iommu_class class,
             return -EPERM;
         }
 
-        full = pv_iommu_pending_full(p, class);
+        full = pending_full(pending(p, class));
         if ( likely(!full) )
             done = pt_unmap(p, call, class, dfn, nr, unmapped);
 
@@ -179,7 +181,7 @@ static uint64_t access_bits(const struct pv_iommu *p, unsigned int flags)
 static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
                         unsigned long nr, unsigned int flags)
 {
-    if ( flags & XEN_IOMMU_MAP_no_flush )
+    if ( !call->p->caching_mode || (flags & XEN_IOMMU_MAP_no_flush) )
         return;
 
     call->first = min(call->first, dfn);

@@ -49,6 +49,9 @@
 #define PV_IOMMU_STRIDE         9
 #define PV_IOMMU_ENTRIES        (1U << PV_IOMMU_STRIDE)
 
+/* So many tables of level 1 are found without a walk. */
+#define PV_IOMMU_RECENT         16
+
 /* Frames that one entry of a table at @level covers. */
 #define level_frames(level)     (1UL << (((level) - 1) * PV_IOMMU_STRIDE))
 
@@ -166,7 +169,8 @@ struct pv_iommu {
     struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
     struct page_list_head tables; /* the roots, and all with an entry in use */
     struct page_list_head empty;  /* tables kept for the next mapping there */
-    struct page_info *last;     /* a table of level 1 that is linked, or NULL */
+    /* Linked tables of level 1, or NULL; table.c. */
+    struct page_info *recent[PV_IOMMU_RECENT];
     unsigned int nr_tables, nr_empty;
     unsigned long nr_large;     /* mappings by large pages */
     uint32_t **chunks;          /* frames.c */
@@ -188,7 +192,7 @@ struct pv_iommu_call {
     struct pv_iommu *p;
     bool begun;                 /* some operations are done */
     bool flush;                 /* something strict is pending */
-    unsigned long first, last;  /* dfns of new mappings, to flush if cached */
+    unsigned long first, last;  /* dfns of new mappings that are to flush */
 };
 
 static inline bool present(const struct pv_iommu *p, uint64_t e)
@@ -211,6 +215,21 @@ static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
                                                enum pv_iommu_class class)
 {
     return &p->pending[class][p->cur[class]];
+}
+
+/* Is there no room for what one stride can leave? */
+static inline bool pending_full(const struct pv_iommu_pending *pend)
+{
+    return pend->nr_runs + PV_IOMMU_ENTRIES > PV_IOMMU_MAX_RUNS ||
+           pend->nr_frames >= PV_IOMMU_MAX_PENDING;
+}
+
+/* All dfns from @first to @last are to be flushed, too. */
+static inline void pending_range(struct pv_iommu_pending *pend,
+                                 unsigned long first, unsigned long last)
+{
+    pend->first = min(pend->first, first);
+    pend->last = max(pend->last, last);
 }
 
 /* pt.c; all with @lock held */
@@ -246,9 +265,6 @@ bool frames_release_step(struct pv_iommu *p);
 /* flush.c */
 int pv_iommu_pending_init(struct pv_iommu *p);
 void pv_iommu_pending_free(struct pv_iommu *p);
-bool pv_iommu_pending_full(struct pv_iommu *p, enum pv_iommu_class class);
-void pending_range(struct pv_iommu_pending *pend, unsigned long first,
-                   unsigned long last);
 void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
                  unsigned long nr);
 int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,

@@ -212,6 +212,28 @@ struct cleared {
     unsigned long first, last;  /* the dfns behind them */
 };
 
+/* What follows from it, but for the count of @pg's large pages. */
+static void always_inline account(struct pv_iommu *p,
+                                  struct pv_iommu_call *call,
+                                  enum pv_iommu_class class,
+                                  struct page_info *pg, uint64_t *t,
+                                  unsigned int level, const struct cleared *c,
+                                  unsigned long *unmapped)
+{
+    uint64_t *first = &t[table_index(c->first, level)];
+    uint64_t *last = &t[table_index(c->last, level)];
+
+    if ( !c->nr )
+        return;
+
+    iommu_sync_cache(first, (last - first + 1) * sizeof(*t));
+    table_use(p, pg, -(int)c->nr);
+    *unmapped += c->nr * level_frames(level);
+    pending_range(pending(p, class), c->first, c->last);
+    if ( class == PV_IOMMU_strict )
+        call->flush = true;
+}
+
 /*
  * Clear what is mapped of [@dfn, @dfn + @nr) in @t, a table of level 1; returns
  * how many frames it has of them.  They are counted right now, unless they are
@@ -226,16 +248,17 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
 
     for ( i = 0, t += idx; i < n; i += run )
     {
-        uint64_t e = t[i], next = e;
+        uint64_t *entry = &t[i], e = *entry, next = e + PAGE_SIZE;
         unsigned long mfn = entry_mfn(p, e);
 
         run = 1;
         if ( unlikely(!present(p, e)) || unlikely(e & p->fmt.fixed) )
             continue;
 
-        write_atomic(&t[i], 0);
-        while ( i + run < n && t[i + run] == (next += PAGE_SIZE) )
-            write_atomic(&t[i + run++], 0);
+        write_atomic(entry++, 0);
+        for ( ; entry < &t[n] && *entry == next; next += PAGE_SIZE )
+            write_atomic(entry++, 0);
+        run = entry - &t[i];
 
         if ( !c->nr )
             c->first = dfn + i;
@@ -304,6 +327,39 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
     return done;
 }
 
+/* pt_unmap() in @pg, a table of level 1. */
+static long unmap_small(struct pv_iommu *p, struct pv_iommu_call *call,
+                        enum pv_iommu_class class, struct page_info *pg,
+                        unsigned long dfn, unsigned long nr,
+                        unsigned long *unmapped)
+{
+    uint64_t *t = __map_domain_page(pg);
+    struct cleared c = {};
+    long done = clear_small(p, pending(p, class), t, dfn, nr, &c);
+
+    account(p, call, class, pg, t, 1, &c, unmapped);
+    unmap_domain_page(t);
+
+    return done;
+}
+
+/* The same in a table of @level; -EAGAIN when a page was split first. */
+static long noinline unmap_large(struct pv_iommu *p, struct pv_iommu_call *call,
+                                 enum pv_iommu_class class,
+                                 struct page_info *pg, unsigned int level,
+                                 unsigned long dfn, unsigned long nr,
+                                 unsigned long *unmapped)
+{
+    uint64_t *t = __map_domain_page(pg);
+    struct cleared c = {};
+    long done = clear_large(p, call, pending(p, class), t, level, dfn, nr, &c);
+
+    account(p, call, class, pg, t, level, &c, unmapped);
+    unmap_domain_page(t);
+
+    return done;
+}
+
 /*
  * Unmap what one table has of [@dfn, @dfn + @nr).  Returns how many frames
  * that was, with @unmapped increased by those which were mapped, or 0 if there
@@ -313,40 +369,16 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
                        enum pv_iommu_class class, unsigned long dfn,
                        unsigned long nr, unsigned long *unmapped)
 {
-    struct pv_iommu_pending *pend = pending(p, class);
-    struct cleared c = {};
-    struct page_info *pg;
-    unsigned int level;
-    uint64_t *t;
     long done;
 
     do {
-        level = 1;
-        pg = table_descend(p, dfn, &level);
-        t = __map_domain_page(pg);
+        unsigned int level = 1;
+        struct page_info *pg = table_descend(p, dfn, &level);
+
         done = likely(level == 1)
-               ? clear_small(p, pend, t, dfn, nr, &c)
-               : clear_large(p, call, pend, t, level, dfn, nr, &c);
-
-        if ( c.nr )
-        {
-            uint64_t *first = &t[table_index(c.first, level)];
-            uint64_t *last = &t[table_index(c.last, level)];
-
-            iommu_sync_cache(first, (last - first + 1) * sizeof(*t));
-            table_use(p, pg, -(int)c.nr);
-        }
-
-        unmap_domain_page(t);
+               ? unmap_small(p, call, class, pg, dfn, nr, unmapped)
+               : unmap_large(p, call, class, pg, level, dfn, nr, unmapped);
     } while ( unlikely(done == -EAGAIN) );
-
-    if ( c.nr )
-    {
-        *unmapped += c.nr * level_frames(level);
-        pending_range(pend, c.first, c.last);
-        if ( class == PV_IOMMU_strict )
-            call->flush = true;
-    }
 
     if ( p->nr_empty > MAX_EMPTY )
         pt_prune(p, call, MAX_EMPTY / 2);

@@ -18,6 +18,44 @@ static bool is_root(const struct pv_iommu *p, const struct page_info *pg)
     return p->root[table_level(pg)] == pg;
 }
 
+static void came_into_use(struct pv_iommu *p, struct page_info *pg)
+{
+    page_list_del(pg, &p->empty);
+    --p->nr_empty;
+    page_list_add(pg, &p->tables);
+}
+
+static void became_empty(struct pv_iommu *p, struct page_info *pg)
+{
+    page_list_del(pg, &p->tables);
+    page_list_add_tail(pg, &p->empty);
+    ++p->nr_empty;
+}
+
+/* A table of level 1 counts as in use as long as it is remembered. */
+static void forget(struct pv_iommu *p, struct page_info **recent)
+{
+    if ( *recent && !table_used(*recent) )
+        became_empty(p, *recent);
+
+    *recent = NULL;
+}
+
+/*
+ * Have @pg, of level 1, found without a walk the next time, and while that is
+ * so not moved from list to list each time that a mapping comes and goes.
+ */
+static void remember(struct pv_iommu *p, struct page_info *pg)
+{
+    struct page_info **recent = table_recent(p, table_base(pg));
+
+    forget(p, recent);
+    *recent = pg;
+
+    if ( !table_used(pg) )
+        came_into_use(p, pg);
+}
+
 void table_use(struct pv_iommu *p, struct page_info *pg, int delta)
 {
     bool was = table_used(pg), is;
@@ -25,21 +63,14 @@ void table_use(struct pv_iommu *p, struct page_info *pg, int delta)
     pg->u.inuse.type_info += delta;
     is = table_used(pg);
 
-    if ( was == is || is_root(p, pg) )
+    if ( was == is || pg == *table_recent(p, table_base(pg)) ||
+         is_root(p, pg) )
         return;
 
     if ( is )
-    {
-        page_list_del(pg, &p->empty);
-        --p->nr_empty;
-        page_list_add(pg, &p->tables);
-    }
+        came_into_use(p, pg);
     else
-    {
-        page_list_del(pg, &p->tables);
-        page_list_add_tail(pg, &p->empty);
-        ++p->nr_empty;
-    }
+        became_empty(p, pg);
 }
 
 struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
@@ -78,22 +109,14 @@ void pt_free(struct page_info *pg)
     free_domheap_page(pg);
 }
 
-/*
- * The lowest table on the way to @dfn, but none below @level; its own level is
- * returned there.
- */
-struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
-                                unsigned int *level)
+/* table_descend() all the way. */
+struct page_info *table_walk(struct pv_iommu *p, unsigned long dfn,
+                             unsigned int *level)
 {
     struct page_info *pg = p->root[p->levels];
     unsigned int l;
 
     ASSERT(spin_is_locked(&p->lock));
-
-    /* DMA comes back to where it was just now. */
-    if ( *level == 1 && p->last && table_base(p->last) ==
-         (dfn & ~(PV_IOMMU_ENTRIES - 1UL)) )
-        return p->last;
 
     for ( l = p->levels; l > *level; --l )
     {
@@ -110,7 +133,7 @@ struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
 
     *level = l;
     if ( l == 1 )
-        p->last = pg;
+        remember(p, pg);
 
     return pg;
 }
@@ -182,14 +205,17 @@ void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
                   struct page_info *pg)
 {
     struct pv_iommu_pending *pend = pending(p, PV_IOMMU_strict);
+    struct page_info **recent = table_recent(p, table_base(pg));
 
     ASSERT(!table_used(pg) && !is_root(p, pg));
+
+    if ( *recent == pg )
+        forget(p, recent);
 
     page_list_del(pg, &p->empty);
     --p->nr_empty;
     --p->nr_tables;
     page_list_add(pg, &pend->dead);
-    p->last = NULL;
     call->flush = true;
 }
 
@@ -197,6 +223,11 @@ void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
 void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
               unsigned int keep)
 {
+    unsigned int i;
+
+    for ( i = 0; i < PV_IOMMU_RECENT; ++i )
+        forget(p, &p->recent[i]);
+
     if ( p->nr_empty > keep )
         pending_range(pending(p, PV_IOMMU_strict), 0, p->max_dfn);
 
@@ -226,7 +257,7 @@ bool pt_release_step(struct pv_iommu *p)
 
     ASSERT(spin_is_locked(&p->ctl_lock));
 
-    p->last = NULL;
+    memset(p->recent, 0, sizeof(p->recent));
     page_list_splice(&p->empty, &p->tables);
     INIT_PAGE_LIST_HEAD(&p->empty);
     p->nr_empty = 0;

@@ -54,16 +54,41 @@ static inline uint64_t table_entry(const struct pv_iommu *p,
            p->fmt.table_level * table_level(pg);
 }
 
+/* Where the table of level 1 that has @dfn is kept, if it was used lately. */
+static inline struct page_info **table_recent(struct pv_iommu *p,
+                                              unsigned long dfn)
+{
+    return &p->recent[(dfn >> PV_IOMMU_STRIDE) % PV_IOMMU_RECENT];
+}
+
 /* Account for @delta entries of @pg that have come into use. */
 void table_use(struct pv_iommu *p, struct page_info *pg, int delta);
 struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
                               unsigned int level);
 struct page_info *table_add(struct pv_iommu *p, struct page_info *pg,
                             unsigned long dfn, unsigned int level);
-struct page_info *table_descend(struct pv_iommu *p, unsigned long dfn,
-                                unsigned int *level);
+struct page_info *table_walk(struct pv_iommu *p, unsigned long dfn,
+                             unsigned int *level);
 void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
                   struct page_info *pg);
+
+/*
+ * The lowest table on the way to @dfn, but none below @level; its own level is
+ * returned there.
+ */
+static inline struct page_info *table_descend(struct pv_iommu *p,
+                                              unsigned long dfn,
+                                              unsigned int *level)
+{
+    struct page_info *pg = *table_recent(p, dfn);
+
+    /* DMA comes back to where it was just now. */
+    if ( *level == 1 && likely(pg) &&
+         likely(table_base(pg) == (dfn & ~(PV_IOMMU_ENTRIES - 1UL))) )
+        return pg;
+
+    return table_walk(p, dfn, level);
+}
 
 #endif /* __PV_IOMMU_TABLE_H__ */
 

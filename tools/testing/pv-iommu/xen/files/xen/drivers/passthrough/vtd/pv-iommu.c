@@ -55,15 +55,17 @@ static int cf_check vtd_setup_tables(struct pv_iommu *p)
     return 0;
 }
 
+/* Also where Xen has to push new entries out of the chipset's write buffer. */
 static bool cf_check vtd_caching_mode(void)
 {
     const struct acpi_drhd_unit *drhd;
 
     for_each_drhd_unit ( drhd )
-        if ( cap_caching_mode(drhd->iommu->cap) )
+        if ( cap_caching_mode(drhd->iommu->cap) ||
+             cap_rwbf(drhd->iommu->cap) )
             return true;
 
-    return false;
+    return rwbf_quirk;
 }
 
 /*
