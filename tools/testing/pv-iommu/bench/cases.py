@@ -168,4 +168,5 @@ TARGETS = (
     count("pv-strict", "single-4k", "hypercalls", "==", 2),
     count("pv-lazy", "sg-256", "hypercalls", "<=", 1 + 1 / 32),
     frames("pv-lazy", "big-1g-4k", 4096),
+    count("pv-lazy", "memory-1g", "shadow_kib", "<=", 0.0025 * GIB / KIB),
 )

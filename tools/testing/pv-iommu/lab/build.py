@@ -12,8 +12,8 @@ from .cache import Cache, hash_files
 from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
-qemu-system-x86 seabios busybox-static fio ethtool kmod xz-utils
-gcc libc6-dev make binutils dpkg-dev patch bison flex
+qemu-system-x86 seabios busybox-static fio ethtool linux-perf kmod
+xz-utils gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
 # documentation, and what an earlier build in the tree may have left there

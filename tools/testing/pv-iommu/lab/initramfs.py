@@ -14,7 +14,8 @@ from .cpio import Archive
 from .ui import LabError, output_of
 
 BUSYBOX = Path("/bin/busybox")
-PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool")}
+PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool"),
+            "perf": Path("/usr/bin/perf")}
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 

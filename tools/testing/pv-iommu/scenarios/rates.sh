@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about pv-iommu-top shows per second what the driver does for a busy disk.
+#: about pv-iommu-top and perf show what the driver does for a busy disk.
 #: device nvme
-#: guest fio
+#: guest fio perf
 
 if [ "$DRIVER" = module ]; then
 	pv-iommu-top -n 1 >/run/top 2>&1 && die "it runs without the driver"
@@ -12,14 +12,25 @@ driver_load
 pv-iommu-top -n 1 soon >/run/top 2>&1 && die "'soon' is taken for a number"
 check "it explains itself" grep -q 'usage:' /run/top
 
+# perf_count EVENT: of the last "perf stat"
+perf_count() {
+	awk -F, -v event="xen_pv_iommu:$1" '$3 == event { print $1 }' /run/perf
+}
+
 disk_up "$PCI_NVME" nvme
 fio_start "$DISK" 32m --rate=4m
 pv-iommu-top -n 2 2 >/run/top || die "pv-iommu-top fails"
+perf stat -a -x, -o /run/perf -e 'xen_pv_iommu:*' sleep 1 || die "perf fails"
 fio_end
 check "it was shown twice" is "$(grep -c '^xen-pv-iommu, per second' /run/top)" 2
 rate=$(sed -n 's/^  mappings  *\([0-9]*\)$/\1/p' /run/top | tail -n 1)
 calls=$(sed -n 's/^  hypercalls  *\([0-9]*\) .*/\1/p' /run/top | tail -n 1)
 check "$rate mappings a second" [ "$rate" -gt 0 ]
 check "$calls hypercalls a second" [ "$calls" -gt 0 ]
+for event in xpi_map xpi_unmap xpi_submit; do
+	count=$(perf_count $event)
+	check "perf counts $event: $count" [ "$count" -gt 0 ]
+done
+check "perf counts no failure" is "$(perf_count xpi_failed)" 0
 driver_carried
 finish
