@@ -61,7 +61,7 @@ VISIBLE_IF_KUNIT long xpi_iommu_op(unsigned int nr_bufs,
 			       (unsigned long)bufs, 0, 0, 0);
 }
 
-/* By itself, since many kernels clear such an array whenever they come by it. */
+/* By itself, since many kernels clear such an array each time they come by. */
 static noinline int submit_many(struct xen_iommu_op *ops, unsigned int nr)
 {
 	struct xen_iommu_op_buf bufs[MAX_BUFS];

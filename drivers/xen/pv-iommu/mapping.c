@@ -173,7 +173,8 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 			*mapped += map_some(d, both, dfn + *mapped,
 					    pfn + *mapped, n, access, &ret);
 		if (unlikely(ret == -EAGAIN))
-			ret = prepare(d, dfn + *mapped, n, gfp);
+			ret = prepare(d, dfn + *mapped,
+				      min(nr - *mapped, CHUNK_FRAMES), gfp);
 		if (unlikely(ret == NEED_BOTH)) {
 			both = true;
 			ret = 0;
@@ -185,10 +186,9 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	return ret;
 }
 
-/* The same of what most of DMA is, a single frame where nothing is in the way. */
-static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn,
-		   unsigned long nr, u64 access, gfp_t gfp,
-		   unsigned long *mapped)
+/* The same of what most of DMA is, a frame where nothing is in the way. */
+static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
+		   gfp_t gfp, unsigned long *mapped)
 {
 	struct xpi_gfn_run run;
 	unsigned long flags;
@@ -197,7 +197,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	bool plain;
 
 	if (unlikely(xpi_gfn_run(pfn, 1, &run)))
-		return map_range(d, dfn, pfn, nr, access, gfp, mapped);
+		return map_range(d, dfn, pfn, 1, access, gfp, mapped);
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
@@ -211,7 +211,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 
 	if (unlikely(!plain))
-		return map_range(d, dfn, pfn, nr, access, gfp, mapped);
+		return map_range(d, dfn, pfn, 1, access, gfp, mapped);
 
 	*mapped = 1;
 	return 0;
@@ -237,7 +237,7 @@ int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long *mapped)
 {
 	if (nr == 1 && access)
-		return map_one(d, dfn, pfn, nr, access, gfp, mapped);
+		return map_one(d, dfn, pfn, access, gfp, mapped);
 	return map_range(d, dfn, pfn, nr, access, gfp, mapped);
 }
 
@@ -276,7 +276,7 @@ int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 }
 
 /* Is the frame mapped, for Linux and for the hypervisor? */
-static bool known(u64 entry)
+static bool is_known(u64 entry)
 {
 	return (entry & (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) ==
 	       XPI_SHADOW_VALID;
@@ -297,7 +297,7 @@ static unsigned long leave_known(struct xpi_domain *d, u64 dfn,
 
 		n = min_t(unsigned long, nr - done, left);
 		for (i = 0; i < n; i++) {
-			if (unlikely(!known(entries[i])))
+			if (unlikely(!is_known(entries[i])))
 				return done + i;
 			WRITE_ONCE(entries[i], 0);
 		}
@@ -371,7 +371,7 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
-	plain = entry && known(*entry) && d->active &&
+	plain = entry && is_known(*entry) && d->active &&
 		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);

@@ -124,11 +124,12 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
 	unsigned int index = index_at(dfn, 0);
 
 	/* Not where it goes beyond the end: that is for walk() to see. */
-	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1)
+	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1) {
 		*xpi_shadow_recent(sh, dfn) = (struct xpi_shadow_leaf) {
 			.entries = entry - index,
 			.dfn = dfn - index,
 		};
+	}
 	return entry;
 }
 

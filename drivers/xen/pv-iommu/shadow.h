@@ -6,7 +6,8 @@
  * and steady use allocates nothing.  No Xen types here.
  *
  * Tables are only added while the tree lives, with cmpxchg(); xpi_shadow_get()
- * takes no lock.  Entries are the caller's to serialise, and so is @recent below.
+ * takes no lock.  Entries are the caller's to serialise, and so is @recent of
+ * the tree.
  */
 
 #ifndef _XEN_PV_IOMMU_SHADOW_H

@@ -253,7 +253,7 @@ static void begin(struct xpi_batch *batch, enum xpi_cause cause,
 	xpi_batch_drop(batch);
 }
 
-/* Have it done; returns whether there is something to settle(). */
+/* Have it done; returns whether there may be something to settle(). */
 static bool call(struct xpi_batch *batch, enum xpi_cause cause,
 		 struct taken *t)
 {

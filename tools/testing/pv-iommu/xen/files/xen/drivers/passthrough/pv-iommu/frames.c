@@ -137,8 +137,8 @@ static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
 }
 
 /*
- * Can a frame with this record be mapped once more just like that?  Of the three
- * highest bits, FRAME_REF is the only one set then.
+ * Can a frame with this record be mapped once more just like that?  Of the
+ * three highest bits, FRAME_REF is the only one set then.
  */
 static inline bool ready(uint32_t r)
 {

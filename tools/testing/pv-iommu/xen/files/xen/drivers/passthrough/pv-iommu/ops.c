@@ -22,9 +22,7 @@ static bool reclaim(struct pv_iommu_call *call)
     bool any;
 
     spin_lock(&p->lock);
-    any = p->state == PV_IOMMU_owned && p->nr_empty;
-    if ( any )
-        pt_prune(p, call, 0);
+    any = p->state == PV_IOMMU_owned && pt_prune(p, call, 0);
     spin_unlock(&p->lock);
 
     p->stat.reclaims += any;
@@ -177,11 +175,11 @@ static uint64_t access_bits(const struct pv_iommu *p, unsigned int flags)
            (flags & XEN_IOMMU_MAP_readable ? p->fmt.read : 0);
 }
 
-/* New mappings matter to hardware that caches their absence. */
+/* To some hardware new mappings do not matter. */
 static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
                         unsigned long nr, unsigned int flags)
 {
-    if ( !call->p->caching_mode || (flags & XEN_IOMMU_MAP_no_flush) )
+    if ( !call->p->flush_new || (flags & XEN_IOMMU_MAP_no_flush) )
         return;
 
     call->first = min(call->first, dfn);

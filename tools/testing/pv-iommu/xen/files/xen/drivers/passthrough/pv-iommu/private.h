@@ -15,8 +15,8 @@
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
  *
- * Only buffers.c and query.c know the public header's layout (the XEN_IOMMU_* flag
- * values are used everywhere), so that other formats are other files.
+ * Only buffers.c and query.c know the public header's layout (the XEN_IOMMU_*
+ * flag values are used everywhere), so that other formats are other files.
  *
  * Locks, outermost first:
  *
@@ -76,8 +76,10 @@ struct pv_iommu;
 struct pv_iommu_vendor {
     /* Fill in fmt, levels, min_levels and max_dfn of @p. */
     int (*setup)(struct pv_iommu *p);
-    /* Is a flush needed for entries that become present? */
+    /* May the hardware keep in mind that an entry is not present? */
     bool (*caching_mode)(void);
+    /* Is there a buffer that new entries are to be pushed out of?  Or NULL. */
+    bool (*write_buffer)(void);
     /*
      * Point the devices of the domain at @p's tables or back at the host map,
      * and flush every cache.  pcidevs_lock is held.
@@ -151,6 +153,7 @@ struct pv_iommu {
     unsigned int max_leaf_level;
     unsigned long max_dfn;
     bool caching_mode;
+    bool flush_new;             /* entries that become present, too */
 
     spinlock_t ctl_lock;
     enum pv_iommu_state state;
@@ -167,10 +170,10 @@ struct pv_iommu {
 
     spinlock_t lock;
     struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
-    struct page_list_head tables; /* the roots, and all with an entry in use */
-    struct page_list_head empty;  /* tables kept for the next mapping there */
-    /* Linked tables of level 1, or NULL; table.c. */
-    struct page_info *recent[PV_IOMMU_RECENT];
+    /* The roots, all with an entry in use, and those in recent[]. */
+    struct page_list_head tables;
+    struct page_list_head empty;  /* the others */
+    struct page_info *recent[PV_IOMMU_RECENT]; /* of level 1, or NULL */
     unsigned int nr_tables, nr_empty;
     unsigned long nr_large;     /* mappings by large pages */
     uint32_t **chunks;          /* frames.c */
@@ -247,7 +250,7 @@ unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
 
 /* table.c */
 int pt_init(struct pv_iommu *p);
-void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
+bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
               unsigned int keep);
 bool pt_release_step(struct pv_iommu *p);
 void pt_free(struct page_info *pg);

@@ -212,7 +212,7 @@ struct cleared {
     unsigned long first, last;  /* the dfns behind them */
 };
 
-/* What follows from it, but for the count of @pg's large pages. */
+/* Account for cleared entries; nr_large is clear_large()'s. */
 static void always_inline account(struct pv_iommu *p,
                                   struct pv_iommu_call *call,
                                   enum pv_iommu_class class,

@@ -3,9 +3,10 @@
  * table.c: the tables that page tables are made of.
  *
  * Tables that become empty stay linked, since DMA mappings come back to the
- * same place; they are on a list, to be unlinked when there are too many or
- * when memory is short.  An unlinked table is freed only after the flush that
- * takes it out of the hardware's caches.
+ * same place.  When they are not remembered any more, either, they are on a
+ * list, to be unlinked when there are too many or when memory is short.  An
+ * unlinked table is freed only after the flush that takes it out of the
+ * hardware's caches.
  */
 
 #include <xen/domain_page.h>
@@ -116,8 +117,6 @@ struct page_info *table_walk(struct pv_iommu *p, unsigned long dfn,
     struct page_info *pg = p->root[p->levels];
     unsigned int l;
 
-    ASSERT(spin_is_locked(&p->lock));
-
     for ( l = p->levels; l > *level; --l )
     {
         const uint64_t *t = __map_domain_page(pg);
@@ -219,16 +218,21 @@ void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
     call->flush = true;
 }
 
-/* Unlink empty tables, those that have been empty for longest first. */
-void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
+/*
+ * Unlink empty tables up to @keep, those that have been on the list for longest
+ * first.  Returns whether there were any.
+ */
+bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
               unsigned int keep)
 {
+    bool any;
     unsigned int i;
 
     for ( i = 0; i < PV_IOMMU_RECENT; ++i )
         forget(p, &p->recent[i]);
 
-    if ( p->nr_empty > keep )
+    any = p->nr_empty > keep;
+    if ( any )
         pending_range(pending(p, PV_IOMMU_strict), 0, p->max_dfn);
 
     while ( p->nr_empty > keep )
@@ -248,6 +252,8 @@ void pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
         table_unlink(p, call, pg);
         table_use(p, parent, -1);
     }
+
+    return any;
 }
 
 /* Free a table.  No device uses them any more.  False if there is none. */

@@ -82,6 +82,8 @@ static inline struct page_info *table_descend(struct pv_iommu *p,
 {
     struct page_info *pg = *table_recent(p, dfn);
 
+    ASSERT(spin_is_locked(&p->lock));
+
     /* DMA comes back to where it was just now. */
     if ( *level == 1 && likely(pg) &&
          likely(table_base(pg) == (dfn & ~(PV_IOMMU_ENTRIES - 1UL))) )

@@ -74,6 +74,8 @@ struct pv_iommu *pv_iommu_get(struct domain *d)
     }
 
     p->caching_mode = p->vendor->caching_mode();
+    p->flush_new = p->caching_mode || (p->vendor->write_buffer &&
+                                       p->vendor->write_buffer());
     p->max_leaf_level = !(sizes & PAGE_SIZE_2M) ? 1
                         : !(sizes & PAGE_SIZE_1G) ? 2 : 3;
 
@@ -399,7 +401,7 @@ static void cf_check dump(unsigned char key)
         if ( !p )
             continue;
 
-        printk("%pd: I/O address space: %s, %u tables (%u of them empty), %lu large pages\n",
+        printk("%pd: I/O address space: %s, %u tables (%u of them long empty), %lu large pages\n",
                d, states[p->state], p->nr_tables, p->nr_empty, p->nr_large);
         printk("%pd: %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims\n",
                d, p->stat.calls, p->stat.continuations, p->stat.flushes,

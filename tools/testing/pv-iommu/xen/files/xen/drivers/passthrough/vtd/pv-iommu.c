@@ -55,14 +55,23 @@ static int cf_check vtd_setup_tables(struct pv_iommu *p)
     return 0;
 }
 
-/* Also where Xen has to push new entries out of the chipset's write buffer. */
 static bool cf_check vtd_caching_mode(void)
 {
     const struct acpi_drhd_unit *drhd;
 
     for_each_drhd_unit ( drhd )
-        if ( cap_caching_mode(drhd->iommu->cap) ||
-             cap_rwbf(drhd->iommu->cap) )
+        if ( cap_caching_mode(drhd->iommu->cap) )
+            return true;
+
+    return false;
+}
+
+static bool cf_check vtd_write_buffer(void)
+{
+    const struct acpi_drhd_unit *drhd;
+
+    for_each_drhd_unit ( drhd )
+        if ( cap_rwbf(drhd->iommu->cap) )
             return true;
 
     return rwbf_quirk;
@@ -205,6 +214,7 @@ static paddr_t cf_check vtd_host_root(struct domain *d, unsigned int *levels)
 static const struct pv_iommu_vendor vtd_vendor = {
     .setup = vtd_setup_tables,
     .caching_mode = vtd_caching_mode,
+    .write_buffer = vtd_write_buffer,
     .switch_root = vtd_switch_root,
     .host_root = vtd_host_root,
 };
