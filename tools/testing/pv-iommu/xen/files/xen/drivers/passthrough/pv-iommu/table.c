@@ -219,7 +219,7 @@ void table_unlink(struct pv_iommu *p, struct pv_iommu_call *call,
 }
 
 /*
- * Unlink empty tables up to @keep, those that have been on the list for longest
+ * Unlink empty tables until @keep are left, those longest on the list
  * first.  Returns whether there were any.
  */
 bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
