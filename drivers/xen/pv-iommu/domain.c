@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One address space: its mappings and what is pending.  See domain.h. */
 
+#include <linux/atomic.h>
 #include <linux/container_of.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
@@ -13,7 +14,8 @@
 /* As many as a mapping of 16 MiB in scattered frames takes. */
 #define BATCH_OPS	4096U
 
-static void refuse(struct xpi_domain *d, u64 *entry)
+/* @entry is that of @frames frames: one, or all of a run. */
+static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames)
 {
 	/* Nothing to refuse when its unmapping is queued behind it. */
 	if ((*entry & (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) !=
@@ -21,14 +23,14 @@ static void refuse(struct xpi_domain *d, u64 *entry)
 		return;
 
 	*entry |= XPI_SHADOW_REFUSED;
-	d->nr_refused++;
+	d->nr_refused += frames;
 }
 
 static void quarantine(struct xpi_domain *d, u64 *entry)
 {
 	/* Mapped again behind it, which cannot have worked either. */
 	if (*entry & XPI_SHADOW_VALID) {
-		refuse(d, entry);
+		refuse(d, entry, 1);
 		return;
 	}
 
@@ -37,6 +39,31 @@ static void quarantine(struct xpi_domain *d, u64 *entry)
 
 	WRITE_ONCE(*entry, XPI_SHADOW_QUARANTINED);
 	xpi_count(XPI_QUARANTINED, 1);
+}
+
+/*
+ * The same where the shadow has no table of entries: the operation was on all
+ * of a run.  (Only one that played a domain back may have been on part of it,
+ * and then any failure means that the domain is not attached.)  Returns false
+ * where there is a table by now.
+ */
+static bool run_failed(struct xpi_domain *d, u64 dfn, bool map)
+{
+	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
+	u64 old;
+
+	if (WARN_ON_ONCE(!slot))
+		return true;	/* it was there when it was queued */
+
+	old = READ_ONCE(*slot);
+	if (old & XPI_SHADOW_VALID) {
+		refuse(d, slot, XPI_SHADOW_ENTRIES);
+	} else if (!old && !map) {
+		old = cmpxchg64(slot, 0, XPI_SHADOW_QUARANTINED);
+		if (!old)
+			xpi_count(XPI_QUARANTINED, XPI_SHADOW_ENTRIES);
+	}
+	return !old || xpi_shadow_is_run(old);
 }
 
 /* An operation failed for good: remember what that means for its frames. */
@@ -51,13 +78,13 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 		unsigned int left, n, i;
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
-		if (WARN_ON_ONCE(!entries))
-			return;	/* it was there when it was queued */
+		if (!entries && !run_failed(d, dfn, map))
+			continue;
 
 		n = min_t(u64, nr, left);
-		for (i = 0; i < n; i++) {
+		for (i = 0; entries && i < n; i++) {
 			if (map)
-				refuse(d, &entries[i]);
+				refuse(d, &entries[i], 1);
 			else
 				quarantine(d, &entries[i]);
 		}
@@ -104,10 +131,28 @@ void xpi_domain_destroy(struct xpi_domain *d)
 	xpi_shadow_destroy(&d->shadow);
 }
 
-static void play_back(void *data, u64 dfn, u64 *entries, unsigned int nr)
+static void play_back_entry(struct xpi_domain *d, u64 dfn, u64 *entry,
+			    unsigned int frames)
+{
+	unsigned long pfn = PHYS_PFN(*entry);
+	unsigned int done;
+	struct xpi_gfn_run run;
+
+	/* What was a run when it was mapped need not be one any more. */
+	for (done = 0; done < frames; done += run.nr) {
+		if (xpi_gfn_run(pfn + done, frames - done, &run)) {
+			refuse(d, entry, frames);
+			return;
+		}
+		xpi_batch_map(&d->batch, dfn + done, run.gfn, run.nr,
+			      xpi_map_flags(*entry));
+	}
+}
+
+static void play_back(void *data, u64 dfn, u64 *entries, unsigned int nr,
+		      unsigned int frames)
 {
 	struct xpi_domain *d = data;
-	struct xpi_gfn_run run;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
@@ -115,17 +160,14 @@ static void play_back(void *data, u64 dfn, u64 *entries, unsigned int nr)
 			continue;
 		if (entries[i] & XPI_SHADOW_REFUSED) {
 			entries[i] &= ~XPI_SHADOW_REFUSED;
-			d->nr_refused--;
+			d->nr_refused -= frames;
 		}
-		if (xpi_gfn_run(PHYS_PFN(entries[i]), 1, &run))
-			refuse(d, &entries[i]);
-		else
-			xpi_batch_map(&d->batch, dfn + i, run.gfn, 1,
-				      xpi_map_flags(entries[i]));
+		play_back_entry(d, dfn + i, &entries[i], frames);
 	}
 }
 
-static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr)
+static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr,
+		     unsigned int frames)
 {
 	struct xpi_domain *d = data;
 	unsigned int i, n;
@@ -135,7 +177,7 @@ static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr)
 			if (!entries[i + n])
 				break;
 		if (n)
-			xpi_batch_unmap(&d->batch, dfn + i, n,
+			xpi_batch_unmap(&d->batch, dfn + i, (u64)n * frames,
 					XEN_IOMMU_UNMAP_no_flush |
 					XEN_IOMMU_UNMAP_sparse);
 	}

@@ -7,6 +7,7 @@
 #include <linux/sizes.h>
 
 #include "domain.h"
+#include "entries.h"
 #include "gfn.h"
 #include "stats.h"
 
@@ -17,73 +18,10 @@
 #define SCATTERED_FRAMES	512UL
 #define CHUNK_FRAMES		((unsigned long)SZ_1G >> PAGE_SHIFT)
 
-/*
- * Mapping and unmapping take just the queue's lock, and do not wait for another
- * CPU's hypercall, unless they turn out to need one themselves: @both then says
- * that both locks are held.
- */
-#define NEED_BOTH	(-ERESTART)
-
-/* Try to get a frame out of quarantine, so that it can be used after all. */
-static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
+/* Up to an aligned end, so that no run is cut where it fills a table. */
+static unsigned long chunk(u64 dfn, unsigned long nr)
 {
-	WRITE_ONCE(*entry, 0);
-	if (!d->active)
-		return 0;
-
-	xpi_batch_unmap(&d->batch, dfn, 1, 0);
-	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
-	if (*entry)
-		return -EBUSY;
-
-	xpi_count(XPI_QUARANTINE_FREED, 1);
-	/* It is unmapped, but devices may have it cached. */
-	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
-}
-
-/* Something is at @dfn.  Can it be mapped nevertheless? */
-static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entry)
-{
-	if (*entry & XPI_SHADOW_VALID)
-		return -EEXIST;
-	return both ? release_quarantined(d, dfn, entry) : NEED_BOTH;
-}
-
-/*
- * Enter frames into the shadow.  Returns how many went in; @ret says why not
- * all: -EAGAIN where the shadow has no table yet.
- */
-static unsigned long enter(struct xpi_domain *d, bool both, u64 dfn,
-			   unsigned long nr, u64 value, int *ret)
-{
-	unsigned long done = 0;
-
-	while (done < nr) {
-		unsigned int left;
-		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + done, &left);
-		u64 *first = entry, *end;
-
-		if (unlikely(!entry)) {
-			*ret = -EAGAIN;
-			break;
-		}
-
-		end = first + min_t(unsigned long, nr - done, left);
-		for (; entry < end; entry++, value += PAGE_SIZE) {
-			if (unlikely(*entry)) {
-				*ret = occupied(d, both,
-						dfn + done + (entry - first),
-						entry);
-				if (*ret)
-					break;
-			}
-			WRITE_ONCE(*entry, value);
-		}
-		done += entry - first;
-		if (unlikely(*ret))
-			break;
-	}
-	return done;
+	return nr > CHUNK_FRAMES ? CHUNK_FRAMES - dfn % CHUNK_FRAMES : nr;
 }
 
 /* May anything be mapped now? */
@@ -93,7 +31,7 @@ static int mappable(struct xpi_domain *d, bool both)
 		return -EIO;
 	if (unlikely(both))
 		return xpi_batch_usable(&d->batch) ? 0 : -EIO;
-	return unlikely(READ_ONCE(d->batch.flush_failed)) ? NEED_BOTH : 0;
+	return unlikely(READ_ONCE(d->batch.flush_failed)) ? XPI_NEED_BOTH : 0;
 }
 
 static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
@@ -109,12 +47,13 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 
 		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
 		if (unlikely(!both && !xpi_batch_room(&d->batch)))
-			*ret = NEED_BOTH;
+			*ret = XPI_NEED_BOTH;
 		if (*ret)
 			break;
 
-		n = enter(d, both, dfn + done, run.nr,
-			  PFN_PHYS(pfn + done) | access | XPI_SHADOW_VALID, ret);
+		n = xpi_entries_enter(d, both, dfn + done, run.nr,
+				      PFN_PHYS(pfn + done) | access |
+				      XPI_SHADOW_VALID, ret);
 		if (n && d->active)
 			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
 				      xpi_map_flags(access));
@@ -142,40 +81,29 @@ static unsigned long map_some(struct xpi_domain *d, bool both, u64 dfn,
 	return done;
 }
 
-/* Allocate what the shadow needs for a range, with no lock held. */
-static int prepare(struct xpi_domain *d, u64 dfn, unsigned long nr, gfp_t gfp)
-{
-	unsigned int left;
-	u64 i;
-
-	for (i = 0; i < nr; i += left)
-		if (!xpi_shadow_entries_alloc(&d->shadow, dfn + i, gfp, &left))
-			return dfn + i > d->shadow.max_dfn ? -EINVAL : -ENOMEM;
-	return 0;
-}
-
 /* xpi_domain_map() of any range. */
 static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		     unsigned long nr, u64 access, gfp_t gfp,
 		     unsigned long *mapped)
 {
-	int ret = access ? 0 : -EINVAL;
+	u64 max = d->shadow.max_dfn;
 	bool both = false;
+	int ret = 0;
 
 	*mapped = 0;
-	while (!ret && *mapped < nr) {
-		unsigned long n = min(nr - *mapped, CHUNK_FRAMES);
+	if (!access || dfn > max || nr - 1 > max - dfn)
+		ret = -EINVAL;
 
-		/* That of a few frames nearly always is there already. */
-		if (n > XPI_SHADOW_ENTRIES)
-			ret = prepare(d, dfn + *mapped, n, gfp);
-		if (!ret)
-			*mapped += map_some(d, both, dfn + *mapped,
-					    pfn + *mapped, n, access, &ret);
-		if (unlikely(ret == -EAGAIN))
-			ret = prepare(d, dfn + *mapped,
-				      min(nr - *mapped, CHUNK_FRAMES), gfp);
-		if (unlikely(ret == NEED_BOTH)) {
+	while (!ret && *mapped < nr) {
+		unsigned long n = chunk(dfn + *mapped, nr - *mapped);
+		unsigned long done = map_some(d, both, dfn + *mapped,
+					      pfn + *mapped, n, access, &ret);
+
+		*mapped += done;
+		if (unlikely(ret == XPI_NEED_TABLES))
+			ret = xpi_entries_prepare(d, dfn + *mapped,
+						  pfn + *mapped, n - done, gfp);
+		if (unlikely(ret == XPI_NEED_BOTH)) {
 			both = true;
 			ret = 0;
 		}
@@ -229,8 +157,9 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
  *
  * Context: Any, if @gfp allows.
  * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
- *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EBUSY in quarantine,
- *	   -EIO while the IOTLB cannot be flushed, or the domain is lost.
+ *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EEXIST where
+ *	   something is mapped, -EBUSY in quarantine, -EIO while the IOTLB
+ *	   cannot be flushed, or the domain is lost.
  */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,
@@ -275,65 +204,19 @@ int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	       -EIO : 0;
 }
 
-/* Is the frame mapped, for Linux and for the hypervisor? */
-static bool is_known(u64 entry)
-{
-	return (entry & (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) ==
-	       XPI_SHADOW_VALID;
-}
-
-/* Take entries that the hypervisor knows out of the shadow, up to another. */
-static unsigned long leave_known(struct xpi_domain *d, u64 dfn,
-				 unsigned long nr)
-{
-	unsigned long done = 0;
-
-	while (done < nr) {
-		unsigned int left, n, i;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done, &left);
-
-		if (!entries)
-			break;
-
-		n = min_t(unsigned long, nr - done, left);
-		for (i = 0; i < n; i++) {
-			if (unlikely(!is_known(entries[i])))
-				return done + i;
-			WRITE_ONCE(entries[i], 0);
-		}
-		done += n;
-	}
-	return done;
-}
-
-/* The same of entries that are valid for Linux, but which it refused. */
-static unsigned long leave_refused(struct xpi_domain *d, u64 dfn,
-				   unsigned long nr)
-{
-	unsigned int left;
-	unsigned long i;
-
-	for (i = 0; i < nr; i++) {
-		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + i, &left);
-
-		if (!entry || !(*entry & XPI_SHADOW_REFUSED))
-			break;
-		WRITE_ONCE(*entry, 0);
-		d->nr_refused--;
-	}
-	return i;
-}
-
 /* Needs room for two operations, or both locks. */
 static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
 				  unsigned long nr, u32 flags)
 {
-	unsigned long known = leave_known(d, dfn, nr), refused = 0;
+	unsigned long known, refused = 0;
 
+	known = xpi_entries_leave(d, dfn, nr, XPI_ENTRY_KNOWN);
 	if (known && d->active)
 		xpi_batch_unmap(&d->batch, dfn, known, flags);
 	if (unlikely(known < nr))
-		refused = leave_refused(d, dfn + known, nr - known);
+		refused = xpi_entries_leave(d, dfn + known, nr - known,
+					    XPI_ENTRY_REFUSED);
+	d->nr_refused -= refused;
 	/* It may be there, if its status was lost. */
 	if (unlikely(refused) && d->active)
 		xpi_batch_unmap(&d->batch, dfn + known, refused,
@@ -371,8 +254,8 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
-	plain = entry && is_known(*entry) && d->active &&
-		xpi_batch_room(&d->batch);
+	plain = entry && (*entry & XPI_ENTRY_STATE) == XPI_ENTRY_KNOWN &&
+		d->active && xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);
 		xpi_batch_unmap(&d->batch, dfn, 1, no_flush);
@@ -390,7 +273,7 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
  *
  * Context: Any.
  * Return: frames that were unmapped: less than @nr at the first that was not
- *	   mapped.
+ *	   mapped, or where there is no memory to remember the rest of a run.
  */
 unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 			       bool lazy)
@@ -402,7 +285,7 @@ unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 		return 1;
 
 	do {
-		n = unmap_some(d, dfn + done, min(nr - done, CHUNK_FRAMES),
+		n = unmap_some(d, dfn + done, chunk(dfn + done, nr - done),
 			       no_flush);
 		done += n;
 	} while (n && done < nr);

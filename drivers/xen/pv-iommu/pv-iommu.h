@@ -10,9 +10,12 @@
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
  *   forbid     devices that must not do DMA
  *   domain     one address space and what is pending in it
+ *   mapping    mapping and unmapping there
+ *   entries    what that does to the shadow
  *   shadow     what Linux has mapped
  *   gfn        Linux' frame numbers and the hypervisor's
  *   batch      operations on their way to the hypervisor
+ *   submit     having them done
  *   hypercall  the hypervisor
  */
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What Linux believes is mapped.  See shadow.h. */
 
+#include <kunit/static_stub.h>
+#include <kunit/visibility.h>
+
 #include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/errno.h>
@@ -23,18 +26,33 @@ static u64 *table_of(u64 slot)
 	return (u64 *)(unsigned long)slot;
 }
 
-static u64 *add_table(u64 *slot, gfp_t gfp)
+VISIBLE_IF_KUNIT u64 *xpi_shadow_page(gfp_t gfp)
 {
-	u64 *table = (u64 *)get_zeroed_page(gfp);
-	u64 old;
+	KUNIT_STATIC_STUB_REDIRECT(xpi_shadow_page, gfp);
+
+	return (u64 *)__get_free_page(gfp);
+}
+
+/*
+ * Put a table where there is @old: nothing, or a run, which the table then has
+ * frame by frame.  Another CPU's is as good.
+ */
+static u64 *add_table(u64 *slot, u64 old, gfp_t gfp)
+{
+	u64 *table = xpi_shadow_page(gfp);
+	unsigned int i;
+	u64 now;
 
 	if (!table)
 		return NULL;
 
-	old = cmpxchg64(slot, 0, (unsigned long)table);
-	if (old) {
+	for (i = 0; i < XPI_SHADOW_ENTRIES; i++)
+		table[i] = old ? old + i * PAGE_SIZE : 0;
+
+	now = cmpxchg64(slot, old, (unsigned long)table);
+	if (now != old) {
 		free_page((unsigned long)table);
-		return table_of(old);
+		return xpi_shadow_is_run(now) ? NULL : table_of(now);
 	}
 
 	xpi_count(XPI_SHADOW_TABLES, 1);
@@ -67,7 +85,7 @@ static void free_table(u64 *table, unsigned int level)
 	unsigned int i;
 
 	for (i = 0; level && i < XPI_SHADOW_ENTRIES; i++)
-		if (table[i])
+		if (table[i] && !xpi_shadow_is_run(table[i]))
 			free_table(table_of(table[i]), level - 1);
 
 	free_page((unsigned long)table);
@@ -86,27 +104,31 @@ void xpi_shadow_destroy(struct xpi_shadow *sh)
 	sh->root = NULL;
 }
 
-static u64 *walk(struct xpi_shadow *sh, u64 dfn, bool alloc, gfp_t gfp,
-		 unsigned int *left)
+/* The slot, or at level 0 the entry, for @dfn in the table of a level. */
+static u64 *walk(struct xpi_shadow *sh, u64 dfn, unsigned int to, bool alloc,
+		 gfp_t gfp)
 {
 	unsigned int level = sh->levels - 1;
 	u64 *table = sh->root;
 
-	if (dfn > sh->max_dfn)
+	if (dfn > sh->max_dfn || to > level)
 		return NULL;
 
-	for (; level; level--) {
+	for (; level > to; level--) {
 		u64 *slot = &table[index_at(dfn, level)];
+		u64 old = READ_ONCE(*slot);
 
-		table = table_of(READ_ONCE(*slot));
-		if (!table && alloc)
-			table = add_table(slot, gfp);
+		if (old && !xpi_shadow_is_run(old))
+			table = table_of(old);
+		else if (alloc && !(old & XPI_SHADOW_VALID))
+			table = add_table(slot, old, gfp);
+		else
+			return NULL;
 		if (!table)
 			return NULL;
 	}
 
-	*left = XPI_SHADOW_ENTRIES - index_at(dfn, 0);
-	return &table[index_at(dfn, 0)];
+	return &table[index_at(dfn, to)];
 }
 
 /**
@@ -120,9 +142,10 @@ static u64 *walk(struct xpi_shadow *sh, u64 dfn, bool alloc, gfp_t gfp,
  */
 u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
 {
-	u64 *entry = walk(sh, dfn, false, 0, left);
+	u64 *entry = walk(sh, dfn, 0, false, 0);
 	unsigned int index = index_at(dfn, 0);
 
+	*left = XPI_SHADOW_ENTRIES - index;
 	/* Not where it goes beyond the end: that is for walk() to see. */
 	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1) {
 		*xpi_shadow_recent(sh, dfn) = (struct xpi_shadow_leaf) {
@@ -134,19 +157,72 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
 }
 
 /**
- * xpi_shadow_entries_alloc() - the entries, with a new table where there is none
+ * xpi_shadow_entries_alloc() - the entries, with a new table if there is none
  * @sh: the tree
  * @dfn: frame number
  * @gfp: how to allocate
  * @left: OUT: how many entries follow in an array, this one included
  *
+ * A run that is valid stays.
+ *
  * Context: Any, if @gfp allows.
- * Return: the entry of @dfn, or NULL without memory or beyond the tree.
+ * Return: the entry of @dfn, or NULL without memory, beyond the tree, or where
+ *	   a run is.
  */
 u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
 			      unsigned int *left)
 {
-	return walk(sh, dfn, true, gfp, left);
+	*left = XPI_SHADOW_ENTRIES - index_at(dfn, 0);
+	return walk(sh, dfn, 0, true, gfp);
+}
+
+/**
+ * xpi_shadow_run() - where a run has its entry, or a table its slot
+ * @sh: the tree
+ * @dfn: any frame number of the table's; for a run, all are to be in the tree
+ *
+ * Context: Any.  Valid runs are for who holds what serialises them; anything
+ *	    else can become a table meanwhile, so takes cmpxchg() to change.
+ * Return: the slot, or NULL where the tree has none yet, or has one table only.
+ */
+u64 *xpi_shadow_run(struct xpi_shadow *sh, u64 dfn)
+{
+	return walk(sh, dfn, 1, false, 0);
+}
+
+/**
+ * xpi_shadow_run_alloc() - have xpi_shadow_run() return a slot
+ * @sh: the tree
+ * @dfn: any frame number of the table's
+ * @gfp: how to allocate
+ *
+ * Context: Any, if @gfp allows.
+ * Return: the slot, or NULL without memory, beyond the tree, or where that has
+ *	   one table only.
+ */
+u64 *xpi_shadow_run_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp)
+{
+	return walk(sh, dfn, 1, true, gfp);
+}
+
+/**
+ * xpi_shadow_split() - have a table for the frames of a run
+ * @sh: the tree
+ * @dfn: any frame number of the run's
+ *
+ * This allocates on the way to an unmapping, which the IOMMU API would rather
+ * not have.  Who unmaps all that was mapped at once never gets here.
+ *
+ * Context: Any; with what serialises runs held.
+ * Return: true, or false without memory or a run.
+ */
+bool xpi_shadow_split(struct xpi_shadow *sh, u64 dfn)
+{
+	u64 *slot = xpi_shadow_run(sh, dfn);
+	u64 run = slot ? READ_ONCE(*slot) : 0;
+
+	return xpi_shadow_is_run(run) &&
+	       add_table(slot, run, GFP_ATOMIC | __GFP_NOWARN);
 }
 
 /**
@@ -159,10 +235,23 @@ u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
  */
 u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn)
 {
-	unsigned int left;
-	u64 *entry = walk(sh, dfn, false, 0, &left);
+	unsigned int level = sh->levels - 1;
+	u64 *table = sh->root;
 
-	return entry ? READ_ONCE(*entry) : 0;
+	if (dfn > sh->max_dfn)
+		return 0;
+
+	for (; level; level--) {
+		u64 slot = READ_ONCE(table[index_at(dfn, level)]);
+
+		if (!slot)
+			return 0;
+		if (xpi_shadow_is_run(slot))
+			return slot + index_at(dfn, 0) * PAGE_SIZE;
+		table = table_of(slot);
+	}
+
+	return READ_ONCE(table[index_at(dfn, 0)]);
 }
 
 static void visit(u64 *table, unsigned int level, u64 dfn, xpi_shadow_fn *fn,
@@ -171,21 +260,25 @@ static void visit(u64 *table, unsigned int level, u64 dfn, xpi_shadow_fn *fn,
 	unsigned int i;
 
 	if (!level) {
-		fn(data, dfn, table, XPI_SHADOW_ENTRIES);
+		fn(data, dfn, table, XPI_SHADOW_ENTRIES, 1);
 		return;
 	}
 
-	for (i = 0; i < XPI_SHADOW_ENTRIES; i++)
-		if (table[i])
-			visit(table_of(table[i]), level - 1,
-			      dfn + ((u64)i << (level * XPI_SHADOW_SHIFT)), fn,
-			      data);
+	for (i = 0; i < XPI_SHADOW_ENTRIES; i++) {
+		u64 first = dfn + ((u64)i << (level * XPI_SHADOW_SHIFT));
+		u64 slot = READ_ONCE(table[i]);
+
+		if (xpi_shadow_is_run(slot))
+			fn(data, first, &table[i], 1, XPI_SHADOW_ENTRIES);
+		else if (slot)
+			visit(table_of(slot), level - 1, first, fn, data);
+	}
 }
 
 /**
  * xpi_shadow_visit() - visit all entries, in order
  * @sh: the tree
- * @fn: called for each table of entries
+ * @fn: called for each table of entries, and each run
  * @data: for @fn
  *
  * Context: Any that suits @fn.

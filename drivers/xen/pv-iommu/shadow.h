@@ -5,8 +5,12 @@
  * A radix tree of pages, like a page table, so that a lookup is a few loads
  * and steady use allocates nothing.  No Xen types here.
  *
- * Tables are only added while the tree lives, with cmpxchg(); xpi_shadow_get()
- * takes no lock.  Entries are the caller's to serialise, and so is @recent of
+ * Where a run covers all that a table of entries would, the slot for that table
+ * has the entry of the run's first frame instead: the others follow from it.
+ *
+ * Tables are only added while the tree lives, with cmpxchg(), and never where a
+ * valid run is, but by xpi_shadow_split(); xpi_shadow_get() takes no lock.
+ * Entries are the caller's to serialise, and so are valid runs and @recent of
  * the tree.
  */
 
@@ -64,7 +68,22 @@ void xpi_shadow_destroy(struct xpi_shadow *sh);
 u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
 u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
 			      unsigned int *left);
+u64 *xpi_shadow_run(struct xpi_shadow *sh, u64 dfn);
+u64 *xpi_shadow_run_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp);
+bool xpi_shadow_split(struct xpi_shadow *sh, u64 dfn);
 u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn);
+
+/* Is what a slot for a table has an entry, and not a pointer to a table? */
+static inline bool xpi_shadow_is_run(u64 slot)
+{
+	return slot & ~PAGE_MASK;
+}
+
+/* Does a range begin with all frames of what could be a table of entries? */
+static inline bool xpi_shadow_whole(u64 dfn, u64 nr)
+{
+	return nr >= XPI_SHADOW_ENTRIES && !(dfn % XPI_SHADOW_ENTRIES);
+}
 
 /* Where the table that has @dfn is kept, if it was found lately. */
 static inline struct xpi_shadow_leaf *xpi_shadow_recent(struct xpi_shadow *sh,
@@ -80,7 +99,7 @@ static inline struct xpi_shadow_leaf *xpi_shadow_recent(struct xpi_shadow *sh,
  * @left: OUT: how many entries follow in an array, this one included
  *
  * Context: Any; with what serialises the entries held.
- * Return: the entry of @dfn, or NULL where there is no table.
+ * Return: the entry of @dfn, or NULL where there is no table: nothing or a run.
  */
 static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
 				      unsigned int *left)
@@ -96,8 +115,16 @@ static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
 	return &leaf->entries[offset];
 }
 
-/* Called for each table of entries, which start at @dfn. */
-typedef void xpi_shadow_fn(void *data, u64 dfn, u64 *entries, unsigned int nr);
+/*
+ * Called for each table of entries, which start at @dfn, with @frames 1, and
+ * for each run with its entry alone, which then stands for that many.
+ */
+typedef void xpi_shadow_fn(void *data, u64 dfn, u64 *entries, unsigned int nr,
+			   unsigned int frames);
 void xpi_shadow_visit(struct xpi_shadow *sh, xpi_shadow_fn *fn, void *data);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+u64 *xpi_shadow_page(gfp_t gfp);
+#endif
 
 #endif /* _XEN_PV_IOMMU_SHADOW_H */

@@ -9,8 +9,13 @@
 
 #include "fixture.h"
 
-#define FRAMES		256
-#define STEPS		3000
+/* Single frames and short runs, or runs that fill tables of the shadow. */
+#define SHORT_FRAMES	256
+#define SHORT_STEPS	3000
+#define LONG_FRAMES	(4 * XPI_SHADOW_ENTRIES)
+#define LONG_STEPS	1000
+/* Tables never become runs again, so there is a new domain now and then. */
+#define LONG_LIFE	10
 
 enum use {
 	FREE,		/* may be used: nothing may be reached there */
@@ -19,8 +24,8 @@ enum use {
 };
 
 struct reference {
-	enum use use[FRAMES];
-	unsigned long pfn[FRAMES];
+	enum use use[LONG_FRAMES];
+	unsigned long pfn[LONG_FRAMES];
 };
 
 struct run {
@@ -30,9 +35,13 @@ struct run {
 	struct reference ref;
 	struct rnd_state rnd;
 	bool faults;
+	bool runs;
+	u32 frames;
 	unsigned int step;
 	unsigned int done[8];
 	unsigned int refused;
+	unsigned int seen_runs;
+	unsigned int seen_splits;
 };
 
 static u32 random(struct run *r, u32 below)
@@ -65,7 +74,7 @@ static void check_all(struct run *r)
 {
 	u64 dfn;
 
-	for (dfn = 0; dfn < FRAMES; dfn++)
+	for (dfn = 0; dfn < r->frames; dfn++)
 		check_frame(r, dfn);
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->stale);
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->not_preset);
@@ -74,10 +83,15 @@ static void check_all(struct run *r)
 /* A random range whose frames are all in one use; its length. */
 static unsigned long find(struct run *r, enum use want, u64 *dfn)
 {
-	unsigned long n, max = 1 + random(r, 24);
+	unsigned long n, max = 1 + random(r, r->runs ? 1500 : 24);
 
-	*dfn = random(r, FRAMES);
-	for (n = 0; n < max && *dfn + n < FRAMES; n++)
+	*dfn = random(r, r->frames);
+	/* A long one often is of whole tables. */
+	if (r->runs && random(r, 3))
+		*dfn = round_down(*dfn, XPI_SHADOW_ENTRIES);
+	if (r->runs && random(r, 3))
+		max = round_up(max, XPI_SHADOW_ENTRIES);
+	for (n = 0; n < max && *dfn + n < r->frames; n++)
 		if (r->ref.use[*dfn + n] != want)
 			break;
 	return n;
@@ -87,6 +101,26 @@ static void set(struct run *r, u64 dfn, unsigned long n, enum use want)
 {
 	while (n--)
 		r->ref.use[dfn++] = want;
+}
+
+static bool is_run(struct run *r, u64 dfn)
+{
+	u64 *slot = xpi_shadow_run(&r->d->shadow, dfn);
+
+	return slot && xpi_shadow_is_run(*slot);
+}
+
+static unsigned long unmap(struct run *r, u64 dfn, unsigned long n, bool lazy)
+{
+	bool was_run = is_run(r, dfn);
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	unsigned long done = xpi_domain_unmap(r->d, dfn, n, lazy);
+
+	r->seen_runs += was_run;
+	/* An unmapping adds a table for nothing else. */
+	if (fixture_counter(XPI_SHADOW_TABLES) > tables)
+		r->seen_splits++;
+	return done;
 }
 
 /* What the core does with a range that could not be mapped. */
@@ -133,7 +167,7 @@ static void do_unmap_strict(struct run *r)
 	n = find(r, MAPPED, &dfn);
 	if (!n)
 		return;
-	KUNIT_ASSERT_EQ(r->test, n, xpi_domain_unmap(r->d, dfn, n, false));
+	KUNIT_ASSERT_EQ(r->test, n, unmap(r, dfn, n, false));
 	xpi_domain_sync(r->d);
 	set(r, dfn, n, FREE);
 	for (i = 0; i < n; i++)
@@ -148,7 +182,7 @@ static void do_unmap_lazy(struct run *r)
 	n = find(r, MAPPED, &dfn);
 	if (!n)
 		return;
-	KUNIT_ASSERT_EQ(r->test, n, xpi_domain_unmap(r->d, dfn, n, true));
+	KUNIT_ASSERT_EQ(r->test, n, unmap(r, dfn, n, true));
 	set(r, dfn, n, LAZY);
 }
 
@@ -157,7 +191,7 @@ static void do_flush(struct run *r)
 	u64 dfn;
 
 	xpi_domain_flush_all(r->d);
-	for (dfn = 0; dfn < FRAMES; dfn++)
+	for (dfn = 0; dfn < r->frames; dfn++)
 		if (r->ref.use[dfn] == LAZY)
 			r->ref.use[dfn] = FREE;
 	check_all(r);
@@ -181,7 +215,7 @@ static void do_map_and_undo(struct run *r)
 
 static void do_look(struct run *r)
 {
-	check_frame(r, random(r, FRAMES));
+	check_frame(r, random(r, r->frames));
 }
 
 static void do_reattach(struct run *r)
@@ -192,7 +226,7 @@ static void do_reattach(struct run *r)
 		return;
 	xpi_domain_deactivate(r->d);
 	KUNIT_ASSERT_EQ(r->test, 0U, r->d->batch.nr);
-	for (dfn = 0; dfn < FRAMES; dfn++)
+	for (dfn = 0; dfn < r->frames; dfn++)
 		if (r->ref.use[dfn] == LAZY)
 			r->ref.use[dfn] = FREE;
 	if (!r->faults)
@@ -238,7 +272,21 @@ static void do_fault(struct run *r)
 	model_fail(r->m, f);
 }
 
-static void run(struct kunit *test, bool faults)
+static void renew(struct run *r)
+{
+	struct xpi_caps *caps = &r->m->caps;
+
+	model_heal(r->m);
+	xpi_domain_deactivate(r->d);
+	xpi_domain_destroy(r->d);
+	memset(r->d, 0, sizeof(*r->d));
+	KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_init(r->d, &model_backend, caps));
+	KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_activate(r->d));
+	set(r, 0, r->frames, FREE);
+	check_all(r);
+}
+
+static void run(struct kunit *test, bool runs, bool faults)
 {
 	static void (*const work[])(struct run *r) = {
 		do_map, do_map, do_unmap_strict, do_unmap_lazy, do_flush,
@@ -249,17 +297,26 @@ static void run(struct kunit *test, bool faults)
 	KUNIT_ASSERT_NOT_NULL(test, r);
 	r->test = test;
 	r->m = fixture_model(test);
+	((struct fixture *)test->priv)->contiguous = runs;
 	r->d = fixture_domain(test);
 	r->faults = faults;
+	r->runs = runs;
+	r->frames = runs ? LONG_FRAMES : SHORT_FRAMES;
 	/* Runs of up to 64 frames, and scattered ones. */
-	fixture_p2m(test, 64, 64, 5000, false);
-	fixture_p2m(test, 400, 300, 6000, false);
+	if (!runs) {
+		fixture_p2m(test, 64, 64, 5000, false);
+		fixture_p2m(test, 400, 300, 6000, false);
+	}
 	prandom_seed_state(&r->rnd, fixture_seed(test));
 
-	for (r->step = 0; r->step < STEPS; r->step++) {
+	for (r->step = 0; r->step < (runs ? LONG_STEPS : SHORT_STEPS);
+	     r->step++) {
 		unsigned int what = random(r, ARRAY_SIZE(work));
 
-		if (random(r, 8) == 0)
+		if (runs && r->step % LONG_LIFE == 0)
+			renew(r);
+		/* A run is but one operation that can fail. */
+		if (random(r, runs ? 2 : 8) == 0)
 			do_fault(r);
 		work[what](r);
 		r->done[what]++;
@@ -279,26 +336,44 @@ static void run(struct kunit *test, bool faults)
 	/* Chance decides how many; none in 17 or so would be no chance. */
 	if (faults)
 		KUNIT_EXPECT_GT(test, r->refused, 0U);
+	if (!runs)
+		return;
+	kunit_info(test, "%u runs unmapped, %u split", r->seen_runs,
+		   r->seen_splits);
+	KUNIT_EXPECT_GT(test, r->seen_runs, 20U);
+	KUNIT_EXPECT_GT(test, r->seen_splits, 5U);
 }
 
 static void random_work_agrees_with_the_reference(struct kunit *test)
 {
-	run(test, false);
+	run(test, false, false);
+}
+
+static void random_runs_agree_with_the_reference(struct kunit *test)
+{
+	run(test, true, false);
+}
+
+static void random_faults_of_runs_make_nothing_unsafe(struct kunit *test)
+{
+	run(test, true, true);
 }
 
 static void random_faults_make_nothing_unsafe(struct kunit *test)
 {
-	run(test, true);
+	run(test, false, true);
 }
 
 static void random_work_without_deferred_flushes(struct kunit *test)
 {
 	fixture_model(test)->caps.flags &= ~XEN_IOMMU_CAP_deferred_flush;
-	run(test, false);
+	run(test, false, false);
 }
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(random_work_agrees_with_the_reference),
+	KUNIT_CASE_SLOW(random_runs_agree_with_the_reference),
+	KUNIT_CASE_SLOW(random_faults_of_runs_make_nothing_unsafe),
 	KUNIT_CASE_SLOW(random_faults_make_nothing_unsafe),
 	KUNIT_CASE_SLOW(random_work_without_deferred_flushes),
 	{}

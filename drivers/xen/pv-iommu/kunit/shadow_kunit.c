@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What Linux has mapped: its tree, at all sizes, and from two CPUs at once. */
 
+#include <kunit/static_stub.h>
+
 #include <linux/completion.h>
 #include <linux/kthread.h>
 
@@ -178,14 +180,15 @@ struct visitor {
 	unsigned int wrong;
 };
 
-static void visit(void *data, u64 dfn, u64 *entries, unsigned int nr)
+static void visit(void *data, u64 dfn, u64 *entries, unsigned int nr,
+		  unsigned int frames)
 {
 	struct visitor *v = data;
 	unsigned int i;
 
 	if (dfn < v->next)
 		v->disorder++;
-	v->next = dfn + nr;
+	v->next = dfn + nr * frames;
 	for (i = 0; i < nr; i++) {
 		if (!entries[i])
 			continue;
@@ -221,6 +224,140 @@ static void a_visit_of_an_empty_tree_sees_nothing(struct kunit *test)
 	xpi_shadow_visit(sh, visit, &v);
 	KUNIT_EXPECT_EQ(test, 0ULL, v.sum);
 	KUNIT_EXPECT_EQ(test, 0ULL, v.next);
+}
+
+/* Where the tests have their run: in the second table of a tree. */
+#define RUN_DFN		ENTRIES
+#define RUN_ENTRY	(0x12345000ULL | XPI_SHADOW_VALID | XPI_SHADOW_READ)
+
+static struct xpi_shadow *tree_with_run(struct kunit *test, u64 entry)
+{
+	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
+	u64 *run = xpi_shadow_run_alloc(sh, RUN_DFN + 7, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, run);
+	KUNIT_ASSERT_EQ(test, 0ULL, *run);
+	*run = entry;
+	return sh;
+}
+
+static unsigned int differ_from_run(struct xpi_shadow *sh)
+{
+	unsigned int wrong = 0;
+	u64 i;
+
+	for (i = 0; i < ENTRIES; i++)
+		if (xpi_shadow_get(sh, RUN_DFN + i) !=
+		    RUN_ENTRY + i * PAGE_SIZE)
+			wrong++;
+	return wrong;
+}
+
+static void a_run_has_an_entry_for_each_frame(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+	unsigned int left;
+
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
+	KUNIT_EXPECT_EQ(test, 0ULL, xpi_shadow_get(sh, RUN_DFN - 1));
+	KUNIT_EXPECT_EQ(test, 0ULL, xpi_shadow_get(sh, RUN_DFN + ENTRIES));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, RUN_DFN, &left));
+	KUNIT_EXPECT_PTR_EQ(test, xpi_shadow_run(sh, RUN_DFN),
+			    xpi_shadow_run(sh, RUN_DFN + ENTRIES - 1));
+}
+
+static void a_run_that_is_split_has_the_same_entries(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	unsigned int left;
+	u64 *entry;
+
+	KUNIT_EXPECT_TRUE(test, xpi_shadow_split(sh, RUN_DFN + 3));
+	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
+	entry = xpi_shadow_entries(sh, RUN_DFN + 3, &left);
+	KUNIT_ASSERT_NOT_NULL(test, entry);
+	KUNIT_EXPECT_EQ(test, ENTRIES - 3, left);
+
+	/* There is nothing left to split, nor was there elsewhere. */
+	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN));
+	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN + ENTRIES));
+	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, BIT_ULL(20)));
+}
+
+/* Who only wants a table must not take a valid run from under its owner. */
+static void only_a_run_that_is_not_valid_gives_way(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+	unsigned int left;
+	u64 *entry;
+
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, RUN_DFN,
+							 GFP_KERNEL, &left));
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
+
+	*xpi_shadow_run(sh, RUN_DFN) = XPI_SHADOW_QUARANTINED;
+	entry = xpi_shadow_entries_alloc(sh, RUN_DFN + 9, GFP_KERNEL, &left);
+	KUNIT_ASSERT_NOT_NULL(test, entry);
+	KUNIT_EXPECT_TRUE(test, *entry & XPI_SHADOW_QUARANTINED);
+	KUNIT_EXPECT_FALSE(test, *entry & XPI_SHADOW_VALID);
+}
+
+static void there_is_no_run_beyond_the_tree(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree(test, 2 * ENTRIES - 1);
+
+	KUNIT_EXPECT_NOT_NULL(test, xpi_shadow_run_alloc(sh, 2 * ENTRIES - 1,
+							 GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, 2 * ENTRIES,
+						     GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_run(sh, ~0ULL));
+
+	/* All that there is is in one table. */
+	sh = tree(test, ENTRIES - 1);
+	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, 0, GFP_KERNEL));
+}
+
+static void note_run(void *data, u64 dfn, u64 *entries, unsigned int nr,
+		     unsigned int frames)
+{
+	u64 *sum = data;
+
+	if (frames == ENTRIES && nr == 1 && dfn == RUN_DFN &&
+	    *entries == RUN_ENTRY)
+		*sum += 1;
+	else
+		*sum += 100;
+}
+
+static void a_visit_sees_a_run_once(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+	u64 sum = 0;
+
+	xpi_shadow_visit(sh, note_run, &sum);
+	KUNIT_EXPECT_EQ(test, 1ULL, sum);
+}
+
+static u64 *no_page(gfp_t gfp)
+{
+	return NULL;
+}
+
+static void without_memory_a_tree_stays_as_it_is(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+	unsigned int left;
+
+	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
+	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, 0, GFP_KERNEL,
+							 &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, BIT_ULL(20),
+						     GFP_KERNEL));
+	kunit_deactivate_static_stub(test, xpi_shadow_page);
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
 }
 
 #define TABLES		400
@@ -295,6 +432,12 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
 	KUNIT_CASE(a_visit_sees_each_entry_once_and_in_order),
 	KUNIT_CASE(a_visit_of_an_empty_tree_sees_nothing),
+	KUNIT_CASE(a_run_has_an_entry_for_each_frame),
+	KUNIT_CASE(a_run_that_is_split_has_the_same_entries),
+	KUNIT_CASE(only_a_run_that_is_not_valid_gives_way),
+	KUNIT_CASE(there_is_no_run_beyond_the_tree),
+	KUNIT_CASE(a_visit_sees_a_run_once),
+	KUNIT_CASE(without_memory_a_tree_stays_as_it_is),
 	KUNIT_CASE(two_cpus_install_the_same_tables),
 	{}
 };

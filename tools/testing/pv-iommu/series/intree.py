@@ -33,7 +33,7 @@ STEPS = {
     "hypercall": "hypercall.c hypercall.h stats.c stats.h",
     "frames": "gfn.c gfn.h shadow.c shadow.h",
     "batch": "batch.c batch.h submit.c trace.c trace.h",
-    "domain": "domain.c domain.h mapping.c",
+    "domain": "domain.c domain.h mapping.c entries.c entries.h",
     "takeover": "takeover.c pv-iommu.h",
     "iommu": "iommu.c bind.c forbid.c",
     "core": "core.c",

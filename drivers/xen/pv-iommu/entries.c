@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What mapping.c does to the shadow of a domain.  See entries.h. */
+
+#include <linux/atomic.h>
+#include <linux/errno.h>
+#include <linux/minmax.h>
+#include <linux/pfn.h>
+
+#include "entries.h"
+#include "gfn.h"
+#include "stats.h"
+
+/* Try to get a frame out of quarantine, so that it can be used after all. */
+static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
+{
+	WRITE_ONCE(*entry, 0);
+	if (!d->active)
+		return 0;
+
+	xpi_batch_unmap(&d->batch, dfn, 1, 0);
+	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
+	if (*entry)
+		return -EBUSY;
+
+	xpi_count(XPI_QUARANTINE_FREED, 1);
+	/* It is unmapped, but devices may have it cached. */
+	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
+}
+
+/* Something is at @dfn.  Can it be mapped nevertheless? */
+static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entry)
+{
+	if (*entry & XPI_SHADOW_VALID)
+		return -EEXIST;
+	return both ? release_quarantined(d, dfn, entry) : XPI_NEED_BOTH;
+}
+
+/*
+ * Enter frames where the shadow has no table of entries, nor needs one if they
+ * would fill it.  Returns how many went in: none, without an error, where there
+ * is a table by now.
+ */
+static unsigned long enter_run(struct xpi_domain *d, u64 dfn, unsigned long nr,
+			       u64 value, int *ret)
+{
+	bool whole = xpi_shadow_whole(dfn, nr);
+	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
+	u64 old;
+
+	if (!slot) {
+		*ret = XPI_NEED_TABLES;
+		return 0;
+	}
+
+	old = whole ? cmpxchg64(slot, 0, value) : READ_ONCE(*slot);
+	if (!old && whole)
+		return XPI_SHADOW_ENTRIES;
+
+	if (old & XPI_SHADOW_VALID)
+		*ret = -EEXIST;
+	else if (!old || xpi_shadow_is_run(old))
+		*ret = XPI_NEED_TABLES;
+	return 0;
+}
+
+/*
+ * Does a run that goes on at @dfn lack anything there: a table of @entries, or
+ * where it needs none, the one above?  Looks at no entry, so takes no lock.
+ */
+static bool lacks_table(struct xpi_domain *d, u64 dfn, unsigned long nr,
+			bool *entries)
+{
+	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
+	u64 old = slot ? READ_ONCE(*slot) : 0;
+
+	/* Frames leave quarantine one by one. */
+	*entries = !xpi_shadow_whole(dfn, nr) || old & XPI_SHADOW_QUARANTINED;
+	/* A table, or a run that is in the way? */
+	if (old && !(old & XPI_SHADOW_QUARANTINED))
+		return false;
+	return *entries || !slot;
+}
+
+static bool lacks_tables(struct xpi_domain *d, u64 dfn, unsigned long nr)
+{
+	bool entries;
+	u64 i;
+
+	for (i = 0; i < nr; i += XPI_SHADOW_ENTRIES -
+			    (dfn + i) % XPI_SHADOW_ENTRIES)
+		if (lacks_table(d, dfn + i, nr - i, &entries))
+			return true;
+	return false;
+}
+
+/**
+ * xpi_entries_enter() - enter a run of frames into the shadow
+ * @d: the domain, with the lock of its queue held
+ * @both: so is the other one
+ * @dfn: first device frame
+ * @nr: frames
+ * @value: the entry of the first
+ * @ret: IN: 0, OUT: why not all went in: -EEXIST, -EBUSY in quarantine, -EIO
+ *	while the IOTLB cannot be flushed, %XPI_NEED_BOTH, %XPI_NEED_TABLES
+ *
+ * Context: Any.
+ * Return: how many frames went in.
+ */
+unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
+				unsigned long nr, u64 value, int *ret)
+{
+	unsigned long done = 0, n;
+
+	/* A run is one operation, so it has to have all its tables. */
+	if (unlikely(dfn % XPI_SHADOW_ENTRIES + nr > XPI_SHADOW_ENTRIES) &&
+	    lacks_tables(d, dfn, nr)) {
+		*ret = XPI_NEED_TABLES;
+		return 0;
+	}
+
+	while (done < nr) {
+		unsigned int left;
+		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + done, &left);
+		u64 *first = entry, *end;
+
+		if (unlikely(!entry)) {
+			n = enter_run(d, dfn + done, nr - done, value, ret);
+			value += PFN_PHYS(n);
+			done += n;
+			if (*ret)
+				break;
+			continue;
+		}
+
+		end = first + min_t(unsigned long, nr - done, left);
+		for (; entry < end; entry++, value += PAGE_SIZE) {
+			if (unlikely(*entry)) {
+				*ret = occupied(d, both,
+						dfn + done + (entry - first),
+						entry);
+				if (*ret)
+					break;
+			}
+			WRITE_ONCE(*entry, value);
+		}
+		done += entry - first;
+		if (unlikely(*ret))
+			break;
+	}
+	return done;
+}
+
+/*
+ * Take entries out where the shadow has no table of them.  Returns whether
+ * there was a run in this state; it is gone, or a table now.
+ */
+static bool leave_run(struct xpi_domain *d, u64 dfn, unsigned long nr,
+		      u64 state, unsigned long *done)
+{
+	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
+
+	if (!slot || (READ_ONCE(*slot) & XPI_ENTRY_STATE) != state)
+		return false;
+	if (!xpi_shadow_whole(dfn, nr))
+		return xpi_shadow_split(&d->shadow, dfn);
+
+	WRITE_ONCE(*slot, 0);
+	*done += XPI_SHADOW_ENTRIES;
+	return true;
+}
+
+/**
+ * xpi_entries_leave() - take frames out of the shadow
+ * @d: the domain, with the lock of its queue held
+ * @dfn: first device frame
+ * @nr: frames
+ * @state: %XPI_ENTRY_KNOWN, %XPI_ENTRY_REFUSED
+ *
+ * Context: Any.
+ * Return: how many there are up to the first in another state, or in a run of
+ *	   which there is no memory to remember the rest.
+ */
+unsigned long xpi_entries_leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
+				u64 state)
+{
+	unsigned long done = 0;
+
+	while (done < nr) {
+		unsigned int left, n, i;
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done,
+						  &left);
+
+		if (unlikely(!entries)) {
+			if (leave_run(d, dfn + done, nr - done, state, &done))
+				continue;
+			break;
+		}
+
+		n = min_t(unsigned long, nr - done, left);
+		for (i = 0; i < n; i++) {
+			if (unlikely((entries[i] & XPI_ENTRY_STATE) != state))
+				return done + i;
+			WRITE_ONCE(entries[i], 0);
+		}
+		done += n;
+	}
+	return done;
+}
+
+/**
+ * xpi_entries_prepare() - allocate what the shadow lacks for the next run
+ * @d: the domain
+ * @dfn: first device frame
+ * @pfn: first frame of Linux
+ * @nr: frames in the range that the run is in
+ * @gfp: how to allocate
+ *
+ * Context: Any, if @gfp allows.
+ * Return: 0, -ENOMEM, or what xpi_gfn_run() returns.
+ */
+int xpi_entries_prepare(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+			unsigned long nr, gfp_t gfp)
+{
+	struct xpi_gfn_run run;
+	unsigned int left;
+	bool entries;
+	u64 i, *got;
+	int ret;
+
+	ret = xpi_gfn_run(pfn, nr, &run);
+	if (ret)
+		return ret;
+
+	for (i = 0; i < run.nr; i += left) {
+		left = XPI_SHADOW_ENTRIES - (dfn + i) % XPI_SHADOW_ENTRIES;
+		if (!lacks_table(d, dfn + i, run.nr - i, &entries))
+			continue;
+		got = entries ? xpi_shadow_entries_alloc(&d->shadow, dfn + i,
+							 gfp, &left) :
+				xpi_shadow_run_alloc(&d->shadow, dfn + i, gfp);
+		if (!got)
+			return -ENOMEM;
+	}
+	return 0;
+}
