@@ -112,7 +112,7 @@ class Script:
         self.tell(f"set xrange [{first:.3f}:{last:.3f}]")
         # a tic at the very end might be left out
         self.tell(f"set yrange [{low * 0.999:.6g}:{high * 1.001:.6g}]")
-        word = {"ns": "time", "iops": "IOPS", "mibs": "MiB/s",
+        word = {"ns": "time", "iops": "IOPS", "mibs": "MiB/s", "kib": "KiB",
                 "count": "instructions"}[panel.unit]
         self.tell(f'set ylabel "{word}" offset 0.5,0 textcolor "#222222"')
         marks = [f'"{tic(value, panel.unit)}" {value:.6g}' for value in tics]

@@ -29,7 +29,7 @@ SPREAD = 0.05
 
 
 def better(cases):
-    words = {"less" if case.is_time else "more" for case in cases}
+    words = {"more" if case.is_rate else "less" for case in cases}
     return f"{words.pop()} is better" if len(words) == 1 else \
         "times: less is better, rates: more"
 

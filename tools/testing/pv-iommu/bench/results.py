@@ -6,7 +6,8 @@ from statistics import median
 
 from lab.ui import LabError
 
-from .cases import CASES, CONFIGS, MIB, OTHER, RATES, TIME, UNIT_CASE, Case
+from .cases import (CASES, CONFIGS, MEMORY, MIB, OTHER, RATES, TIME, UNIT_CASE,
+                    Case)
 
 ERROR = "error"
 
@@ -36,7 +37,8 @@ def parse(where, stats):
 
 def guess(name, metrics):
     """A case that is not in the table."""
-    metric = next((each for each in (TIME, *RATES) if each in metrics), TIME)
+    metric = next((each for each in (TIME, *RATES, MEMORY)
+                   if each in metrics), TIME)
     return Case(name, OTHER, name, metric)
 
 

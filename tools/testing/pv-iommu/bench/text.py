@@ -32,6 +32,8 @@ def quantity(value, metric):
         return scaled(value, TIMES)
     if metric == "mibs":
         return f"{digits(value)} MiB/s"
+    if metric == "kib":
+        return f"{digits(value)} KiB"
     return f"{scaled(value, PLAIN)} IOPS"
 
 
