@@ -253,7 +253,7 @@ static unsigned int differ_from_run(struct xpi_shadow *sh)
 	return wrong;
 }
 
-static void a_run_has_an_entry_for_each_frame(struct kunit *test)
+static void a_run_has_the_entries_of_its_frames(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
 	unsigned int left;
@@ -314,7 +314,7 @@ static void there_is_no_run_beyond_the_tree(struct kunit *test)
 						     GFP_KERNEL));
 	KUNIT_EXPECT_NULL(test, xpi_shadow_run(sh, ~0ULL));
 
-	/* All that there is is in one table. */
+	/* One table holds the whole of this tree. */
 	sh = tree(test, ENTRIES - 1);
 	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, 0, GFP_KERNEL));
 }
@@ -432,7 +432,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
 	KUNIT_CASE(a_visit_sees_each_entry_once_and_in_order),
 	KUNIT_CASE(a_visit_of_an_empty_tree_sees_nothing),
-	KUNIT_CASE(a_run_has_an_entry_for_each_frame),
+	KUNIT_CASE(a_run_has_the_entries_of_its_frames),
 	KUNIT_CASE(a_run_that_is_split_has_the_same_entries),
 	KUNIT_CASE(only_a_run_that_is_not_valid_gives_way),
 	KUNIT_CASE(there_is_no_run_beyond_the_tree),
