@@ -33,11 +33,12 @@ struct pci_dev;
 struct xpi_domain;
 
 /*
- * The IOMMU core hands out contiguous PFNs in the largest size named here.
- * The frames behind them are scattered all the same, and gfn.c finds the runs
- * that are not; so one call per range is what serves best.
+ * The IOMMU core hands out contiguous PFNs in the largest size named here, and
+ * dma-iommu allocates coherent memory in pieces of such sizes.  The frames
+ * behind them may be scattered all the same; gfn.c finds the runs that are not,
+ * of whatever size, so none but the smallest says what can be mapped.
  */
-#define XPI_PGSIZES	SZ_4K
+#define XPI_PGSIZES	(SZ_4K | SZ_2M | SZ_1G)
 
 /**
  * struct xpi - the one hypervisor under us

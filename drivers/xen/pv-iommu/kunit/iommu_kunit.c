@@ -8,6 +8,7 @@
 #include <linux/iommu.h>
 #include <linux/iommu-dma.h>
 #include <linux/scatterlist.h>
+#include <linux/sizes.h>
 
 #include <asm/xen/page.h>
 
@@ -116,6 +117,23 @@ static void coherent_memory_is_mapped(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, cpu);
 	KUNIT_EXPECT_EQ(test, 5UL, model_nr_mapped(m));
 	dma_free_coherent(dev, 5 * PAGE_SIZE, cpu, addr);
+	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
+}
+
+/* Which dma-iommu allocates in pieces of that size, if it is told of it. */
+static void coherent_memory_is_in_large_pages(struct kunit *test)
+{
+	struct device *dev = device_fixture_claimed(test);
+	struct model *m = fixture_model(test);
+	dma_addr_t addr;
+	void *cpu;
+
+	((struct fixture *)test->priv)->contiguous = true;
+	cpu = dma_alloc_coherent(dev, SZ_2M, &addr, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, cpu);
+	KUNIT_EXPECT_EQ(test, SZ_2M / PAGE_SIZE, model_nr_mapped(m));
+	KUNIT_EXPECT_TRUE(test, model_is_large(m, addr >> PAGE_SHIFT));
+	dma_free_coherent(dev, SZ_2M, cpu, addr);
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }
 
@@ -247,7 +265,8 @@ static void capabilities_are_those_of_the_hypervisor(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, device_iommu_capable(dev,
 						     IOMMU_CAP_DEFERRED_FLUSH));
 	KUNIT_EXPECT_FALSE(test, device_iommu_capable(dev, IOMMU_CAP_NOEXEC));
-	KUNIT_EXPECT_EQ(test, (unsigned long)SZ_4K, domain->pgsize_bitmap);
+	KUNIT_EXPECT_EQ(test, (unsigned long)XPI_PGSIZES,
+			domain->pgsize_bitmap);
 	KUNIT_EXPECT_EQ(test, BIT_ULL(39) - 1, domain->geometry.aperture_end);
 }
 
@@ -339,6 +358,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_direction_is_what_the_device_may),
 	KUNIT_CASE(a_scatterlist_takes_one_call),
 	KUNIT_CASE(coherent_memory_is_mapped),
+	KUNIT_CASE(coherent_memory_is_in_large_pages),
 	KUNIT_CASE(a_refused_mapping_is_an_error_of_the_dma_api),
 	KUNIT_CASE(a_foreign_page_is_an_error_of_the_dma_api),
 	KUNIT_CASE(reserved_ranges_have_their_kinds),
