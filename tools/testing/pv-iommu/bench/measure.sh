@@ -37,12 +37,31 @@ driver_counters() {
 	[ ! -e "$STATS" ] || grep -E '^(hypercalls|submit_|ops_|frames_)' "$STATS"
 }
 
+counts_begin() {
+	driver_counters >/run/before
+	[ -z "$COUNTED" ] || request trace mark
+}
+
+# counts_end NAME OPERATIONS: what was counted since, for each operation
+counts_end() {
+	driver_counters | awk -v ops="$2" '
+		NR == FNR { before[$1] = $2; next }
+		$2 != before[$1] { printf "%s %.5f\n", $1, ($2 - before[$1]) / ops }
+		' /run/before - >/run/counted
+	while read -r counts_key counts_value; do
+		stat_is "$1.$counts_key" "$counts_value"
+	done </run/counted
+	[ -n "$COUNTED" ] || return 0
+	counts_flushes=$(ask trace count 'vtd_inv_desc_iotlb')
+	stat_is "$1.flushes" "$(awk -v n="$counts_flushes" -v ops="$2" \
+		'BEGIN { printf "%.5f", n / ops }')"
+}
+
 # measure NAME CASE OPTIONS...: one case of the module, and what was counted
 measure() {
 	measure_name=$1
 	shift
-	driver_counters >/run/before
-	[ -z "$COUNTED" ] || request trace mark
+	counts_begin
 	if ! echo "$*" >"$RUN" 2>/run/error; then
 		stat_is "$measure_name.error" "$(sed 's/.*: //' /run/error)"
 		return 0
@@ -54,53 +73,78 @@ measure() {
 		ops) measure_ops=$measure_value ;;
 		esac
 	done <"$RUN"
-	driver_counters | awk -v ops="$measure_ops" '
-		NR == FNR { before[$1] = $2; next }
-		$2 != before[$1] { printf "%s %.5f\n", $1, ($2 - before[$1]) / ops }
-		' /run/before - >/run/counted
-	while read -r measure_key measure_value; do
-		stat_is "$measure_name.$measure_key" "$measure_value"
-	done </run/counted
-	[ -n "$COUNTED" ] || return 0
-	measure_flushes=$(ask trace count 'vtd_inv_desc_iotlb')
-	stat_is "$measure_name.flushes" "$(awk -v n="$measure_flushes" \
-		-v ops="$measure_ops" 'BEGIN { printf "%.5f", n / ops }')"
+	counts_end "$measure_name" "$measure_ops"
 }
 
-# disk NAME RW BLOCK DEPTH
+# block_kib BLOCK: in KiB, as fio has what it moved
+block_kib() {
+	case $1 in
+	*m) echo $((${1%m} * 1024)) ;;
+	*) echo "${1%k}" ;;
+	esac
+}
+
+# disk NAME RW BLOCK DEPTH: requests in a second, or what one takes
 disk() {
+	case $2 in
+	*read) disk_kib=6 disk_iops=8 ;;
+	*) disk_kib=47 disk_iops=49 ;;
+	esac
+	disk_length='--runtime=4 --time_based --ramp_time=1'
+	if [ -n "$COUNTED" ]; then
+		disk_length=--number_ios=2000
+		counts_begin
+	fi
+	# shellcheck disable=SC2086 # options, one or more
 	fio --name=x --filename="$DISK" --rw="$2" --bs="$3" --iodepth="$4" \
-		--ioengine=libaio --direct=1 --runtime=4 --time_based \
-		--ramp_time=1 --size=512m --norandommap --minimal \
-		>/run/fio 2>/run/error ||
+		--ioengine=libaio --direct=1 $disk_length --size=512m \
+		--norandommap --minimal >/run/fio 2>/run/error ||
 		die "fio $1: $(tail -n 1 /run/error)"
-	case $2 in *read) disk_field=8 ;; *) disk_field=49 ;; esac
-	stat_is "$1.iops" "$(cut -d';' -f$disk_field /run/fio)"
+	if [ -n "$COUNTED" ]; then
+		disk_kib=$(cut -d';' -f$disk_kib /run/fio)
+		counts_end "$1" $((disk_kib / $(block_kib "$3")))
+	else
+		stat_is "$1.iops" "$(cut -d';' -f$disk_iops /run/fio)"
+	fi
 }
 
-# net_rate NAME MiB SECONDS_BEFORE
-net_rate() {
-	stat_is "$1.mibs" "$(awk -v begin="$3" -v mib="$2" \
-		'{ printf "%.1f", mib / ($1 - begin) }' /proc/uptime)"
+# net_way NAME MiB COMMAND...: MiB in a second, or what one takes
+net_way() {
+	net_name=$1 net_mib=$2
+	shift 2
+	[ -z "$COUNTED" ] || counts_begin
+	net_began=$(cut -d' ' -f1 /proc/uptime)
+	"$@"
+	if [ -n "$COUNTED" ]; then
+		counts_end "$net_name" "$net_mib"
+	else
+		stat_is "$net_name.mibs" "$(awk -v begin="$net_began" \
+			-v mib="$net_mib" \
+			'{ printf "%.1f", mib / ($1 - begin) }' /proc/uptime)"
+	fi
+}
+
+net_receive() {
+	is "$(nc -w 60 10.0.2.2 "$net_port" </dev/null | wc -c)" \
+		$((net_mib << 20)) || die "the network lost something"
+}
+
+net_send() {
+	head -c $((net_mib << 20)) /dev/zero | nc -w 60 10.0.2.2 "$net_port" \
+		>/dev/null || die "nc failed"
 }
 
 net_both() {
-	net_mib=96
+	net_size=$([ -z "$COUNTED" ] && echo 96 || echo 16)
 	net_up "$PCI_VIRTIO_NET" virtio_net
 	wait_for 10 arp_ready
-	request net-source $((net_mib << 20)) "$VARIANT" ||
+	request net-source $((net_size << 20)) "$VARIANT" ||
 		die "net-source: $REPLY_TEXT"
 	net_port=${REPLY_TEXT% *}
-	net_began=$(cut -d' ' -f1 /proc/uptime)
-	is "$(nc -w 60 10.0.2.2 "$net_port" </dev/null | wc -c)" \
-		$((net_mib << 20)) || die "the network lost something"
-	net_rate net-receive $net_mib "$net_began"
+	net_way net-receive "$net_size" net_receive
 	request net-sink || die "net-sink: $REPLY_TEXT"
 	net_port=$REPLY_TEXT
-	net_began=$(cut -d' ' -f1 /proc/uptime)
-	head -c $((net_mib << 20)) /dev/zero | nc -w 60 10.0.2.2 "$net_port" \
-		>/dev/null || die "nc failed"
-	net_rate net-send $net_mib "$net_began"
+	net_way net-send "$net_size" net_send
 }
 
 # the variants without a driver have nothing to hold the network card back
@@ -147,17 +191,15 @@ for run in 4m 4k; do
 done
 ok "the DMA API was measured"
 
-if [ -z "$COUNTED" ]; then
-	disk_up "$PCI_NVME" nvme
-	disk nvme-randread-4k-qd1 randread 4k 1
-	disk nvme-randread-4k-qd32 randread 4k 32
-	disk nvme-randwrite-4k-qd1 randwrite 4k 1
-	disk nvme-randwrite-4k-qd32 randwrite 4k 32
-	disk nvme-read-128k-qd8 read 128k 8
-	disk nvme-read-1m-qd4 read 1m 4
-	ok "the disk was measured"
-	device_give "$PCI_VIRTIO_NET"
-	net_both
-	ok "the network was measured"
-fi
+disk_up "$PCI_NVME" nvme
+disk nvme-randread-4k-qd1 randread 4k 1
+disk nvme-randread-4k-qd32 randread 4k 32
+disk nvme-randwrite-4k-qd1 randwrite 4k 1
+disk nvme-randwrite-4k-qd32 randwrite 4k 32
+disk nvme-read-128k-qd8 read 128k 8
+disk nvme-read-1m-qd4 read 1m 4
+ok "the disk was measured"
+device_give "$PCI_VIRTIO_NET"
+net_both
+ok "the network was measured"
 finish

@@ -123,6 +123,13 @@ class Results:
         values = self.values(config, name, metric, True)
         return median(values.values()) if values else None
 
+    def operations(self, config, name):
+        """What the hypercalls of a counted run carried, or None."""
+        metrics = {metric for _, stats in self.each(config, name, True)
+                   for metric in stats if metric.startswith("ops_")}
+        return sum(self.counted(config, name, metric)
+                   for metric in metrics) if metrics else None
+
     def unit(self, config):
         """Instructions of the null hypercall: the config's own, or else those
         of the first one that has it."""

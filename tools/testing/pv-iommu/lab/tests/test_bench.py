@@ -156,6 +156,22 @@ class RatioTest(unittest.TestCase):
         self.assertEqual(report.multiple(results, "bare-lazy", case.name), 3)
         self.assertIsNone(report.multiple(results, "pv-lazy", "other"))
 
+    def test_operations_of_all_kinds(self):
+        results = Results([
+            run("pv-lazy", exact=True, nvme_x__hypercalls=1.25,
+                nvme_x__ops_map=32, nvme_x__ops_flush=0.25),
+            run("bare-lazy", exact=True, nvme_x__flushes=0.125)])
+        self.assertEqual(results.operations("pv-lazy", "nvme-x"), 32.25)
+        self.assertIsNone(results.operations("bare-lazy", "nvme-x"))
+        text = report.summary(results)
+        for title, *row in (("Operations in them", "32.25", "-"),
+                            ("Hypercalls", "1.25", "-"),
+                            ("IOTLB invalidations", "-", "0.125")):
+            with self.subTest(title):
+                below = text.partition(f"\n{title} (exact)")[2]
+                line = below.partition("nvme-x")[2].splitlines()[0]
+                self.assertEqual(line.split(), row)
+
 
 class TargetTest(unittest.TestCase):
     def test_times(self):
