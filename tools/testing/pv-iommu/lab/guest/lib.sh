@@ -287,7 +287,7 @@ stray_dma() {
 	STRAY=$(sed -n 's/^verdict=//p' /run/stray)
 }
 
-# dma_faults_mark; dma_faults PCI: has a DMA of the device faulted since then?
+# dma_faults_mark; dma_faults PCI [SECONDS]: has the device's DMA faulted since?
 # Xen says so on VT-d.  QEMU's AMD-Vi does not report entries that are zero: then
 # its trace has to tell, where such an address is translated to nothing.
 dma_faults_mark() {
@@ -297,8 +297,9 @@ dma_faults_mark() {
 
 dma_faults() {
 	case $IOMMU in
-	amdvi) request trace wait 1 10 "translation_result.*${1#0000:} .* 0x0\$" ;;
-	*) request xenlog wait 1 10 "DMAR:.*${1#0000:}" ;;
+	amdvi) request trace wait 1 "${2:-10}" \
+		"translation_result.*${1#0000:} .* 0x0\$" ;;
+	*) request xenlog wait 1 "${2:-10}" "DMAR:.*${1#0000:}" ;;
 	esac
 }
 

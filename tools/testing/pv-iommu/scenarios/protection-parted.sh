@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about A page that was unmapped, but not flushed, is out of a device's reach as soon as dom0 gives it back to Xen.
+#: variants vtd amdvi
+#: core vtd
+#: device edu64
+#: guest edu-stray iommu-op pviommu-balloon.ko
+#: trace amdvi_translation_result
+#: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
+#: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
+
+# The hypercall by itself: a driver would flush sooner or later.
+DFN=0x40000
+BALLOON=/sys/kernel/debug/pviommu-balloon
+
+op() {
+	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tail -n 1 /run/op)"
+}
+
+# reaches: can the device read there?
+reaches() {
+	dma_faults_mark
+	edu-stray -d "$PCI_EDU64" -m 64 read $((DFN << 12)) 64 >/run/stray 2>&1 ||
+		die "edu-stray: $(tail -n 1 /run/stray)"
+	! dma_faults "$PCI_EDU64" 3
+}
+
+hypercalls_up
+insmod /lab/pviommu-balloon.ko || die "the balloon module does not load"
+op enable clear
+check "nothing is mapped: the device's read faults" is "$(reaches; echo $?)" 1
+
+op map "$DFN" "$(sed -n 's/^gfn //p' $BALLOON)" r
+check "dom0's page is mapped: the device reads it" reaches
+op unmap "$DFN" no_flush
+check "unmapped, not flushed: the device reads it from the IOTLB" reaches
+
+echo out >$BALLOON || die "Xen did not take the page"
+check "the page is Xen's: the device's read faults" is "$(reaches; echo $?)" 1
+
+op disable
+rmmod pviommu-balloon || die "the page did not come back"
+finish
