@@ -11,7 +11,7 @@
  *   forbid     devices that must not do DMA
  *   domain     one address space and what is pending in it
  *   mapping    mapping and unmapping there
- *   entries    what that does to what is kept of mappings
+ *   entries    the shadow's side of that
  *   shadow     what Linux has mapped
  *   gfn        Linux' frame numbers and the hypervisor's
  *   batch      operations on their way to the hypervisor
