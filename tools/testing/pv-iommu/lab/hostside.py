@@ -31,9 +31,9 @@ class Disks:
 class Log:
     """A growing log that can be asked what came since a mark."""
 
-    def __init__(self, path, prefix=""):
+    def __init__(self, path, lines=str.splitlines):
         self.path = path
-        self.prefix = prefix
+        self.lines = lines
         self.offset = 0
 
     def mark(self):
@@ -46,8 +46,7 @@ class Log:
         with open(self.path, "rb") as file:
             file.seek(self.offset)
             text = file.read().decode(errors="replace")
-        return [line for line in text.splitlines()
-                if line.startswith(self.prefix) and pattern.search(line)]
+        return [line for line in self.lines(text) if pattern.search(line)]
 
     def wait(self, regex, count, seconds):
         """Matches, as soon as there are count of them, or what there is."""

@@ -37,11 +37,18 @@ class Record:
 
 
 def split_log(text):
-    """(Xen's lines, Linux' lines) of a console that both write to."""
-    xen, linux = [], []
-    for line in text.replace("\r", "").splitlines():
-        (xen if line.startswith("(XEN)") else linux).append(line)
-    return xen, linux
+    """(Xen's lines, Linux' lines) of a console that both write to.  Xen
+    writes whole lines, also into the middle of one of Linux'."""
+    xen, linux, begun = [], [], ""
+    for line in text.replace("\r", "").split("\n"):
+        before, prefix, after = line.partition("(XEN)")
+        begun += before
+        if prefix:
+            xen.append(prefix + after)
+        else:
+            linux.append(begun)
+            begun = ""
+    return xen, linux + [begun] * bool(begun)
 
 
 def bad_lines(lines, forbidden, allowed):

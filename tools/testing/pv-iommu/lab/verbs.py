@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 from .hostside import Disks, Log, NetPeer
+from .judge import split_log
 from .ui import LabError
 
 
@@ -24,8 +25,8 @@ class Requests:
         self.record = record
         self.qemu = qemu
         self.disks = Disks(disks)
-        self.xen_log = Log(console, "(XEN)")
-        self.linux_log = Log(console)
+        self.xen_log = Log(console, lambda text: split_log(text)[0])
+        self.linux_log = Log(console, lambda text: split_log(text)[1])
         self.trace_log = Log(trace_log)
         self.net = NetPeer()
         self.progress = progress

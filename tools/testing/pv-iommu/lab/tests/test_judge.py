@@ -63,6 +63,19 @@ class JudgeTest(unittest.TestCase):
         self.assertTrue(reasons(passed(), other, expect))
         self.assertTrue(reasons(passed(), line, (("linux", ".*"),)))
 
+    def test_lines_in_lines(self):
+        fault = "(XEN) [VT-D]DMAR:[DMA Read] Request device [0000:00:0d.0]"
+        console = f"[    1.0] B{fault}\r\nUG: wa(XEN) more\r\n" \
+                  "(XEN) and more\r\ntch out\r\n[    2.0] done"
+        self.assertEqual(judge.split_log(console),
+                         ([fault, "(XEN) more", "(XEN) and more"],
+                          ["[    1.0] BUG: watch out", "[    2.0] done"]))
+        expect = (("xen", r"DMAR:.*\[0000:00:0d.0\]"),)
+        self.assertEqual(reasons(passed(), console, expect),
+                         ["Linux said: [    1.0] BUG: watch out"])
+        self.assertEqual(judge.split_log("a\n(XEN) b\nc(XEN) d\n"),
+                         (["(XEN) b", "(XEN) d"], ["a", "c"]))
+
     def test_required_lines(self):
         require = (("xen", "gave .* back"),)
         self.assertEqual(reasons(passed(), "(XEN) gave it back\n", (),
