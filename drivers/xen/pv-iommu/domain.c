@@ -79,7 +79,7 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
 		if (!entries && !run_failed(d, dfn, map))
-			continue;
+			continue;	/* there is a table by now */
 
 		n = min_t(u64, nr, left);
 		for (i = 0; entries && i < n; i++) {

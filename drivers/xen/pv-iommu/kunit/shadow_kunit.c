@@ -2,6 +2,7 @@
 /* What Linux has mapped: its tree, at all sizes, and from two CPUs at once. */
 
 #include <kunit/static_stub.h>
+#include <kunit/test-bug.h>
 
 #include <linux/completion.h>
 #include <linux/kthread.h>
@@ -360,6 +361,59 @@ static void without_memory_a_tree_stays_as_it_is(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
 }
 
+/* What another CPU puts in place while a table is allocated for it. */
+struct rival {
+	struct xpi_shadow *sh;
+	u64 run;	/* or 0 for a table */
+	u64 *entry;	/* OUT: that table's */
+};
+
+static u64 *page_that_comes_late(gfp_t gfp)
+{
+	struct kunit *test = kunit_get_current_test();
+	struct rival *rival = test->priv;
+	unsigned int left;
+
+	kunit_deactivate_static_stub(test, xpi_shadow_page);
+	if (rival->run)
+		*xpi_shadow_run(rival->sh, RUN_DFN) = rival->run;
+	else
+		rival->entry = xpi_shadow_entries_alloc(rival->sh, RUN_DFN, gfp,
+							&left);
+	return (u64 *)__get_free_page(gfp);
+}
+
+static void a_table_that_comes_late_is_freed(struct kunit *test)
+{
+	struct rival rival = { .sh = tree_with_run(test, 0) };
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	unsigned int left;
+	u64 *entry;
+
+	test->priv = &rival;
+	kunit_activate_static_stub(test, xpi_shadow_page, page_that_comes_late);
+	entry = xpi_shadow_entries_alloc(rival.sh, RUN_DFN, GFP_KERNEL, &left);
+	KUNIT_EXPECT_NOT_NULL(test, entry);
+	KUNIT_EXPECT_PTR_EQ(test, rival.entry, entry);
+	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+}
+
+static void a_table_that_comes_late_leaves_a_run_alone(struct kunit *test)
+{
+	struct rival rival = {
+		.sh = tree_with_run(test, 0), .run = RUN_ENTRY,
+	};
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	unsigned int left;
+
+	test->priv = &rival;
+	kunit_activate_static_stub(test, xpi_shadow_page, page_that_comes_late);
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(rival.sh, RUN_DFN,
+							 GFP_KERNEL, &left));
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(rival.sh));
+	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+}
+
 #define TABLES		400
 
 struct installer {
@@ -438,6 +492,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(there_is_no_run_beyond_the_tree),
 	KUNIT_CASE(a_visit_sees_a_run_once),
 	KUNIT_CASE(without_memory_a_tree_stays_as_it_is),
+	KUNIT_CASE(a_table_that_comes_late_is_freed),
+	KUNIT_CASE(a_table_that_comes_late_leaves_a_run_alone),
 	KUNIT_CASE(two_cpus_install_the_same_tables),
 	{}
 };
