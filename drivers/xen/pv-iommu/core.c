@@ -156,7 +156,7 @@ static void say_what_there_is(const struct xpi *xpi)
 /*
  * What comes after us finds the machine as it was.  The devices' drivers have
  * been told to shut them down; of one that did not, DMA that is still under way
- * goes where the host map has its addresses.
+ * goes where the host map has its addresses, and no more is let in.
  */
 static void xpi_shutdown(void *unused)
 {

@@ -189,7 +189,8 @@ static void take_out(void *data, u64 dfn, u64 *entries, unsigned int nr,
  *
  * Context: Process context.
  * Return: 0, or -EIO when the hypervisor refused a mapping or could not flush
- *	   the IOTLB; the domain is then inactive.
+ *	   the IOTLB; the domain is then inactive, and as devices may be meant to
+ *	   have it all the same, it takes no mappings until it is active.
  */
 int xpi_domain_activate(struct xpi_domain *d)
 {
@@ -198,7 +199,6 @@ int xpi_domain_activate(struct xpi_domain *d)
 
 	xpi_batch_lock(&d->batch, &flags);
 	d->active = true;
-	d->lost = false;
 	/* The domain before this one may not have got its last flush. */
 	d->batch.unflushed = true;
 	xpi_batch_flush_all(&d->batch);
@@ -208,6 +208,7 @@ int xpi_domain_activate(struct xpi_domain *d)
 		xpi_batch_submit(&d->batch, XPI_CAUSE_ATTACH);
 		ok = !d->nr_refused;
 	}
+	d->lost = !ok;
 	xpi_batch_unlock(&d->batch, flags);
 
 	if (ok)
@@ -241,7 +242,8 @@ void xpi_domain_deactivate(struct xpi_domain *d)
  * xpi_domain_abandon() - the hypervisor's address space is about to go
  * @d: the active domain
  *
- * What is queued need not be done, and nothing more will be submitted.
+ * What is queued need not be done, and nothing more will be submitted.  Mappings
+ * fail from here on: their addresses would be those of other memory.
  *
  * Context: Any.
  */
@@ -254,22 +256,6 @@ void xpi_domain_abandon(struct xpi_domain *d)
 	d->batch.unflushed = false;
 	d->batch.flush_failed = false;
 	d->active = false;
-	xpi_batch_unlock(&d->batch, flags);
-}
-
-/**
- * xpi_domain_lose() - devices have this domain, but it cannot be had
- * @d: the domain, inactive
- *
- * Mappings would be good for nothing, so they fail until it is active again.
- *
- * Context: Any.
- */
-void xpi_domain_lose(struct xpi_domain *d)
-{
-	unsigned long flags;
-
-	xpi_batch_lock(&d->batch, &flags);
 	d->lost = true;
 	xpi_batch_unlock(&d->batch, flags);
 }

@@ -35,8 +35,8 @@
  * @batch: what is on the way to the hypervisor; batch.lock guards the entries of
  *	@shadow and the fields below
  * @active: this is the domain that the hypervisor's address space shows
- * @lost: devices should have it, but the hypervisor could not bring it back: it
- *	takes no mappings until it is active again
+ * @lost: devices may be meant to have it, but the hypervisor does not: it takes
+ *	no mappings until it is active
  * @nr_refused: frames that are valid in @shadow, but which the hypervisor
  *	refused to map
  */
@@ -62,7 +62,6 @@ void xpi_domain_destroy(struct xpi_domain *d);
 int xpi_domain_activate(struct xpi_domain *d);
 void xpi_domain_deactivate(struct xpi_domain *d);
 void xpi_domain_abandon(struct xpi_domain *d);
-void xpi_domain_lose(struct xpi_domain *d);
 
 /* mapping.c */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,

@@ -105,13 +105,13 @@ static int switch_to(struct xpi *xpi, struct xpi_domain *d)
 	if (!ret)
 		return 0;
 
-	/* The core believes that the devices still have the old one. */
+	/* In most cases the core leaves the devices with the old one. */
 	xpi->active = old;
-	if (old && xpi_domain_activate(old)) {
-		pr_err("the hypervisor can bring back no mappings: DMA fails until it can\n");
-		xpi_domain_lose(old);
-		xpi->active = NULL;
-	}
+	if (old && !xpi_domain_activate(old))
+		return ret;
+
+	pr_err("the hypervisor can bring back no mappings: DMA fails until it can\n");
+	xpi->active = NULL;
 	return ret;
 }
 

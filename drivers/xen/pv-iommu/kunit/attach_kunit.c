@@ -149,9 +149,15 @@ static void attaching_fails_when_a_mapping_is_refused(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, d->active);
 	expect_empty(test);
 
+	/* Devices may be meant to have it, so nothing more goes in. */
+	KUNIT_EXPECT_EQ(test, -EIO, fixture_map(d, 200, 1000, 1));
+	KUNIT_EXPECT_EQ(test, -EIO, fixture_map(d, 200, 1000, 8));
+
 	/* Nothing of that is left when it is tried again. */
 	KUNIT_EXPECT_EQ(test, 0, xpi_domain_activate(d));
 	KUNIT_EXPECT_EQ(test, 8UL, model_nr_mapped(m));
+	fixture_map_ok(test, d, 200, 1000, 1);
+	fixture_unmap_strict(test, d, 200, 1);
 	xpi_domain_deactivate(d);
 	expect_empty(test);
 }
@@ -215,7 +221,10 @@ static void a_flush_that_is_owed_by_one_is_owed_by_all(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2000UL), model_access(m, 100));
 }
 
-/* At the end of the kernel; whatever comes then must not be an error. */
+/*
+ * At the end of the kernel.  To unmap must not be an error then; to map has to be,
+ * as the addresses will be those of other memory.
+ */
 static void what_is_abandoned_makes_no_call(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
@@ -227,7 +236,8 @@ static void what_is_abandoned_makes_no_call(struct kunit *test)
 	calls = m->calls;
 	xpi_domain_abandon(d);
 	xpi_domain_flush_all(d);
-	fixture_map_ok(test, d, 200, 1000, 8);
+	KUNIT_EXPECT_EQ(test, -EIO, fixture_map(d, 200, 1000, 1));
+	KUNIT_EXPECT_EQ(test, -EIO, fixture_map(d, 200, 1000, 8));
 	fixture_unmap_strict(test, d, 104, 4);
 	KUNIT_EXPECT_EQ(test, calls, m->calls);
 }
