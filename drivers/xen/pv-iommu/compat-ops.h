@@ -86,6 +86,7 @@ static struct iommu_domain xpi_blocked_domain = {
 #endif
 
 static const struct iommu_ops xpi_iommu_ops = {
+	.owner = THIS_MODULE,
 	.capable = xpi_capable,
 #ifndef XPI_COMPAT_NO_BLOCKED
 	.blocked_domain = &xpi_blocked_domain,

@@ -10,6 +10,7 @@
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pfn.h>
 #include <linux/slab.h>
@@ -304,13 +305,18 @@ static void xpi_probe_finalize(struct device *dev)
 
 static void xpi_release_device(struct device *dev)
 {
+	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 	struct xpi *xpi = dev_to_xpi(dev);
 
 	mutex_lock(&xpi->attach_lock);
 	set_blocked(xpi, dev, false);
 	xpi->nr_devs--;
 	mutex_unlock(&xpi->attach_lock);
-	kfree(dev_iommu_priv_get(dev));
+
+	/* The core is about to put what bind.c has put. */
+	if (xdev->claimed)
+		__module_get(THIS_MODULE);
+	kfree(xdev);
 }
 
 static int add_region(struct list_head *head, phys_addr_t start, u64 length,
@@ -401,6 +407,7 @@ static struct iommu_domain xpi_blocked_domain = {
 };
 
 static const struct iommu_ops xpi_iommu_ops = {
+	.owner = THIS_MODULE,
 	.capable = xpi_capable,
 	.blocked_domain = &xpi_blocked_domain,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
@@ -417,7 +424,7 @@ static const struct iommu_ops xpi_iommu_ops = {
  * xpi_iommu_register() - claim dom0's devices
  * @xpi: the hypervisor, taken over
  *
- * Context: Process context.
+ * Context: Process context, between xpi_bind_lock() and xpi_bind_unlock().
  * Return: 0 or a negative errno, with no device claimed; some may be forbidden.
  */
 int xpi_iommu_register(struct xpi *xpi)
@@ -426,31 +433,22 @@ int xpi_iommu_register(struct xpi *xpi)
 
 	mutex_init(&xpi->attach_lock);
 
-	/*
-	 * The ops have no owner: the core would pin the module once for each
-	 * device that there is.  bind.c pins it for those in use, which is
-	 * what matters.  And as such ops must not be module data, a copy.
-	 */
-	xpi->ops = kmemdup(&xpi_iommu_ops, sizeof(xpi_iommu_ops), GFP_KERNEL);
-	if (!xpi->ops)
-		return -ENOMEM;
-
 	ret = iommu_device_sysfs_add(&xpi->iommu, NULL, NULL, "xen-pv-iommu");
 	if (ret)
-		goto out_free;
+		return ret;
 
 	registered = xpi;
-	ret = iommu_device_register(&xpi->iommu, xpi->ops, NULL);
+	ret = iommu_device_register(&xpi->iommu, &xpi_iommu_ops, NULL);
 	if (ret)
 		goto out_sysfs;
+
+	xpi_bind_claimed();
 	return 0;
 
 out_sysfs:
 	registered = NULL;
-	xpi_compat_unregistered(xpi->ops);
+	xpi_compat_unregistered(&xpi_iommu_ops);
 	iommu_device_sysfs_remove(&xpi->iommu);
-out_free:
-	kfree(xpi->ops);
 	return ret;
 }
 
@@ -465,5 +463,4 @@ void xpi_iommu_unregister(struct xpi *xpi)
 	iommu_device_unregister(&xpi->iommu);
 	registered = NULL;
 	iommu_device_sysfs_remove(&xpi->iommu);
-	kfree(xpi->ops);
 }

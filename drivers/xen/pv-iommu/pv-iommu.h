@@ -47,7 +47,6 @@ struct xpi_domain;
  * @reserved: ranges that it will not map
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
- * @ops: what it calls us by
  * @attach_lock: guards the fields below
  * @active: the domain that the hypervisor's address space shows
  * @nr_devs: devices that we claimed
@@ -59,7 +58,6 @@ struct xpi {
 	struct xen_iommu_reserved_range *reserved;
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
-	struct iommu_ops *ops;
 	struct mutex attach_lock;	/* guards what is below */
 	struct xpi_domain *active;
 	unsigned int nr_devs;
@@ -70,10 +68,13 @@ struct xpi {
  * struct xpi_dev - a device that we claimed
  * @pinned: its driver keeps the module loaded; guarded by the device's lock
  * @blocked: the core wants it to be blocked; guarded by the attach_lock
+ * @claimed: it was, and the core's reference to the module was put; guarded by
+ *	the lock of bind.c
  */
 struct xpi_dev {
 	bool pinned;
 	bool blocked;
+	bool claimed;
 };
 
 /* iommu.c */
@@ -99,6 +100,7 @@ void xpi_bind_exit(void);
 void xpi_bind_lock(void);
 void xpi_bind_unlock(void);
 int xpi_bind_check(void);
+void xpi_bind_claimed(void);
 void xpi_bind_down(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)

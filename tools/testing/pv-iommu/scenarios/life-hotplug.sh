@@ -52,4 +52,10 @@ disk_up "$HOT" nvme
 disk_verify "$DISK" spare1 8 8
 disk_verify "$other" nvme 32 8
 driver_carried
+
+# Neither the device that went nor the one that came keeps the module.
+modprobe -r nvme
+if driver_unload; then
+	ok "a device that was plugged in keeps no module"
+fi
 finish
