@@ -150,7 +150,11 @@ void xpi_compat_dma_begin(void)
 	/* Those with a driver, which must not be without for a moment. */
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, keep_driven);
 
-	/* Whoever looked before the device had its own has got the global. */
+	/*
+	 * Whoever looked before the device had its own is to get the global, a
+	 * few instructions later.  What this waits for takes much longer than
+	 * those, unless one is preempted between them.
+	 */
 	synchronize_rcu();
 	WRITE_ONCE(dma_ops, NULL);
 }
@@ -182,29 +186,31 @@ bool xpi_compat_setup_dma_iommu(struct device *dev)
 #endif
 
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+static struct iommu_group *the_group;
+
 /* The core leaves a driver that it could not register with the buses. */
 void xpi_compat_unregistered(const struct iommu_ops *ops)
 {
+	iommu_group_put(the_group);
+	the_group = NULL;
 	if (pci_bus_type.iommu_ops == ops)
 		pci_bus_type.iommu_ops = NULL;
 	if (platform_bus_type.iommu_ops == ops)
 		platform_bus_type.iommu_ops = NULL;
 }
 
-/* The one group of all devices; as long-lived as the module, which stays. */
+/* The one group of all devices; once registered the module stays, and it does. */
 struct iommu_group *xpi_compat_device_group(struct device *dev)
 {
-	static struct iommu_group *group;
-
 	/* The IOMMU core probes one device at a time. */
-	if (!group) {
+	if (!the_group) {
 		struct iommu_group *new = iommu_group_alloc();
 
 		if (IS_ERR(new))
 			return new;
-		group = new;
+		the_group = new;
 	}
-	return iommu_group_ref_get(group);
+	return iommu_group_ref_get(the_group);
 }
 #endif
 
