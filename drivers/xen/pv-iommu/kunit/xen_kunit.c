@@ -319,7 +319,8 @@ static void a_device_reaches_what_is_mapped_and_no_more(struct kunit *test)
 
 	memset(to, 0, 256);
 	fixture_unmap_strict(test, &dom0->domain, DFN + 1, 1);
-	edu_copy(regs, EDU_BUF, (DFN + 1) << PAGE_SHIFT, 256, 2);
+	KUNIT_EXPECT_TRUE(test, edu_copy(regs, EDU_BUF,
+					 (DFN + 1) << PAGE_SHIFT, 256, 2));
 	KUNIT_EXPECT_NULL(test, memchr_inv(to, 0, 256));
 
 	pci_clear_master(pdev);

@@ -60,10 +60,12 @@ finish() {
 }
 
 # leaks_scan: where the kernel has kmemleak it says in its log what it finds; it
-# wants to find an object unchanged twice before it calls it lost
+# wants to find an object unchanged twice before it calls it lost, and says
+# nothing of one that is younger than five seconds
 leaks_scan() {
 	leaks=/sys/kernel/debug/kmemleak
 	[ -e $leaks ] || return 0
+	sleep 6
 	for leaks_time in 1 2; do
 		echo scan >$leaks || die "kmemleak does not scan ($leaks_time)"
 	done
