@@ -148,8 +148,9 @@ def totals(lines):
             sum(1 for taken in branches if taken), len(branches))
 
 
-def verdict(sums, unexplained):
-    """Why that is not enough; empty when it is."""
+def verdict(sums, unexplained, stale=()):
+    """Why that is not enough; empty when it is.  unexplained: lines that are
+    not run and have no reason; stale: reasons for lines that there are not."""
     found = []
     for what, (some, each), least in (("lines", sums[:2], LINES),
                                       ("branches", sums[2:], BRANCHES)):
@@ -159,6 +160,9 @@ def verdict(sums, unexplained):
     if unexplained:
         found.append(f"no reason in {REASONS.name} for {len(unexplained)} "
                      f"lines that are not run: {', '.join(unexplained)}")
+    if stale:
+        found.append(f"{REASONS.name} has lines that the driver has not: "
+                     f"{', '.join(stale)}")
     return found
 
 
@@ -186,15 +190,17 @@ def report(parts, kernels, results):
     known = reasons()
     sums = (0, 0, 0, 0)
     unexplained = []
+    stale = set(known)
     for name, lines in sorted(found.items()):
         text = [line.strip() for line in
                 (sources / name).read_text().splitlines()]
         unexplained += report_file(name, lines, text, known)
+        stale -= {(name, line) for line in text}
         sums = tuple(map(sum, zip(sums, totals(lines))))
     print(NOT_MEASURED)
-    print(f"lines {100 * sums[0] / sums[1]:.1f}% "
-          f"branches {100 * sums[2] / sums[3]:.1f}%")
-    failed = verdict(sums, unexplained)
+    failed = verdict(sums, unexplained, sorted(map(": ".join, stale)))
     for line in failed:
         print(f"FAIL: {line}")
+    print(f"lines {100 * sums[0] / sums[1]:.1f}% "
+          f"branches {100 * sums[2] / sums[3]:.1f}%")
     return not failed

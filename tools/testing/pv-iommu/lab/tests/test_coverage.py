@@ -65,6 +65,15 @@ class CoverageTest(unittest.TestCase):
         known = {("domain", "100;"): "why"}
         self.assertFalse(self.report(known, core=covered(99, 100))[0])
 
+    def test_stale_reason(self):
+        known = {("core", "7;"): "why", ("core", "gone;"): "why",
+                 ("gone", "7;"): "why"}
+        enough, text = self.report(known, core=covered(100, 100))
+        self.assertFalse(enough)
+        self.assertIn("has lines that the driver has not: core: gone;, "
+                      "gone: 7;\n", text)
+        self.assertTrue(text.endswith("lines 100.0% branches 90.0%\n"))
+
     def test_branches_that_are_listed(self):
         lines = {3: (1, [1, 0]), 7: (2, [0, 0, 2]), 8: (1, [1, 1]), 9: (1, []),
                  11: (0, [0, 0])}
