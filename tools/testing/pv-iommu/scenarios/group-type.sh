@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about The group's type file changes between lazy and strict at run time, and hypercalls and flushes follow.
 #: variants vtd amdvi
+#: slow amdvi
 #: needs retype
 #: device nvme
 

@@ -3,6 +3,7 @@
 #: about All kinds of disks and network cards work at once, and each one's data is verified.
 #: variants vtd amdvi vtd-cm vtd48
 #: core vtd
+#: slow vtd-cm vtd48
 #: device nvme
 #: device nvme2
 #: device ahci

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about virtio-net with iommu_platform=on moves data both ways through mappings that dom0 made, compared on both ends.
 #: variants vtd vtd-strict amdvi amdvi-strict
+#: slow vtd amdvi-strict
 #: core amdvi
 #: xen ref
 #: device virtio-net

@@ -3,6 +3,7 @@
 #: about Loading the driver while a device is in use is refused, names the device and leaves its I/O alone; unbound, it works.
 #: needs module
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 #: guest fio
 

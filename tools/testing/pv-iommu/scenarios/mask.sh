@@ -5,7 +5,7 @@
 #: variant vtd-high iommu=vtd linux=iommu.forcedac=1
 #: variant vtd48-high iommu=vtd48 linux=iommu.forcedac=1
 #: core vtd
-#: slow vtd48-high
+#: slow vtd-high vtd48-high
 #: device edu
 #: device edu32
 #: device edu64

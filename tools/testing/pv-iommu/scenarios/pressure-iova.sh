@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about A device with 28 bits uses its addresses up; mapping then fails cleanly, and after unmapping all are there again.
 #: variants vtd vtd-strict amdvi
-#: slow amdvi
+#: slow vtd-strict amdvi
 #: device edu
 #: guest pviommu-dmatest.ko
 #: timeout 600
