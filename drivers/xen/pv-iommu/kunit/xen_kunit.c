@@ -14,6 +14,7 @@
 
 #include <xen/xen.h>
 
+#include "../gfn.h"
 #include "../pv-iommu.h"
 #include "fixture.h"
 
@@ -104,34 +105,40 @@ static int one(struct dom0 *dom0, struct xen_iommu_op *op)
 	return dom0->xpi.backend->submit(op, 1) ?: op->status;
 }
 
-static int lookup(struct dom0 *dom0, u64 dfn, u64 *gfn, u32 *flags)
+static int lookup(struct dom0 *dom0, u64 dfn,
+		  struct xen_iommu_op_lookup *found)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_lookup, .u.lookup.dfn = dfn,
 	};
 	int ret = one(dom0, &op);
 
-	*gfn = op.u.lookup.gfn;
-	*flags = op.u.lookup.flags;
+	*found = op.u.lookup;
 	return ret;
 }
 
 static void expect_mapped(struct kunit *test, u64 dfn, u64 want, u32 access)
 {
-	u32 flags;
-	u64 gfn;
+	struct xen_iommu_op_lookup found;
 
-	KUNIT_EXPECT_EQ(test, 0, lookup(test->priv, dfn, &gfn, &flags));
-	KUNIT_EXPECT_EQ(test, want, gfn);
-	KUNIT_EXPECT_EQ(test, access, flags & 3);
+	KUNIT_EXPECT_EQ(test, 0, lookup(test->priv, dfn, &found));
+	KUNIT_EXPECT_EQ(test, want, found.gfn);
+	KUNIT_EXPECT_EQ(test, access, found.flags & 3);
+}
+
+static void expect_page_size(struct kunit *test, u64 dfn, u32 size)
+{
+	struct xen_iommu_op_lookup found;
+
+	KUNIT_EXPECT_EQ(test, 0, lookup(test->priv, dfn, &found));
+	KUNIT_EXPECT_EQ(test, size, found.pgsize);
 }
 
 static void expect_nothing(struct kunit *test, u64 dfn)
 {
-	u32 flags;
-	u64 gfn;
+	struct xen_iommu_op_lookup found;
 
-	KUNIT_EXPECT_EQ(test, -ENOENT, lookup(test->priv, dfn, &gfn, &flags));
+	KUNIT_EXPECT_EQ(test, -ENOENT, lookup(test->priv, dfn, &found));
 }
 
 static void xen_shows_what_is_mapped(struct kunit *test)
@@ -185,6 +192,70 @@ static void lazy_unmaps_are_one_hypercall(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, calls + 1, fixture_counter(XPI_HYPERCALLS));
 	for (i = 0; i < NR_PAGES; i++)
 		expect_nothing(test, DFN + i);
+}
+
+#define LARGE		((unsigned long)SZ_2M >> PAGE_SHIFT)
+#define LARGE_ORDER	10
+#define LARGE_TRIES	32
+
+static void free_large(void *pages)
+{
+	__free_pages(pages, LARGE_ORDER);
+}
+
+/* The first PFN of a run that a large page can map, or 0. */
+static unsigned long large_run(unsigned long pfn)
+{
+	unsigned long last = pfn + BIT(LARGE_ORDER) - LARGE;
+	struct xpi_gfn_run run;
+
+	for (; pfn <= last; pfn++)
+		if (!xpi_gfn_run(pfn, LARGE, &run) && run.nr == LARGE &&
+		    IS_ALIGNED(run.gfn, LARGE))
+			return pfn;
+	return 0;
+}
+
+/* Not all of dom0's memory is contiguous, so look at some of it. */
+static unsigned long find_large_run(struct kunit *test)
+{
+	unsigned long pfn = 0;
+	unsigned int i;
+
+	for (i = 0; i < LARGE_TRIES && !pfn; i++) {
+		struct page *pages = alloc_pages(GFP_KERNEL, LARGE_ORDER);
+
+		KUNIT_ASSERT_NOT_NULL(test, pages);
+		KUNIT_ASSERT_EQ(test, 0,
+				kunit_add_action_or_reset(test, free_large,
+							  pages));
+		pfn = large_run(page_to_pfn(pages));
+	}
+	return pfn;
+}
+
+static void a_run_that_is_aligned_is_a_large_page(struct kunit *test)
+{
+	unsigned long pfn = find_large_run(test);
+	struct dom0 *dom0 = test->priv;
+	u64 gfn;
+
+	if (!pfn)
+		kunit_skip(test, "no large page of machine memory");
+	gfn = pfn_to_gfn(pfn);
+
+	fixture_map_ok(test, &dom0->domain, DFN, pfn, LARGE);
+	expect_mapped(test, DFN + LARGE - 1, gfn + LARGE - 1, 3);
+	expect_page_size(test, DFN, SZ_2M);
+	expect_page_size(test, DFN + LARGE - 1, SZ_2M);
+
+	/* A part of it goes, the rest stays. */
+	fixture_unmap_strict(test, &dom0->domain, DFN + 7, 1);
+	expect_nothing(test, DFN + 7);
+	expect_mapped(test, DFN + 8, gfn + 8, 3);
+	expect_page_size(test, DFN + 8, SZ_4K);
+	fixture_unmap_strict(test, &dom0->domain, DFN, 7);
+	fixture_unmap_strict(test, &dom0->domain, DFN + 8, LARGE - 8);
 }
 
 static void the_host_map_is_gone_while_it_is_ours(struct kunit *test)
@@ -333,6 +404,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(xen_shows_what_is_mapped),
 	KUNIT_CASE(xen_shows_nothing_after_a_strict_unmap),
 	KUNIT_CASE(lazy_unmaps_are_one_hypercall),
+	KUNIT_CASE(a_run_that_is_aligned_is_a_large_page),
 	KUNIT_CASE(the_host_map_is_gone_while_it_is_ours),
 	KUNIT_CASE(the_host_map_can_be_unmapped_from_here),
 	KUNIT_CASE(a_second_takeover_is_refused),
