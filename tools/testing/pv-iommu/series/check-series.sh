@@ -182,6 +182,15 @@ as_module() {
 		[ -e "$work/build/drivers/xen/pv-iommu/xen-pv-iommu.ko" ]
 }
 
+# What the tests' documentation tells to use, and with all that it asks for.
+kunit_config() {
+	(cd "$work/linux" && PYTHONDONTWRITEBYTECODE=1 python3 \
+		tools/testing/kunit/kunit.py config --arch=x86_64 \
+		--kunitconfig=drivers/xen/pv-iommu/kunit \
+		--build_dir="$work/kunit") > "$work/log" 2>&1 ||
+		{ tail -n 20 "$work/log"; return 1; }
+}
+
 # switch: what the driver's switch is without a word on the command line
 switch() {
 	kmake drivers/xen/pv-iommu/core.o || return
@@ -238,6 +247,7 @@ builds() {
 	check "sparse and W=1 are content" static_checks
 	check "builds as a module" as_module
 	check "off by default, on with DEFAULT_ON" by_default
+	check "kunit.py takes the tests' own configuration" kunit_config
 	if command -v sphinx-build > /dev/null; then
 		check "Sphinx is content with the pages" pages
 	else
