@@ -12,7 +12,7 @@ from .cache import Cache, hash_files
 from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
-qemu-system-x86 seabios busybox-static fio ethtool linux-perf kmod
+qemu-system-x86 seabios busybox-static fio ethtool linux-perf bpftrace kmod
 xz-utils gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 

@@ -16,8 +16,8 @@ for the lab:
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
     #: module OPTIONS          options for the driver
-    #: guest PART...           "fio", "ethtool", "perf", what the guest
-                              directory builds
+    #: guest PART...           "fio", "ethtool", "perf", "bpftrace", what guest/
+                              builds
     #: trace PATTERN...        QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too

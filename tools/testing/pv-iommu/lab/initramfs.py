@@ -15,7 +15,8 @@ from .ui import LabError, output_of
 
 BUSYBOX = Path("/bin/busybox")
 PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool"),
-            "perf": Path("/usr/bin/perf")}
+            "perf": Path("/usr/bin/perf"),
+            "bpftrace": Path("/usr/bin/bpftrace")}
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 
