@@ -24,8 +24,9 @@ for the lab:
     #: slow VARIANT...         these only in "make check-all", or when named
     #: needs WORD              of the kernel: that the driver is "builtin", a
                               "module", one that can ("unload"), or cannot
-                              ("no-unload"), be unloaded; "kunit": has the tests;
-                              "retype": groups of several devices change type
+                              ("no-unload"), be unloaded; "kunit": has the
+                              tests; "retype": groups of several devices can
+                              change their type
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
