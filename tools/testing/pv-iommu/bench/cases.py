@@ -29,6 +29,8 @@ ONCE = "once"
 
 # The metrics that tables and plots have; the others are for the CSV.
 TIME, RATES, MEMORY = "ns", ("iops", "mibs"), "kib"
+# What counted runs have of the cases with a rate; times are instructions there.
+INSTRUCTIONS = "instructions"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -83,13 +83,14 @@ def panels_of(results, groups, exact=False):
         for case in cases:
             bars = bars_of(results, case, exact)
             if any(values for _, values in bars):
-                units.setdefault(case.metric, []).append((case, bars))
+                unit = "count" if exact else case.metric
+                units.setdefault(unit, []).append((case, bars))
         title = group if len(groups) > 1 else ""
         for unit, pairs in units.items():
             count = sum(len(bars) + GAP for _, bars in pairs)
             size = math.ceil(len(pairs) / math.ceil(count / ROOM))
             for first in range(0, len(pairs), size):
-                found.append(Panel(title, "count" if exact else unit,
+                found.append(Panel(title, unit,
                                    *zip(*pairs[first:first + size])))
     return found
 

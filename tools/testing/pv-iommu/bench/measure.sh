@@ -39,7 +39,27 @@ driver_counters() {
 
 counts_begin() {
 	driver_counters >/run/before
-	[ -z "$COUNTED" ] || request trace mark
+	[ -n "$COUNTED" ] || return 0
+	request trace mark
+	instructions_mark
+}
+
+# instructions_mark; instructions_since: what all CPUs executed since the mark
+# goes to $EXECUTED
+instructions_mark() {
+	request instructions || die "instructions: $REPLY_TEXT"
+	instructions_before=$REPLY_TEXT
+}
+
+instructions_since() {
+	request instructions || die "instructions: $REPLY_TEXT"
+	EXECUTED=$((REPLY_TEXT - instructions_before))
+}
+
+# per_operation NAME NUMBER OPERATIONS
+per_operation() {
+	stat_is "$1" "$(awk -v n="$2" -v ops="$3" \
+		'BEGIN { printf "%.5f", n / ops }')"
 }
 
 # counts_end NAME OPERATIONS: what was counted since, for each operation
@@ -53,8 +73,7 @@ counts_end() {
 	done </run/counted
 	[ -n "$COUNTED" ] || return 0
 	counts_flushes=$(ask trace count 'vtd_inv_desc_iotlb')
-	stat_is "$1.flushes" "$(awk -v n="$counts_flushes" -v ops="$2" \
-		'BEGIN { printf "%.5f", n / ops }')"
+	per_operation "$1.flushes" "$counts_flushes" "$2"
 }
 
 # measure NAME CASE OPTIONS...: one case of the module, and what was counted
@@ -84,28 +103,41 @@ block_kib() {
 	esac
 }
 
-# disk NAME RW BLOCK DEPTH: requests in a second, or what one takes
+# disk_fio NAME RW BLOCK DEPTH OPTION...: one run of fio; its numbers in /run/fio
+disk_fio() {
+	disk_name=$1 disk_rw=$2 disk_block=$3 disk_depth=$4
+	shift 4
+	fio --name=x --filename="$DISK" --rw="$disk_rw" --bs="$disk_block" \
+		--iodepth="$disk_depth" --ioengine=libaio --direct=1 "$@" \
+		--size=512m --norandommap --minimal >/run/fio 2>/run/error ||
+		die "fio $disk_name: $(tail -n 1 /run/error)"
+}
+
+# disk NAME RW BLOCK DEPTH: requests in a second, or what one takes.  To begin and
+# to end takes fio as many instructions as thousands of requests do: those of a run
+# with one request are not counted, but what it and the machine do meanwhile is.
 disk() {
 	case $2 in
 	*read) disk_kib=6 disk_iops=8 ;;
 	*) disk_kib=47 disk_iops=49 ;;
 	esac
-	disk_length='--runtime=4 --time_based --ramp_time=1'
-	if [ -n "$COUNTED" ]; then
-		disk_length=--number_ios=2000
-		counts_begin
-	fi
-	# shellcheck disable=SC2086 # options, one or more
-	fio --name=x --filename="$DISK" --rw="$2" --bs="$3" --iodepth="$4" \
-		--ioengine=libaio --direct=1 $disk_length --size=512m \
-		--norandommap --minimal >/run/fio 2>/run/error ||
-		die "fio $1: $(tail -n 1 /run/error)"
-	if [ -n "$COUNTED" ]; then
-		disk_kib=$(cut -d';' -f$disk_kib /run/fio)
-		counts_end "$1" $((disk_kib / $(block_kib "$3")))
-	else
+	if [ -z "$COUNTED" ]; then
+		disk_fio "$@" --runtime=4 --time_based --ramp_time=1
 		stat_is "$1.iops" "$(cut -d';' -f$disk_iops /run/fio)"
+		return 0
 	fi
+	instructions_mark
+	disk_fio "$@" --number_ios=1
+	instructions_since
+	disk_once=$EXECUTED
+	counts_begin
+	disk_fio "$@" --number_ios=6000
+	instructions_since
+	disk_kib=$(cut -d';' -f$disk_kib /run/fio)
+	disk_requests=$((disk_kib / $(block_kib "$3")))
+	counts_end "$1" $disk_requests
+	per_operation "$1.instructions" $((EXECUTED - disk_once)) \
+		$((disk_requests - 1))
 }
 
 # net_way NAME MiB COMMAND...: MiB in a second, or what one takes
@@ -116,7 +148,9 @@ net_way() {
 	net_began=$(cut -d' ' -f1 /proc/uptime)
 	"$@"
 	if [ -n "$COUNTED" ]; then
+		instructions_since
 		counts_end "$net_name" "$net_mib"
+		per_operation "$net_name.instructions" "$EXECUTED" "$net_mib"
 	else
 		stat_is "$net_name.mibs" "$(awk -v begin="$net_began" \
 			-v mib="$net_mib" \

@@ -229,7 +229,7 @@ def write(results, directory):
                  if words == {"time"} else "")
             chart(results, directory, slug(group), panels,
                   f"{group}: {what}{better(panels)}", note)
-    groups = {group: [case for case in cases if case.is_time]
+    groups = {group: [case for case in cases if case.is_time or case.is_rate]
               for group, cases in results.groups().items() if group != ONCE}
     panels = panels_of(results, groups, True)
     if panels:

@@ -6,8 +6,8 @@ from statistics import median
 
 from lab.ui import LabError
 
-from .cases import (CASES, CONFIGS, MEMORY, MIB, OTHER, RATES, TIME, UNIT_CASE,
-                    Case)
+from .cases import (CASES, CONFIGS, INSTRUCTIONS, MEMORY, MIB, OTHER, RATES,
+                    TIME, UNIT_CASE, Case)
 
 ERROR = "error"
 
@@ -92,6 +92,8 @@ class Results:
 
     def main(self, config, case, exact=False):
         """{round: number} of the metric that is shown."""
+        if exact and case.is_rate:
+            return self.values(config, case.name, INSTRUCTIONS, True)
         found = self.values(config, case.name, case.metric, exact)
         if case.metric == "mibs" and case.size:
             iops = self.values(config, case.name, "iops", exact)
@@ -122,6 +124,12 @@ class Results:
         """What an exact run counted, or None."""
         values = self.values(config, name, metric, True)
         return median(values.values()) if values else None
+
+    def instructions(self, config, name):
+        """Those of an exact run: where a case has a time, that is them."""
+        found = self.counted(config, name, TIME)
+        return self.counted(config, name, INSTRUCTIONS) if found is None \
+            else found
 
     def operations(self, config, name):
         """What the hypercalls of a counted run carried, or None."""

@@ -203,6 +203,7 @@ def cmd_bench(args):
     parts.apt.install(bench_report.TOOLS)
     scenarios = bench_run.configurations(args.configuration)
     prepare(parts, scenarios, True)
+    parts.plugin()
     run_dir = report.new_run_dir(parts.cache.root)
     narrator = report.verbose if args.verbose else report.silent
     found, failed = bench_run.measure(parts, run_dir, narrator, scenarios,

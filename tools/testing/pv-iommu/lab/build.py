@@ -190,6 +190,23 @@ class Parts:
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
 
     @once
+    def plugin(self):
+        """QEMU's plugin that counts instructions."""
+        files = [paths.BENCH / "instructions.c", paths.BENCH / "qemu-plugin.h"]
+
+        def inputs():
+            return {**hash_files(files, paths.TREE),
+                    "compiler": self.compiler()}
+
+        def build(directory):
+            run_logged("building QEMU's plugin",
+                       ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra",
+                        "-Werror", "-o", str(directory / "instructions.so"),
+                        str(files[0])], self.cache.logs() / "plugin.log")
+
+        return self.cache.get("plugin", inputs, build) / "instructions.so"
+
+    @once
     def guest_entry(self, name):
         """Programs and test modules for dom0, built by their own Makefile."""
         headers = self.kernel(name).headers()

@@ -5,6 +5,7 @@ import json
 import shlex
 import socket
 import subprocess
+import sys
 import time
 
 from .ui import LabError
@@ -44,6 +45,7 @@ class Machine:
             raise LabError(f"no IOMMU '{iommu}'; there are "
                            f"{' '.join(IOMMUS)}")
         self.iommu = iommu
+        self.instructions = None
         self.argv = [
             PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35,kernel-irqchip=split",
@@ -63,6 +65,11 @@ class Machine:
         line = f"console=ttyS0 {LINUX_ARGS} {linux_args}"
         self.argv += ["-kernel", str(kernel), "-initrd", str(initrd),
                       "-append", line.strip()]
+
+    def count(self, plugin, path):
+        """Have the plugin count instructions in a file."""
+        self.instructions = path
+        self.argv += ["-plugin", f"{plugin},count={path}"]
 
     def trace(self, patterns, log):
         for pattern in patterns:
@@ -100,6 +107,7 @@ class Qemu:
     def __init__(self, machine, extra, console, log, sockets):
         self.console = console
         self.log = log
+        self.instructions = machine.instructions
         self.console_path = sockets / "console"
         self.channel_path = sockets / "verdict"
         self.qmp_path = sockets / "qmp"
@@ -154,6 +162,12 @@ class Qemu:
                 if time.monotonic() > limit:
                     raise LabError(f"QEMU does not open {path}") from None
                 time.sleep(0.05)
+
+    def executed(self):
+        """Instructions since power-on, of all CPUs."""
+        if not self.instructions:
+            raise LabError("this machine does not count instructions")
+        return int.from_bytes(self.instructions.read_bytes(), sys.byteorder)
 
     def xen_keys(self, keys):
         """Type on Xen's console: its own input is behind three Ctrl-A."""

@@ -168,6 +168,8 @@ class Runner:
         words = words_for(scenario, self.driver)
         machine = Machine(scenario.iommu, scenario.memory, scenario.counted,
                           scenario.cpu)
+        if scenario.counted:
+            machine.count(self.parts.plugin(), work / "instructions")
         initrd = self._initrd(scenario, work)
         if scenario.xen == "none":
             machine.boot_linux(kernel, initrd, words)

@@ -158,6 +158,10 @@ class Requests:
 
     # The machine
 
+    def do_instructions(self, text):
+        """How many its CPUs have executed, where the run counts them."""
+        return str(self.qemu.executed())
+
     def do_xenkey(self, text):
         """xenkey KEYS: Xen's debug keys, see its log for the answer."""
         self.qemu.xen_keys(text.encode())

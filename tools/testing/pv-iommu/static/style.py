@@ -6,6 +6,7 @@ from .check import Check, Plant, append, linted, output
 DRIVER = "drivers/xen/pv-iommu/"
 INTERFACE = "include/xen/interface/"
 GUEST = "tools/testing/pv-iommu/guest/"
+BENCH = "tools/testing/pv-iommu/bench/"
 C = (".c", ".h")
 
 # Types of message that are not asked for: where, which, and why.
@@ -119,10 +120,15 @@ def in_kernel(name):
                             GUEST + "kmod-bench/")) and name.endswith(C)
 
 
+# All that is C but the hypervisor's, and what is beside it.
+def for_checkpatch(name):
+    return name.startswith((DRIVER, INTERFACE, GUEST)) and \
+        not name.endswith(".md") or \
+        name.startswith(BENCH) and name.endswith(C)
+
+
 CHECKS = (
-    Check("checkpatch --strict",
-          lambda name: name.startswith((DRIVER, INTERFACE, GUEST)) and
-          not name.endswith(".md"),
+    Check("checkpatch --strict", for_checkpatch,
           checkpatch,
           (Plant(DRIVER + "gfn.c", append(BAD_STYLE), ("ERROR:SPACING",)),
            Plant(DRIVER + "compat.c", append(BAD_STRICT),

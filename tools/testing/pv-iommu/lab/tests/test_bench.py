@@ -156,6 +156,37 @@ class RatioTest(unittest.TestCase):
         self.assertEqual(report.multiple(results, "bare-lazy", case.name), 3)
         self.assertIsNone(report.multiple(results, "pv-lazy", "other"))
 
+    def test_instructions_of_rates(self):
+        """A time in a counted run is instructions, and goes first."""
+        results = Results([
+            run("pv-lazy", exact=True, null_hypercall__ns=250,
+                nvme_read_1m_qd4__instructions=600000,
+                nvme_read_1m_qd4__hypercalls=8, net_send__instructions=1.2e8,
+                single_4k__ns=3000, single_4k__instructions=9000),
+            run("bare-lazy", exact=True,
+                nvme_read_1m_qd4__instructions=200000)])
+        for name, value in (("nvme-read-1m-qd4", 600000),
+                            ("net-send", 1.2e8), ("single-4k", 3000),
+                            ("net-receive", None)):
+            self.assertEqual(results.instructions("pv-lazy", name), value)
+        text = report.summary(results)
+        for title, *row in (
+                ("Instructions of Linux and Xen", "600k", "200k"),
+                ("Instructions, in those of a null hypercall", "2400", "800"),
+                ("Hypercalls", "8", "-")):
+            with self.subTest(title):
+                below = text.partition(f"\n{title} (exact)")[2]
+                line = below.partition("read 1 MiB, QD 4")[2].splitlines()[0]
+                self.assertEqual(line.split(), row)
+        groups = {group: cases for group, cases in results.groups().items()
+                  if group in ("NVMe", "network")}
+        self.assertEqual(
+            [(panel.unit, panel.bars) for panel in
+             layout.panels_of(results, groups, True)],
+            [("count", ([("pv-lazy", [600000]), ("bare-lazy", [200000])],)),
+             ("count", ([("pv-lazy", [1.2e8])],))])
+        self.assertEqual(layout.panels_of(results, groups), [])
+
     def test_operations_of_all_kinds(self):
         results = Results([
             run("pv-lazy", exact=True, nvme_x__hypercalls=1.25,

@@ -6,6 +6,7 @@ import hashlib
 import io
 import socket
 import subprocess
+import sys
 import tempfile
 import textwrap
 import unittest
@@ -17,7 +18,7 @@ from ..cpio import Archive
 from ..hostside import Disks, Log, NetPeer
 from ..initramfs import BUSYBOX
 from ..judge import Record, split_log
-from ..qemu import Machine
+from ..qemu import Machine, Qemu
 from ..runner import words_for
 from ..ui import LabError
 from ..verbs import Refused, Requests
@@ -198,6 +199,22 @@ class HostSideTest(InDirectory):
                     ("disk", "disk 0"), ("xenlog", "wait")):
             with self.assertRaises(Refused):
                 requests.serve(*bad)
+
+    def test_instructions(self):
+        machine = Machine("vtd", 1, counted=True)
+        path = self.path / "instructions"
+        number = 5 << 40
+        path.write_bytes(number.to_bytes(8, sys.byteorder))
+
+        def ask():
+            qemu = Qemu(machine, [], None, None, self.path)
+            return Requests(Record(), qemu, {}, None, None,
+                            None).serve("instructions", "")
+        with self.assertRaises(Refused):
+            ask()
+        machine.count(Path("p.so"), path)
+        self.assertEqual(machine.argv[-2:], ["-plugin", f"p.so,count={path}"])
+        self.assertEqual(ask(), str(number))
 
     def test_short_image(self):
         image = self.path / "image"
