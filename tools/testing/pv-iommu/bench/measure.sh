@@ -186,8 +186,10 @@ device_free "$PCI_VIRTIO_NET"
 if [ "$DRIVER" != none ]; then
 	began_ns=$(uptime_ns)
 	driver_load
-	stat_is takeover.ns $(($(log_ns 'took over') - began_ns))
-	stat_is takeover.hypercalls "$(driver_stat hypercalls)"
+	stat_is load.ns $(($(log_ns 'took over') - began_ns))
+	stat_is load.hypercalls "$(driver_stat hypercalls)"
+	stat_is takeover.ns $(($(driver_says 'took over' |
+		sed -n 's/.* \([0-9]*\) us$/\1/p') * 1000))
 fi
 
 insmod /lab/pviommu-bench.ko || die "the benchmark does not load"
@@ -230,8 +232,12 @@ disk nvme-randread-4k-qd1 randread 4k 1
 disk nvme-randread-4k-qd32 randread 4k 32
 disk nvme-randwrite-4k-qd1 randwrite 4k 1
 disk nvme-randwrite-4k-qd32 randwrite 4k 32
-disk nvme-read-128k-qd8 read 128k 8
-disk nvme-read-1m-qd4 read 1m 4
+for depth in 1 8 32; do
+	disk nvme-read-128k-qd$depth read 128k $depth
+done
+for depth in 1 4 32; do
+	disk nvme-read-1m-qd$depth read 1m $depth
+done
 ok "the disk was measured"
 device_give "$PCI_VIRTIO_NET"
 net_both

@@ -225,6 +225,25 @@ class TargetTest(unittest.TestCase):
                 run("xen-swiotlb", net_receive__mibs=100),
                 run("pv-lazy", net_receive__mibs=value))[1], word)
 
+    def test_instructions(self):
+        name = "instructions, pv-strict / bare-strict, single-64k"
+        bare = run("bare-strict", exact=True, single_64k__ns=1000)
+        for value, word in ((2000, "met"), (2060, "missed")):
+            self.assertEqual(verdict(
+                name, bare, run("pv-strict", exact=True,
+                                single_64k__ns=value)), (value / 1000, word))
+        self.assertEqual(verdict(name, bare, run("pv-strict",
+                                                 single_64k__ns=1)),
+                         (None, "not measured"))
+        # of what has a rate: at most what a rate of 0.95 allows
+        name = "instructions, pv-lazy / xen-swiotlb, net-send"
+        for value, word in ((105, "met"), (106, "missed")):
+            self.assertEqual(verdict(
+                name,
+                run("xen-swiotlb", exact=True, net_send__instructions=100),
+                run("pv-lazy", exact=True, net_send__instructions=value))[1],
+                word)
+
     def test_scaling(self):
         for value, word in ((60, "met"), (65, "missed")):
             self.assertEqual(verdict(
