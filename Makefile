@@ -2,7 +2,7 @@
 #
 # modules    build the driver, out of tree, for Debian's stock 6.12 kernel
 #            (KDIR=DIR for another kernel's headers)
-# install    put the module and a hook for initramfs-tools into place
+# install    put the module and what loads it from the initramfs into place
 # check      run the scenarios; SCENARIO=name or SCENARIO=name@variant for one
 # check-all  what "check" leaves out, on more kernels; takes longer
 # kunit      the KUnit tests, in QEMU without Xen (WORDS=xpi-batch* for some)
@@ -18,7 +18,7 @@
 # clean      remove what "modules" left in the tree
 #
 # Everything but "modules" keeps what it fetches and builds outside the tree:
-# $PV_IOMMU_CACHE, else ~/.cache/xen-pv-iommu.
+# $PV_IOMMU_CACHE, else xen-pv-iommu in $XDG_CACHE_HOME or ~/.cache.
 
 DRIVER := drivers/xen/pv-iommu
 RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
@@ -83,7 +83,7 @@ list: python
 	@$(LAB) list
 
 demo: python
-	@$(LAB) demo $(LABFLAGS)
+	@$(LAB) demo
 
 artifacts: python
 	@$(LAB) artifacts

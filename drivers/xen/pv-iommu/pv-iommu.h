@@ -2,7 +2,8 @@
 /*
  * What the upper files of the driver share.
  *
- * Calls go down this list and never up:
+ * Calls go down this list, but iommu asks bind about devices, and submit empties
+ * batch's queue:
  *
  *   core       detection, life cycle, the reasons for falling back
  *   bind       which devices are in use, at load and later

@@ -11,7 +11,9 @@
  *
  * Every field that is not marked OUT is an input.  Reserved fields ("pad",
  * unused flag bits) must be zero and are checked, so that later versions can
- * give them a meaning.
+ * give them a meaning.  Each operation has the status -EINVAL when they are not,
+ * or when it has a ctx that it does not take: one of the domain's contexts is
+ * meant in map, unmap, flush and lookup, and in those of the contexts themselves.
  */
 
 #ifndef __XEN_PUBLIC_IOMMU_OP_H__
@@ -110,7 +112,8 @@ struct xen_iommu_op_query_caps {
  * query_reserved: the ranges of dfns that map will refuse.
  *
  * Status: -ENOBUFS when nr_entries was too small (nr_entries then says how
- * many there are, and as many as fitted are written), -EFAULT.
+ * many there are, and as many as fitted are written), -ENOSPC when there are
+ * more than the hypervisor can list, -ENOMEM, -EFAULT.
  */
 #define XEN_IOMMUOP_query_reserved		2
 
@@ -174,8 +177,8 @@ struct xen_iommu_op_enable_modification {
 /*
  * map: make [dfn, dfn + nr_frames) point at [gfn, gfn + nr_frames).
  *
- * All or nothing.  The hypervisor holds a reference on each page of RAM until
- * the frame is unmapped and the IOTLB flushed, so that no page changes hands
+ * All or nothing.  The hypervisor holds a reference on each page of RAM at least
+ * until the frame is unmapped and the IOTLB flushed, so that no page changes hands
  * while a device can reach it; frames of MMIO are not counted.  At least one
  * of readable and writable is set.
  *
@@ -187,7 +190,8 @@ struct xen_iommu_op_enable_modification {
  *                nor MMIO that it may access that way
  *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
  *   -ENOENT      no such context
- *   -ENOMEM      no memory for page tables
+ *   -ENOMEM      no memory for page tables or for counting the frame's mappings,
+ *                or too many of these
  */
 #define XEN_IOMMUOP_map				5
 
@@ -236,11 +240,12 @@ struct xen_iommu_op_unmap {
 
 /*
  * flush: every stale IOTLB entry of the range is gone when the hypercall
- * returns, and the references kept for it are dropped.  The hypervisor may
- * flush more.
+ * returns, and the hypervisor no longer needs the references that it kept for
+ * it: it drops them now, or when the domain parts with the pages.  The hypervisor
+ * may flush more.
  *
- * Status: -EINVAL for a bad range or a reserved field, -EPERM when the domain
- * has not taken over, -EIO.
+ * Status: -EINVAL for a bad range or a reserved field, -ENOENT for no such
+ * context, -EPERM when the domain has not taken over, -EIO.
  */
 #define XEN_IOMMUOP_flush			7
 
@@ -275,8 +280,8 @@ struct xen_iommu_op_ctx_attach {
 /*
  * lookup: what one dfn is mapped to.  For tests and for debugging.
  *
- * Status: -ENOENT when nothing is mapped there, -EINVAL beyond max_dfn,
- * -EPERM when the domain has not taken over.
+ * Status: -ENOENT when nothing is mapped there and for no such context, -EINVAL
+ * beyond max_dfn, -EPERM when the domain has not taken over.
  */
 #define XEN_IOMMUOP_lookup			11
 
