@@ -11,10 +11,10 @@
 #include <linux/slab.h>
 
 #include <asm/xen/page.h>
+#include <asm/xen/swiotlb-xen.h>
 
 #include <xen/xen.h>
 
-#include "../gfn.h"
 #include "../pv-iommu.h"
 #include "fixture.h"
 
@@ -194,55 +194,32 @@ static void lazy_unmaps_are_one_hypercall(struct kunit *test)
 		expect_nothing(test, DFN + i);
 }
 
-#define LARGE		((unsigned long)SZ_2M >> PAGE_SHIFT)
-#define LARGE_ORDER	10
-#define LARGE_TRIES	32
+#define LARGE_ORDER	9
+#define LARGE		BIT(LARGE_ORDER)
 
 static void free_large(void *pages)
 {
 	__free_pages(pages, LARGE_ORDER);
 }
 
-/* The first PFN of a run that a large page can map, or 0. */
-static unsigned long large_run(unsigned long pfn)
-{
-	unsigned long last = pfn + BIT(LARGE_ORDER) - LARGE;
-	struct xpi_gfn_run run;
-
-	for (; pfn <= last; pfn++)
-		if (!xpi_gfn_run(pfn, LARGE, &run) && run.nr == LARGE &&
-		    IS_ALIGNED(run.gfn, LARGE))
-			return pfn;
-	return 0;
-}
-
-/* Not all of dom0's memory is contiguous, so look at some of it. */
-static unsigned long find_large_run(struct kunit *test)
-{
-	unsigned long pfn = 0;
-	unsigned int i;
-
-	for (i = 0; i < LARGE_TRIES && !pfn; i++) {
-		struct page *pages = alloc_pages(GFP_KERNEL, LARGE_ORDER);
-
-		KUNIT_ASSERT_NOT_NULL(test, pages);
-		KUNIT_ASSERT_EQ(test, 0,
-				kunit_add_action_or_reset(test, free_large,
-							  pages));
-		pfn = large_run(page_to_pfn(pages));
-	}
-	return pfn;
-}
-
 static void a_run_that_is_aligned_is_a_large_page(struct kunit *test)
 {
-	unsigned long pfn = find_large_run(test);
+	struct page *pages = alloc_pages(GFP_KERNEL, LARGE_ORDER);
 	struct dom0 *dom0 = test->priv;
+	unsigned long pfn;
+	dma_addr_t addr;
 	u64 gfn;
 
-	if (!pfn)
-		kunit_skip(test, "no large page of machine memory");
+	KUNIT_ASSERT_NOT_NULL(test, pages);
+	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, free_large,
+							   pages));
+	/* Dom0 may have no run of its own that is aligned in machine memory. */
+	KUNIT_ASSERT_EQ(test, 0,
+			xen_create_contiguous_region(page_to_phys(pages),
+						     LARGE_ORDER, 64, &addr));
+	pfn = page_to_pfn(pages);
 	gfn = pfn_to_gfn(pfn);
+	KUNIT_ASSERT_EQ(test, 0ULL, gfn % LARGE);
 
 	fixture_map_ok(test, &dom0->domain, DFN, pfn, LARGE);
 	expect_mapped(test, DFN + LARGE - 1, gfn + LARGE - 1, 3);
