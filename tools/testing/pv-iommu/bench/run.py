@@ -34,8 +34,9 @@ def measure(parts, run_dir, narrator, scenarios, rounds):
         directory = run_dir / ("counted" if exact else f"round-{number}")
         for scenario in group:
             say(f"{directory.name}: {scenario.variant}")
+            driver = scenario.variant.startswith("pv-")
             result = Runner(parts, directory, narrator,
-                            scenario.variant.startswith("pv-")).run(scenario)
+                            driver=driver).run_one(scenario)
             if result.reasons:
                 failed.append(result)
             else:

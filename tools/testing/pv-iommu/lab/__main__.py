@@ -13,14 +13,15 @@ from pathlib import Path
 from bench import report as bench_report
 from bench import run as bench_run
 
-from . import coverage, header, kernels, paths, report
+from . import boots, coverage, header, kernels, paths, report
 from .build import Parts
 from .initramfs import PROGRAMS
 from .qemu import Qemu
 from .runner import Runner
 from .ui import LabError, say
 
-JOBS = 1
+# Machines and host scenarios at the same time: two, as there are two CPUs.
+JOBS = 2
 # where "make check" runs the core list, beside all on the default one
 CORE_KERNELS = ("6.1", "7.2-debug")
 # where "make check-all" runs every scenario once; not 7.2-rt, which does not
@@ -81,45 +82,73 @@ def cmd_check(args):
     if args.xen:
         scenarios = [dataclasses.replace(scenario, xen=args.xen)
                      for scenario in scenarios]
-    full = args.verbose or len(scenarios) == 1
-    results = run_all(Parts(), scenarios, args.jobs, not args.no_driver,
-                      report.verbose if full else report.silent)
+    full = args.verbose or args.shell or len(scenarios) == 1
+    results = run_all(Parts(), scenarios, 1 if args.shell else args.jobs,
+                      not args.no_driver,
+                      report.verbose if full else report.silent, args.shell)
+    for line in report.skips(results):
+        print(line)
     print(report.summary(results))
-    return 1 if any(result.reasons for result in results) else 0
+    return 0 if all(result.verdict == "pass" for result in results) else 1
 
 
-def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent):
+def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent,
+            shell=False):
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
     began = time.monotonic()
     missing = prepare(parts, scenarios, driver)
     prepared = time.monotonic() - began
-    runner = Runner(parts, run_dir, narrator, driver=driver)
 
-    def one(scenario):
-        say(f"run   {scenario.id}")
-        if scenario.kernel in missing:
-            result = runner.skipped(scenario, missing[scenario.kernel])
-        else:
-            result = runner.run(scenario)
+    def done(result):
         report.save(result)
         print(report.describe(result), flush=True)
-        return result
 
+    runner = Runner(parts, run_dir, narrator, done, driver, shell)
     with ThreadPoolExecutor(jobs) as pool:
-        results = list(pool.map(one, scenarios))
-    reboots = sum(result.reboots for result in results)
-    if reboots:
-        print(f"{reboots} boots repeated because of 'Oops: int3'")
-    print(f"logs: {run_dir}")
-    print(report.spent(prepared, results))
+        found = pool.map(lambda work: work(), work_of(runner, scenarios,
+                                                      missing))
+    results = [result for group in found for result in group]
+    for why in runner.lost.why:
+        print(f"a boot was repeated: {why}")
+    runner.timings.save()
+    report.write_tap(results, run_dir / "results.tap")
+    report.write_junit(results, run_dir / "results.xml")
+    if source := parts.source_used():
+        print(f"self-built kernels are of {source}")
+    print(report.spent(prepared, results, runner.spent))
+    print(f"logs, results.tap and results.xml: {run_dir}")
     return results
+
+
+def work_of(runner, scenarios, missing):
+    """Functions that return results; what takes longest comes first."""
+    work = []
+
+    def add(seconds, function, *args):
+        work.append((seconds, lambda: function(*args)))
+
+    def expected(scenario):
+        return runner.timings.usual(scenario.id) or 20
+
+    for scenario in scenarios:
+        if scenario.where == "host":
+            add(expected(scenario), lambda s: [runner.on_host(s)], scenario)
+        elif scenario.kernel in missing:
+            why = missing[scenario.kernel]
+            add(0, lambda s, w: [runner.tell(runner.failed(s, w))], scenario,
+                why)
+    for boot in boots.plan(s for s in scenarios if s.where != "host"
+                           and s.kernel not in missing):
+        add(sum(map(expected, boot.scenarios)), runner.run, boot)
+    return [function for _, function in
+            sorted(work, key=lambda item: -item[0])]
 
 
 def prepare(parts, scenarios, driver):
     """Fetch and build before the first boot, one thing after the other.
 
-    Returns the kernels that cannot be had: name -> why.
+    Returns the kernels that could not be made: name -> why.
     """
     missing = {}
     booted = [s for s in scenarios if s.where != "host"]
@@ -128,8 +157,9 @@ def prepare(parts, scenarios, driver):
     for kernel in sorted({s.kernel for s in booted}):
         try:
             parts.initramfs(kernel)
-        except kernels.Unavailable as err:
+        except LabError as err:
             missing[kernel] = str(err)
+            say(f"lab: {err}")
             continue
         if driver and not kernels.KINDS[kernel].builtin:
             parts.module(kernel)
@@ -149,7 +179,7 @@ def cmd_demo(args):
     run_dir = report.new_run_dir(parts.cache.root)
     print("Booting Xen and dom0 in QEMU, without hardware virtualisation: "
           "this takes a moment.", flush=True)
-    result = Runner(parts, run_dir, report.narrate).run(scenario)
+    result = Runner(parts, run_dir, report.narrate).run_one(scenario)
     report.save(result)
     if result.reasons:
         print("\n" + report.describe(result))
@@ -237,6 +267,8 @@ def main():
                        help="what is left out without: more kernels, and "
                        "what takes long")
     check.add_argument("--verbose", action="store_true")
+    check.add_argument("--shell", action="store_true",
+                       help="a shell in dom0 when a scenario fails or pauses")
     check.add_argument("--no-driver", action="store_true",
                        help="run on xen-swiotlb, to compare")
     check.add_argument("--xen", choices=header.XENS,
@@ -268,9 +300,6 @@ def main():
         signal.signal(number, interrupted)
     try:
         return args.work(args) or 0
-    except kernels.Unavailable as err:
-        say(f"lab: {err}")
-        return 77
     except LabError as err:
         say(f"lab: {err}")
         return 2

@@ -39,6 +39,7 @@ class Apt:
     """apt as the machine has it."""
 
     lists = "the package lists"
+    suite = RELEASE
     options = ()
 
     def __init__(self, cache):

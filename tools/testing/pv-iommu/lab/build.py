@@ -5,15 +5,16 @@ import functools
 import os
 import shutil
 import threading
+from pathlib import Path
 
-from . import fetch, initramfs, kernels, paths
+from . import fetch, initramfs, kernels, paths, vmlinux
 from .apt import Apt
-from .cache import Cache, hash_files
+from .cache import Cache, hash_file, hash_files
 from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
 qemu-system-x86 seabios busybox-static fio ethtool linux-perf bpftrace kmod
-xz-utils gcc libc6-dev make binutils dpkg-dev patch bison flex
+xz-utils zstd gcc libc6-dev make binutils dpkg-dev patch bison flex
 """.split()
 
 # documentation, and what an earlier build in the tree may have left there
@@ -84,6 +85,11 @@ class Parts:
         return self.fetched(
             lambda: kernels.source(self.apt, self.cache, version))
 
+    def source_used(self):
+        """Which source the kernels that are built here are of, if any is."""
+        linux = self.known.get(("_linux_source", (kernels.SOURCE,)))
+        return linux.about if linux else ""
+
     @once
     def kernel(self, name):
         """One of kernels.KINDS, its image and headers there."""
@@ -103,8 +109,40 @@ class Parts:
         return kernel
 
     @once
-    def kernel_image(self, name):
+    def kernel_packed(self, name):
+        """The kernel as a boot loader wants it."""
         return self.kernel(name).entry() / "vmlinuz"
+
+    @once
+    def kernel_image(self, name):
+        """The same unpacked, as Xen takes it, too."""
+        packed = self.kernel_packed(name)
+
+        def build(directory):
+            (directory / "vmlinux").write_bytes(
+                vmlinux.payload_of(packed.read_bytes()))
+
+        inputs = {"vmlinuz": hash_file(packed),
+                  "code": hash_file(Path(vmlinux.__file__))}
+        return self.cache.get(f"vmlinux-{name}", inputs, build) / "vmlinux"
+
+    @once
+    def pattern(self):
+        """The program that makes and compares data, for the host."""
+        self.tools()
+        source = paths.GUEST / "pattern.c"
+
+        def inputs():
+            return {**hash_files([source], paths.TREE),
+                    "compiler": self.compiler()}
+
+        def build(directory):
+            run_logged("building the program that compares data",
+                       ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
+                        str(directory / "pattern"), str(source)],
+                       self.cache.logs() / "pattern.log")
+
+        return self.cache.get("pattern", inputs, build) / "pattern"
 
     @once
     def initramfs(self, name):

@@ -11,6 +11,7 @@ Lines that do not begin with PVL are kept in the log and ignored.
 
 import socket
 import time
+from typing import TextIO
 
 
 class Closed(Exception):
@@ -18,12 +19,15 @@ class Closed(Exception):
 
 
 class Channel:
-    def __init__(self, connection, log):
+    """log: a file for what is said, if it is to be kept."""
+
+    def __init__(self, connection: socket.socket,
+                 log: TextIO | None = None) -> None:
         self.connection = connection
         self.log = log
         self.buffer = b""
 
-    def _next(self):
+    def _next(self) -> str | None:
         line, newline, rest = self.buffer.partition(b"\n")
         if not newline:
             return None
@@ -32,7 +36,7 @@ class Channel:
         self._note("<", text)
         return text
 
-    def request(self, timeout):
+    def request(self, timeout: float) -> tuple[str, str, str] | None:
         """The next request as (seq, verb, text); None after the timeout."""
         limit = time.monotonic() + timeout
         while True:
@@ -54,7 +58,7 @@ class Channel:
                 raise Closed
             self.buffer += data
 
-    def answer(self, seq, good, text=""):
+    def answer(self, seq: str, good: bool, text: str = "") -> None:
         line = f"PVL {seq} {'ok' if good else 'no'} {text}".replace("\n", " ")
         self._note(">", line)
         self.connection.settimeout(30)
@@ -63,6 +67,8 @@ class Channel:
         except OSError as err:
             raise Closed from err
 
-    def _note(self, direction, text):
+    def _note(self, direction: str, text: str) -> None:
+        if not self.log or self.log.closed:
+            return
         self.log.write(f"{time.strftime('%H:%M:%S')} {direction} {text}\n")
         self.log.flush()

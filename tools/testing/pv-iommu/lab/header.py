@@ -6,19 +6,20 @@ for the lab:
 
     #: about TEXT              one sentence (required)
     #: variants NAME...        standard variants to run, see STANDARD
-    #: variant NAME KEY=VALUE  one of its own; KEY: iommu, xen, xenargs, linux,
+    #: variant NAME KEY=VALUE  one of its own; KEY: like=STANDARD first, then
+                              what differs: iommu, xen, xenargs, linux, cpus,
                               cpu (see qemu.py), switch ("none": where the
                               driver is built in, not xen_pv_iommu=on, as the
                               lab else says)
     #: xen debug|ref|debian|none  the hypervisor: with assertions (default),
-                              without, Debian's own, or bare Linux
+                              without, Debian's own, or bare Linux; of
+                              variants that do not say themselves
     #: xenargs TEXT            more arguments for Xen
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
-    #: module OPTIONS          options for the driver
     #: guest PART...           "fio", "ethtool", "perf", "bpftrace", what guest/
                               builds
-    #: trace PATTERN...        QEMU trace events to record
+    #: trace EVENT...          QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too
     #: slow VARIANT...         these only in "make check-all", or when named
@@ -30,29 +31,42 @@ for the lab:
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
-    #: timeout SECONDS         from power-on to verdict (default 300)
-    #: memory MEGABYTES        of the machine (default 2048)
-    #: dom0mem MEGABYTES       of dom0 (default 1024)
+    #: first                   where a driver once loaded stays: before any
+                              other scenario has loaded it
+    #: ends                    the machine is off after it: it is the last
+    #: timeout SECONDS         from its begin to its verdict (default 300)
+    #: memory MEGABYTES        of the machine (default 6144)
+    #: dom0mem MEGABYTES       of dom0 (default 1024), from the top of it
+    #: cpus NUMBER             of the machine (default 2)
 """
 
 import dataclasses
 import shlex
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from . import kernels, paths
+from .judge import Pairs
 from .qemu import CPUS, IOMMUS
 from .ui import LabError
 
+# Between them they have each IOMMU with each hypervisor (the one with
+# assertions gives dom0 its frames in reverse, the other in runs), lazy and
+# strict, and addresses below and above 4 GiB.
+HIGH = "iommu.forcedac=1"
 STANDARD = {
-    "vtd": {"iommu": "vtd"},
-    "vtd-strict": {"iommu": "vtd", "linux": "iommu.strict=1"},
-    "vtd-cm": {"iommu": "vtd-cm"},
-    "vtd48": {"iommu": "vtd48"},
-    "amdvi": {"iommu": "amdvi"},
-    "amdvi-strict": {"iommu": "amdvi", "linux": "iommu.strict=1"},
+    "vtd": {"iommu": "vtd", "xen": "debug"},
+    "vtd-strict": {"iommu": "vtd", "xen": "ref",
+                   "linux": f"iommu.strict=1 {HIGH}"},
+    "vtd48": {"iommu": "vtd48", "xen": "debug", "linux": HIGH},
+    "amdvi": {"iommu": "amdvi", "xen": "ref", "linux": HIGH},
+    "amdvi-strict": {"iommu": "amdvi", "xen": "debug",
+                     "linux": "iommu.strict=1"},
 }
 
-NEEDS = {
+NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "": lambda kind: True,
     "module": lambda kind: not kind.builtin,
     "builtin": lambda kind: kind.builtin,
@@ -65,14 +79,16 @@ NEEDS = {
 XENS = ("debug", "ref", "debian", "none")
 
 # Of variants: key -> the values that it may have.
-CHOICES = {"iommu": IOMMUS, "xen": XENS, "cpu": CPUS, "switch": ("on", "none")}
+CHOICES: dict[str, Collection[str]] = {
+    "iommu": IOMMUS, "xen": XENS, "cpu": CPUS, "switch": ("on", "none"),
+}
 
 
 @dataclass(frozen=True)
 class Scenario:
     """One scenario in one variant: all that the runner needs to know."""
     name: str
-    path: object
+    path: Path
     about: str = ""
     variant: str = ""
     iommu: str = "vtd"
@@ -80,33 +96,42 @@ class Scenario:
     xenargs: str = ""
     linux: str = ""
     cpu: str = "pv"
+    cpus: int = 2
     switch: str = "on"
-    module: str = ""
     where: str = "dom0"
     kernel: str = kernels.DEFAULT
-    core: tuple = ()
+    core: tuple[str, ...] = ()
     needs: str = ""
-    slow: tuple = ()
+    slow: tuple[str, ...] = ()
     counted: bool = False
+    first: bool = False
+    ends: bool = False
     timeout: int = 300
-    memory: int = 2048
+    memory: int = 6144
     dom0mem: int = 1024
-    devices: tuple = ()
-    guest: tuple = ()
-    trace: tuple = ()
-    expect: tuple = ()
-    require: tuple = ()
+    devices: tuple[tuple[str, Pairs], ...] = ()
+    guest: tuple[str, ...] = ()
+    trace: tuple[str, ...] = ()
+    expect: Pairs = ()
+    require: Pairs = ()
 
     @property
-    def id(self):
+    def id(self) -> str:
         kernel = "" if self.kernel == kernels.DEFAULT else f"/{self.kernel}"
         return f"{self.name}@{self.variant}{kernel}"
 
     @property
-    def file_name(self):
+    def file_name(self) -> str:
         return self.id.replace("/", "+")
 
-    def on(self, kernel):
+    @property
+    def machine(self) -> tuple[object, ...]:
+        """What has to be alike for two scenarios to share a boot."""
+        return (self.kernel, self.xen, self.xenargs, self.linux, self.iommu,
+                self.cpu, self.cpus, self.switch, self.memory, self.dom0mem,
+                self.counted)
+
+    def on(self, kernel: str) -> "Scenario | None":
         """The same on another kernel, or None where that makes no sense."""
         if self.where == "host" or \
                 not NEEDS[self.needs](kernels.KINDS[kernel]):
@@ -114,7 +139,7 @@ class Scenario:
         return dataclasses.replace(self, kernel=kernel)
 
 
-def _pairs(words, where):
+def _pairs(words: Iterable[str], where: str) -> dict[str, str]:
     pairs = {}
     for word in words:
         key, equals, value = word.partition("=")
@@ -124,17 +149,28 @@ def _pairs(words, where):
     return pairs
 
 
-def parse(path):
+def _one_of(word: str, words: Collection[str], where: str) -> str:
+    if word not in words:
+        raise LabError(f"{where}: '{word}' is none of {' '.join(words)}")
+    return word
+
+
+def _number(word: str, where: str) -> int:
+    if not word.isdigit():
+        raise LabError(f"{where}: '{word}' is no number")
+    return int(word)
+
+
+def parse(path: Path) -> list[Scenario]:
     """All variants of a scenario file."""
-    scenario = Scenario(name=path.stem, path=path)
-    variants = {}
+    fields: dict[str, Any] = {}
+    variants: dict[str, dict[str, str]] = {}
     for number, line in enumerate(path.read_text().splitlines(), 1):
-        if not line.startswith("#: "):
-            continue
-        where = f"{path.name}:{number}"
-        word, _, rest = line[2:].strip().partition(" ")
-        rest = rest.strip()
-        scenario = _directive(scenario, variants, word, rest, where)
+        if line.startswith("#: "):
+            word, _, rest = line[2:].strip().partition(" ")
+            where = f"{path.name}:{number}"
+            _directive(fields, variants, word, rest.strip(), where)
+    scenario = Scenario(name=path.stem, path=path, **fields)
     if not scenario.about:
         raise LabError(f"{path.name}: no '#: about' line")
     if not variants:
@@ -146,58 +182,60 @@ def parse(path):
             for name, changes in variants.items()]
 
 
-def _directive(scenario, variants, word, rest, where):
-    def change(**fields):
-        return dataclasses.replace(scenario, **fields)
+TEXTS = ("about", "xenargs", "linux")
+NUMBERS = ("timeout", "memory", "dom0mem", "cpus")
+SWITCHES = ("first", "ends")
+LISTS = ("core", "slow", "guest", "trace")
+WORDS: dict[str, Collection[str]] = {
+    "needs": NEEDS, "xen": XENS, "where": ("dom0", "host"),
+}
 
-    if word in ("about", "xenargs", "linux", "module"):
-        return change(**{word: rest})
-    if word in ("timeout", "memory", "dom0mem"):
-        if not rest.isdigit():
-            raise LabError(f"{where}: '{word}' takes a number")
-        return change(**{word: int(rest)})
-    if word in ("core", "slow"):
-        return change(**{word: tuple(rest.split())})
-    if word == "needs":
-        return change(needs=_one_of(rest, NEEDS, where))
-    if word == "xen":
-        return change(xen=_one_of(rest, XENS, where))
-    if word == "where":
-        return change(where=_one_of(rest, ("dom0", "host"), where))
-    if word in ("guest", "trace"):
-        return change(**{word: getattr(scenario, word) + tuple(rest.split())})
-    if word == "device":
+
+def _directive(fields: dict[str, Any], variants: dict[str, dict[str, str]],
+               word: str, rest: str, where: str) -> None:
+    """Take one line of a header into the fields of a Scenario."""
+    if word in TEXTS:
+        fields[word] = rest
+    elif word in NUMBERS:
+        fields[word] = _number(rest, where)
+    elif word in SWITCHES:
+        fields[word] = True
+    elif word in LISTS:
+        fields[word] = fields.get(word, ()) + tuple(rest.split())
+    elif word in WORDS:
+        fields[word] = _one_of(rest, WORDS[word], where)
+    elif word == "device":
         name, *options = shlex.split(rest)
         device = (name, tuple(_pairs(options, where).items()))
-        return change(devices=scenario.devices + (device,))
-    if word in ("expect", "require"):
+        fields["devices"] = fields.get("devices", ()) + (device,)
+    elif word in ("expect", "require"):
         which, _, pattern = rest.partition(" ")
         _one_of(which, ("xen", "linux"), where)
-        return change(**{word: getattr(scenario, word) +
-                         ((which, pattern.strip()),)})
-    if word == "variants":
+        fields[word] = fields.get(word, ()) + ((which, pattern.strip()),)
+    elif word == "variants":
         for name in rest.split():
-            _one_of(name, STANDARD, where)
-            variants[name] = STANDARD[name]
-        return scenario
-    if word == "variant":
+            variants[name] = STANDARD[_one_of(name, STANDARD, where)]
+    elif word == "variant":
         name, *options = shlex.split(rest)
         variants[name] = _pairs(options, where)
-        return scenario
-    raise LabError(f"{where}: the lab knows no '#: {word}'")
+    else:
+        raise LabError(f"{where}: the lab knows no '#: {word}'")
 
 
-def _one_of(word, words, where):
-    if word not in words:
-        raise LabError(f"{where}: '{word}' is none of {' '.join(words)}")
-    return word
-
-
-def _apply(scenario, name, changes):
-    fields = {"variant": name}
-    for key, value in changes.items():
+def _apply(scenario: Scenario, name: str,
+           changes: dict[str, str]) -> Scenario:
+    """One variant; of words for Xen and Linux it has the scenario's, too."""
+    fields: dict[str, Any] = {"variant": name}
+    given = dict(changes)
+    if like := given.pop("like", None):
+        base = STANDARD[_one_of(like, STANDARD, scenario.name)]
+        linux = f"{base.get('linux', '')} {given.get('linux', '')}".strip()
+        given = {**base, **given, "linux": linux}
+    for key, value in given.items():
         if key in ("xenargs", "linux"):
             fields[key] = f"{getattr(scenario, key)} {value}".strip()
+        elif key == "cpus":
+            fields[key] = _number(value, scenario.name)
         elif key in CHOICES:
             fields[key] = _one_of(value, CHOICES[key], scenario.name)
         else:
@@ -205,42 +243,43 @@ def _apply(scenario, name, changes):
     return dataclasses.replace(scenario, **fields)
 
 
-def load_all(directory=paths.SCENARIOS):
-    found = []
+def load_all(directory: Path = paths.SCENARIOS) -> list[Scenario]:
+    found: list[Scenario] = []
     for path in sorted(directory.glob("*.sh")):
         found += parse(path)
     return found
 
 
-def of_default(scenarios):
+def of_default(scenarios: Iterable[Scenario]) -> list[Scenario]:
     """All that make sense on the default kernel, or need none."""
     return [s for s in scenarios if s.where == "host" or s.on(s.kernel)]
 
 
-def core_of(scenarios, kernel):
+def core_of(scenarios: Iterable[Scenario], kernel: str) -> list[Scenario]:
     """The few that run on a kernel which is not the default."""
     found = (s.on(kernel) for s in scenarios if s.variant in s.core)
     return [s for s in found if s]
 
 
-def all_of(scenarios, kernel):
+def all_of(scenarios: Iterable[Scenario], kernel: str) -> list[Scenario]:
     """All that make sense on a kernel."""
     return [s for s in (s.on(kernel) for s in scenarios) if s]
 
 
-def each_of(scenarios, kernel):
+def each_of(scenarios: list[Scenario], kernel: str) -> list[Scenario]:
     """Every scenario that makes sense on a kernel, once: the core list, and
     of what is not in it the first variant."""
-    first = {}
+    first: dict[str, str] = {}
     for scenario in scenarios:
         first.setdefault(scenario.name, scenario.variant)
     return [s for s in all_of(scenarios, kernel)
             if s.variant in (s.core or (first[s.name],))]
 
 
-def select(scenarios, wanted):
+def select(scenarios: list[Scenario],
+           wanted: Iterable[str]) -> list[Scenario]:
     """Those that NAME[@VARIANT][/KERNEL] names; a NAME may be a prefix."""
-    chosen = []
+    chosen: list[Scenario] = []
     for word in wanted:
         word, _, kernel = word.partition("/")
         name, at, variant = word.partition("@")

@@ -2,53 +2,61 @@
 """What the host does when dom0 asks: read disk images and Xen's log, be the
 other end of the network, plug devices."""
 
-import hashlib
 import re
 import socket
+import subprocess
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 
-class Disks:
-    """The images behind the emulated disks, as the host sees them."""
+class Pattern:
+    """The data that dom0 writes and sends, by the program that makes it
+    there, see guest/pattern.c."""
 
-    def __init__(self, images):
-        self.images = images
+    def __init__(self, program: Path) -> None:
+        self.program = program
 
-    def digest(self, name, offset, length):
-        digest = hashlib.sha256()
-        with open(self.images[name], "rb") as file:
-            file.seek(offset)
-            while length > 0:
-                data = file.read(min(length, 1 << 20))
-                if not data:
-                    return "(the image is too short)"
-                digest.update(data)
-                length -= len(data)
-        return digest.hexdigest()
+    def make(self, length: int, seed: str) -> bytes:
+        return subprocess.run([self.program, "make", str(length), seed],
+                              check=True, capture_output=True).stdout
+
+    def fault(self, path: Path, offset: int, length: int, seed: str) -> str:
+        """How a part of a file differs from what it should be; "" if not."""
+        done = subprocess.run(
+            [self.program, "verify", str(path), str(offset), str(length),
+             seed], capture_output=True, text=True)
+        return "" if done.returncode == 0 else \
+            done.stderr.strip() or f"exit code {done.returncode}"
 
 
 class Log:
     """A growing log that can be asked what came since a mark."""
 
-    def __init__(self, path, lines=str.splitlines):
+    def __init__(self, path: Path,
+                 lines: Callable[[str], list[str]] = str.splitlines) -> None:
         self.path = path
         self.lines = lines
         self.offset = 0
+        self.seen = 0
 
-    def mark(self):
+    def _from(self, offset: int) -> str:
+        if not self.path.exists():
+            return ""
+        with open(self.path, "rb") as file:
+            file.seek(offset)
+            return file.read().decode(errors="replace")
+
+    def mark(self) -> None:
         self.offset = self.path.stat().st_size if self.path.exists() else 0
 
-    def matches(self, regex):
+    def matches(self, regex: str) -> list[str]:
         pattern = re.compile(regex)
-        if not self.path.exists():
-            return []
-        with open(self.path, "rb") as file:
-            file.seek(self.offset)
-            text = file.read().decode(errors="replace")
-        return [line for line in self.lines(text) if pattern.search(line)]
+        return [line for line in self.lines(self._from(self.offset))
+                if pattern.search(line)]
 
-    def wait(self, regex, count, seconds):
+    def wait(self, regex: str, count: int, seconds: float) -> list[str]:
         """Matches, as soon as there are count of them, or what there is."""
         limit = time.monotonic() + seconds
         while True:
@@ -57,39 +65,38 @@ class Log:
                 return found
             time.sleep(0.1)
 
-
-def seeded_block(seed, index):
-    """64 KiB that only this seed and index give."""
-    block = hashlib.shake_256(f"{seed}:{index}".encode())
-    return block.digest(1 << 16)
+    def new(self, *words: str) -> str:
+        """The first of the words that is there since the last call, or ""."""
+        longest = max(map(len, words))
+        text = self._from(max(0, self.seen - longest))
+        self.seen = self.path.stat().st_size if self.path.exists() else 0
+        return next((word for word in words if word in text), "")
 
 
 class NetPeer:
-    """The other end of dom0's network: a source and a sink of seeded data."""
+    """The other end of dom0's network: a source and a sink of data."""
 
     LIMIT = 120
 
-    def __init__(self):
-        self.sinks = {}
-        self.sockets = []
+    def __init__(self) -> None:
+        self.sinks: dict[int, tuple[threading.Event, bytearray]] = {}
+        self.sockets: list[socket.socket] = []
 
-    def _listen(self):
+    def _listen(self) -> socket.socket:
         listener = socket.create_server(("127.0.0.1", 0))
         listener.settimeout(self.LIMIT)
         self.sockets.append(listener)
         return listener
 
-    def _serve(self, work):
-        threading.Thread(target=work, daemon=True).start()
+    @staticmethod
+    def _port(listener: socket.socket) -> int:
+        return int(listener.getsockname()[1])
 
-    def source(self, size, seed):
-        """Send size bytes to who connects; returns the port, their hash."""
+    def source(self, data: bytes) -> int:
+        """Send data to who connects to the port that is returned."""
         listener = self._listen()
-        blocks = [seeded_block(seed, index)
-                  for index in range((size + 65535) >> 16)]
-        data = b"".join(blocks)[:size]
 
-        def send():
+        def send() -> None:
             try:
                 connection, _ = listener.accept()
                 with connection:
@@ -100,40 +107,35 @@ class NetPeer:
             except OSError:
                 pass
 
-        self._serve(send)
-        return listener.getsockname()[1], hashlib.sha256(data).hexdigest()
+        threading.Thread(target=send, daemon=True).start()
+        return self._port(listener)
 
-    def sink(self):
+    def sink(self) -> int:
         """Take what who connects sends; returns the port."""
         listener = self._listen()
-        port = listener.getsockname()[1]
-        done = threading.Event()
-        result = {"done": done, "size": 0, "sha": ""}
-        self.sinks[port] = result
+        done, taken = threading.Event(), bytearray()
+        self.sinks[self._port(listener)] = (done, taken)
 
-        def receive():
-            digest = hashlib.sha256()
+        def receive() -> None:
             try:
                 connection, _ = listener.accept()
                 with connection:
                     connection.settimeout(self.LIMIT)
                     while data := connection.recv(1 << 16):
-                        digest.update(data)
-                        result["size"] += len(data)
-                    result["sha"] = digest.hexdigest()
-            except OSError as err:
-                result["sha"] = f"({err})"
+                        taken.extend(data)
+            except OSError:
+                pass
             done.set()
 
-        self._serve(receive)
-        return port
+        threading.Thread(target=receive, daemon=True).start()
+        return self._port(listener)
 
-    def received(self, port):
-        """(size, hash) of what came to a sink."""
-        result = self.sinks[port]
-        result["done"].wait(self.LIMIT)
-        return result["size"], result["sha"]
+    def received(self, port: int) -> bytes:
+        """What came to a sink, when its other end has closed."""
+        done, taken = self.sinks[port]
+        done.wait(self.LIMIT)
+        return bytes(taken)
 
-    def close(self):
+    def close(self) -> None:
         for listener in self.sockets:
             listener.close()

@@ -4,6 +4,8 @@
 import re
 from dataclasses import dataclass, field
 
+Pairs = tuple[tuple[str, str], ...]
+
 XEN_FORBIDDEN = re.compile(
     r"Assertion|BUG|[Pp]anic|FATAL|\b[Ff]ault\b|IO_PAGE_FAULT|WARN|"
     r"Xen call trace|Hardware Dom0 crashed|corrupt")
@@ -18,8 +20,9 @@ LINUX_FORBIDDEN = re.compile(
     r"DMA-API: (?!preallocated |debugging enabled by )|"
     r"UBSAN:|kmemleak: \d+ new|ODEBUG:")
 
-# See the testing documentation: text patching under multi-threaded TCG.
-FLAKE = re.compile(r"Oops: int3")
+# What ends a boot before a scenario began, with QEMU to blame: see the testing
+# documentation.
+INT3 = "Oops: int3"
 
 
 @dataclass
@@ -28,18 +31,20 @@ class Record:
     begun: bool = False
     finished: bool = False
     oks: int = 0
-    failures: list = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     skipped: str = ""
-    stats: dict = field(default_factory=dict)
-    counters: dict = field(default_factory=dict)
+    stats: dict[str, str] = field(default_factory=dict)
+    counters: dict[str, bytes] = field(default_factory=dict)
     checks: int = 0
     ended: str = ""
 
 
-def split_log(text):
+def split_log(text: str) -> tuple[list[str], list[str]]:
     """(Xen's lines, Linux' lines) of a console that both write to.  Xen
     writes whole lines, also into the middle of one of Linux'."""
-    xen, linux, begun = [], [], ""
+    xen: list[str] = []
+    linux: list[str] = []
+    begun = ""
     for line in text.replace("\r", "").split("\n"):
         before, prefix, after = line.partition("(XEN)")
         begun += before
@@ -51,17 +56,18 @@ def split_log(text):
     return xen, linux + [begun] * bool(begun)
 
 
-def bad_lines(lines, forbidden, allowed):
+def bad_lines(lines: list[str], forbidden: re.Pattern[str],
+              allowed: list[str]) -> list[str]:
     """Lines that are forbidden and not allowed."""
-    allowed = [re.compile(pattern) for pattern in allowed]
+    patterns = [re.compile(pattern) for pattern in allowed]
     return [line for line in lines
             if forbidden.search(line)
-            and not any(pattern.search(line) for pattern in allowed)]
+            and not any(pattern.search(line) for pattern in patterns)]
 
 
-def log_faults(console, expect):
+def log_faults(console: str, expect: Pairs) -> list[str]:
     xen, linux = split_log(console)
-    allowed = {"xen": [], "linux": []}
+    allowed: dict[str, list[str]] = {"xen": [], "linux": []}
     for which, pattern in expect:
         allowed[which].append(pattern)
     bad = [f"Xen said: {line[5:].strip()}" for line in
@@ -71,21 +77,23 @@ def log_faults(console, expect):
     return bad
 
 
-def missing_lines(console, require):
+def missing_lines(console: str, require: Pairs) -> list[str]:
     xen, linux = split_log(console)
     return [f"not in {which}'s log: {pattern}" for which, pattern in require
             if not any(re.search(pattern, line)
                        for line in (xen if which == "xen" else linux))]
 
 
-def is_flake(record, console):
-    """The one known failure of the machine itself, before we began."""
-    return not record.begun and bool(FLAKE.search(console))
+def before_int3(console: str) -> str | None:
+    """What a boot that died of int3 said up to then; None if it did not."""
+    before, found, _ = console.partition(INT3)
+    return before[:before.rfind("\n") + 1] if found else None
 
 
-def reasons(record, console, expect=(), require=()):
-    """Why a run failed; empty when it passed.  A skip is no failure, but a
-    run that skips and fails has failed."""
+def reasons(record: Record, console: str, expect: Pairs = (),
+            require: Pairs = ()) -> list[str]:
+    """Why a run failed; empty when it passed.  A run that skips and fails has
+    failed."""
     found = list(record.failures)
     found += log_faults(console, expect)
     if record.skipped:

@@ -12,11 +12,12 @@ from pathlib import Path
 from . import paths
 from .apt import PrivateApt, unpack
 from .cache import hash_files, key_of
-from .ui import LabError, Step, run_logged
+from .ui import LabError, Step, run_logged, say
 
-# The version whose source is taken from sid, where it may be gone one day.
+# The source of the kernels that are built here, and the suites in which it is
+# looked for; one that moves on takes its version along.
 SOURCE = "7.2"
-SOURCE_SUITE = "sid"
+SUITES = (("sid", "7.2"), ("trixie-backports", "7.3"))
 TOOLS = "bison flex bc libelf-dev patch perl git kmod".split()
 
 
@@ -70,10 +71,6 @@ KINDS = {
 }
 
 
-class Unavailable(LabError):
-    """The package registry has no such thing (any more)."""
-
-
 class Source:
     """Debian's source of a kernel, unpacked once; nothing in it is changed."""
 
@@ -81,11 +78,8 @@ class Source:
         self.apt = apt
         self.cache = cache
         self.package = f"linux-source-{version}"
-        try:
-            self.record = apt.candidate(self.package)
-        except LabError as err:
-            raise Unavailable(f"{err}: the lab's {version} kernels cannot be "
-                              "built") from err
+        self.record = apt.candidate(self.package)
+        self.about = f"{self.package} {self.record['Version']} of {apt.suite}"
         self.key = key_of({"package": self.package,
                            "sha256": self.record["SHA256"]})
         self.root = cache.root / "linux-source"
@@ -136,10 +130,18 @@ def listing_of(tree):
 
 
 def source(apt, cache, version):
-    """linux-source of 6.12 is bookworm's, that of 7.2 is sid's."""
-    if version == SOURCE:
-        apt = PrivateApt(cache, "deb", SOURCE_SUITE)
-    return Source(apt, cache, version)
+    """linux-source of 6.12 is bookworm's, that of 7.2 is where it is."""
+    if version != SOURCE:
+        return Source(apt, cache, version)
+    why = []
+    for suite, its_version in SUITES:
+        try:
+            return Source(PrivateApt(cache, "deb", suite), cache, its_version)
+        except LabError as err:
+            why.append(f"{suite}: {err}")
+            say(f"lab: no linux-source-{its_version} in {why[-1]}")
+    raise LabError(f"there is no source for the lab's {SOURCE} kernels: "
+                   f"{'; '.join(why)}")
 
 
 def series_inputs():

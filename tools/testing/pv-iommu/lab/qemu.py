@@ -7,6 +7,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from .ui import LabError
 
@@ -24,10 +27,10 @@ CPUS = {
     "pvh": "max,-smap,-rdtscp,-pku,-xsave",
 }
 
-IOMMUS = {
+IOMMUS: dict[str, list[str]] = {
     "vtd": ["-device", "intel-iommu,intremap=on"],
-    "vtd-cm": ["-device", "intel-iommu,intremap=on,caching-mode=on"],
-    "vtd48": ["-device", "intel-iommu,intremap=on,aw-bits=48"],
+    "vtd48": ["-device",
+              "intel-iommu,intremap=on,aw-bits=48,caching-mode=on"],
     "amdvi": ["-device", "amd-iommu"],
     "none": [],
 }
@@ -40,19 +43,21 @@ LINUX_ARGS = "loglevel=7 panic=1 net.ifnames=0"
 class Machine:
     """What to boot; start() makes a Qemu of it."""
 
-    def __init__(self, iommu, memory, counted=False, cpu="pv"):
+    def __init__(self, iommu: str, memory: int, counted: bool = False,
+                 cpu: str = "pv", cpus: int = 2) -> None:
         if iommu not in IOMMUS:
             raise LabError(f"no IOMMU '{iommu}'; there are "
                            f"{' '.join(IOMMUS)}")
         self.iommu = iommu
-        self.instructions = None
+        self.instructions: Path | None = None
         self.argv = [
             PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35,kernel-irqchip=split",
-            *(COUNTED if counted else TIMED), "-cpu", CPUS[cpu], "-smp", "2",
-            "-m", f"{memory}M", "-no-reboot", *IOMMUS[iommu]]
+            *(COUNTED if counted else TIMED), "-cpu", CPUS[cpu], "-smp",
+            str(cpus), "-m", f"{memory}M", "-no-reboot", *IOMMUS[iommu]]
 
-    def boot_xen(self, xen, kernel, initrd, xen_args, linux_args):
+    def boot_xen(self, xen: Path, kernel: Path, initrd: Path, xen_args: str,
+                 linux_args: str) -> None:
         line = f"console=hvc0 earlyprintk=xen {LINUX_ARGS} {linux_args}"
         if "," in line:
             raise LabError("a comma in a kernel argument would end the "
@@ -61,36 +66,32 @@ class Machine:
                       "-append", f"{XEN_ARGS} {xen_args}".strip(),
                       "-initrd", f"{kernel} {line.strip()},{initrd}"]
 
-    def boot_linux(self, kernel, initrd, linux_args):
+    def boot_linux(self, kernel: Path, initrd: Path,
+                   linux_args: str) -> None:
         line = f"console=ttyS0 {LINUX_ARGS} {linux_args}"
         self.argv += ["-kernel", str(kernel), "-initrd", str(initrd),
                       "-append", line.strip()]
 
-    def count(self, plugin, path):
+    def count(self, plugin: Path, path: Path) -> None:
         """Have the plugin count instructions in a file."""
         self.instructions = path
         self.argv += ["-plugin", f"{plugin},count={path}"]
 
-    def trace(self, patterns, log):
-        for pattern in patterns:
-            self.argv += ["-trace", f"enable={pattern}"]
-        if patterns:
-            self.argv += ["-D", str(log)]
-
 
 class Qemu:
-    live = set()
+    live: set["subprocess.Popen[bytes]"] = set()
     stopped = False
 
     @classmethod
-    def stop_all(cls):
+    def stop_all(cls) -> None:
         """The run is interrupted: no QEMU stays, and no other starts."""
         cls.stopped = True
         for process in list(cls.live):
             process.kill()
 
     @classmethod
-    def watch(cls, argv, out, env, timeout):
+    def watch(cls, argv: list[str], out: BinaryIO, env: dict[str, str],
+              timeout: float) -> int | str:
         """Run another program that must end with us; its exit code."""
         process = subprocess.Popen(argv, stdout=out, stderr=subprocess.STDOUT,
                                    stdin=subprocess.DEVNULL, env=env)
@@ -104,15 +105,18 @@ class Qemu:
         finally:
             cls.live.discard(process)
 
-    def __init__(self, machine, extra, console, log, sockets):
+    def __init__(self, machine: Machine, extra: list[str], console: Path,
+                 log: Path, trace_log: Path, sockets: Path) -> None:
         self.console = console
         self.log = log
+        self.trace_log = trace_log
         self.instructions = machine.instructions
         self.console_path = sockets / "console"
         self.channel_path = sockets / "verdict"
         self.qmp_path = sockets / "qmp"
+        self.traced: set[str] = set()
         self.argv = [
-            *machine.argv, *extra,
+            *machine.argv, *extra, "-D", str(trace_log),
             "-chardev", f"socket,id=console,path={sockets / 'console'},"
                         f"server=on,wait=off,logfile={console}",
             "-serial", "chardev:console",
@@ -122,10 +126,8 @@ class Qemu:
             "-chardev", f"socket,id=qmp,path={self.qmp_path},"
                         "server=on,wait=off",
             "-mon", "chardev=qmp,mode=control"]
-        self.process = None
-        self.qmp = None
 
-    def __enter__(self):
+    def __enter__(self) -> "Qemu":
         with open(self.log, "ab") as log:
             log.write((shlex.join(self.argv) + "\n").encode())
             log.flush()
@@ -143,11 +145,12 @@ class Qemu:
             raise
         return self
 
-    def __exit__(self, kind, value, trace):
+    def __exit__(self, *error: object) -> None:
         self.channel.close()
+        self.qmp.close()
         self._end()
 
-    def _connect(self, path):
+    def _connect(self, path: Path) -> socket.socket:
         limit = time.monotonic() + 20
         while True:
             if self.process.poll() is not None:
@@ -163,13 +166,20 @@ class Qemu:
                     raise LabError(f"QEMU does not open {path}") from None
                 time.sleep(0.05)
 
-    def executed(self):
+    def trace(self, events: Collection[str]) -> None:
+        """Record these events, and no others, from now on."""
+        for name in self.traced ^ set(events):
+            self.qmp.command("trace-event-set-state", name=name,
+                             enable=name in events)
+        self.traced = set(events)
+
+    def executed(self) -> int:
         """Instructions since power-on, of all CPUs."""
         if not self.instructions:
             raise LabError("this machine does not count instructions")
         return int.from_bytes(self.instructions.read_bytes(), sys.byteorder)
 
-    def xen_keys(self, keys):
+    def xen_keys(self, keys: bytes) -> None:
         """Type on Xen's console: its own input is behind three Ctrl-A."""
         with socket.socket(socket.AF_UNIX) as console:
             console.connect(str(self.console_path))
@@ -182,10 +192,8 @@ class Qemu:
             except socket.timeout:
                 pass
 
-    def _end(self):
+    def _end(self) -> None:
         """QEMU ends by itself when dom0 powers off; else it is stopped."""
-        if self.qmp:
-            self.qmp.close()
         for stop in (self.process.terminate, self.process.kill):
             if self.process.poll() is None:
                 stop()
@@ -200,22 +208,23 @@ class Qemu:
 class Qmp:
     """The monitor: one command at a time, events kept for who waits."""
 
-    def __init__(self, connection):
+    def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.connection.settimeout(30)
         self.file = connection.makefile("rw")
-        self.events = []
+        self.events: list[dict[str, Any]] = []
         self._read()
         self.command("qmp_capabilities")
 
-    def _read(self):
+    def _read(self) -> dict[str, Any]:
         line = self.file.readline()
         if not line:
             raise LabError("QEMU's monitor is gone")
-        return json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
-    def command(self, name, **arguments):
-        request = {"execute": name}
+    def command(self, command: str, /, **arguments: object) -> Any:
+        request: dict[str, object] = {"execute": command}
         if arguments:
             request["arguments"] = arguments
         self.file.write(json.dumps(request) + "\n")
@@ -225,13 +234,14 @@ class Qmp:
             if "event" in answer:
                 self.events.append(answer)
             elif "error" in answer:
-                raise LabError(f"{name}: {answer['error']['desc']}")
+                raise LabError(f"{command}: {answer['error']['desc']}")
             else:
                 return answer["return"]
 
-    def human(self, line):
-        return self.command("human-monitor-command", **{"command-line": line})
+    def human(self, line: str) -> str:
+        return str(self.command("human-monitor-command",
+                                **{"command-line": line}))
 
-    def close(self):
+    def close(self) -> None:
         self.file.close()
         self.connection.close()

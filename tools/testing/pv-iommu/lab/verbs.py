@@ -9,10 +9,14 @@ the answer.
 import base64
 import gzip
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
-from .hostside import Disks, Log, NetPeer
-from .judge import split_log
+from .build import Parts
+from .hostside import Log, NetPeer, Pattern
+from .judge import Record, split_log
+from .qemu import Qemu
 from .ui import LabError
 
 
@@ -21,17 +25,30 @@ class Refused(Exception):
 
 
 class Requests:
-    def __init__(self, record, qemu, disks, console, trace_log, progress):
+    """progress(kind, text) shows what happens."""
+
+    def __init__(self, record: Record, qemu: Qemu, disks: dict[str, Path],
+                 console: Path, parts: Parts,
+                 progress: Callable[[str, str], None]) -> None:
         self.record = record
         self.qemu = qemu
-        self.disks = Disks(disks)
+        self.disks = disks
         self.xen_log = Log(console, lambda text: split_log(text)[0])
-        self.linux_log = Log(console, lambda text: split_log(text)[1])
-        self.trace_log = Log(trace_log)
+        self.trace_log = Log(qemu.trace_log)
+        self.parts = parts
         self.net = NetPeer()
         self.progress = progress
+        self.waited = 0.0
+        for log in (self.xen_log, self.trace_log):
+            log.mark()
 
-    def serve(self, verb, text):
+    def close(self) -> None:
+        self.net.close()
+
+    def pattern(self) -> Pattern:
+        return Pattern(self.parts.pattern())
+
+    def serve(self, verb: str, text: str) -> str:
         method = getattr(self, "do_" + verb.replace("-", "_"), None)
         if not method:
             raise Refused(f"the lab knows no '{verb}'")
@@ -44,42 +61,46 @@ class Requests:
 
     # What the scenario reports
 
-    def do_begin(self, text):
+    def do_begin(self, text: str) -> None:
         self.record.begun = True
         self.progress("begin", f"dom0 {text} runs the scenario")
 
-    def do_step(self, text):
+    def do_step(self, text: str) -> None:
         self.progress("step", text)
 
-    def do_ok(self, text):
+    def do_state(self, text: str) -> None:
+        """What was done, and checks nothing."""
+        self.progress("ok", text)
+
+    def do_ok(self, text: str) -> None:
         self.record.oks += 1
         self.progress("ok", text)
 
-    def do_fail(self, text):
+    def do_fail(self, text: str) -> None:
         self.record.failures.append(text)
         self.progress("FAIL", text)
 
-    def do_skip(self, text):
+    def do_skip(self, text: str) -> None:
         self.record.skipped = text or "no reason given"
 
-    def do_stat(self, text):
+    def do_stat(self, text: str) -> None:
         name, _, value = text.partition(" ")
         self.record.stats[name] = value
         self.progress("stat", f"{name} = {value}")
 
-    def do_tell(self, text):
+    def do_tell(self, text: str) -> None:
         self.progress("tell", text)
 
-    def do_title(self, text):
+    def do_title(self, text: str) -> None:
         self.progress("title", text)
 
-    def do_show(self, text):
+    def do_show(self, text: str) -> None:
         self.progress("show", text)
 
-    def do_finish(self, text):
+    def do_finish(self, text: str) -> None:
         self.record.finished = True
 
-    def do_gcov(self, text):
+    def do_gcov(self, text: str) -> None:
         """gcov NAME BASE64: counters of the kernel, compressed."""
         name, data = text.split()
         self.record.counters[Path(name).name] = gzip.decompress(
@@ -87,7 +108,7 @@ class Requests:
 
     # What the host checks
 
-    def _check(self, good, text):
+    def _check(self, good: bool, text: str) -> str:
         self.record.checks += 1
         if not good:
             self.record.failures.append(f"host: {text}")
@@ -96,42 +117,38 @@ class Requests:
         self.progress("ok", f"host: {text}")
         return text
 
-    def do_disk(self, text):
-        """disk NAME OFFSET LENGTH SHA256: is this in the image?"""
-        name, offset, length, wanted = text.split()
-        found = self.disks.digest(name, int(offset), int(length))
-        return self._check(
-            found == wanted,
-            f"image {name}, {length} bytes at {offset}: sha256 {found[:16]}" +
-            ("" if found == wanted else f", dom0 wrote {wanted[:16]}"))
+    def do_disk(self, text: str) -> str:
+        """disk NAME OFFSET LENGTH SEED: is this pattern in the image?"""
+        name, offset, length, seed = text.split()
+        fault = self.pattern().fault(self.disks[name], int(offset),
+                                     int(length), seed)
+        return self._check(not fault, f"image {name}, {length} bytes at "
+                           f"{offset}: " + (fault or "what dom0 wrote"))
 
-    def do_disk_sha(self, text):
-        name, offset, length = text.split()
-        return self.disks.digest(name, int(offset), int(length))
+    def do_net_source(self, text: str) -> str:
+        """net-source LENGTH SEED: the port where the pattern can be had."""
+        length, seed = text.split()
+        return str(self.net.source(self.pattern().make(int(length), seed)))
 
-    def do_net_source(self, text):
-        size, seed = text.split()
-        port, digest = self.net.source(int(size), seed)
-        return f"{port} {digest}"
-
-    def do_net_sink(self, text):
+    def do_net_sink(self, text: str) -> str:
         return str(self.net.sink())
 
-    def do_net_received(self, text):
-        """net-received PORT SIZE SHA256: is this what came?"""
-        port, size, wanted = text.split()
-        got, digest = self.net.received(int(port))
-        return self._check(
-            (str(got), digest) == (size, wanted),
-            f"received {got} bytes with sha256 {digest[:16]}, dom0 sent "
-            f"{size} with {wanted[:16]}")
+    def do_net_received(self, text: str) -> str:
+        """net-received PORT LENGTH SEED: is this pattern what came?"""
+        port, length, seed = text.split()
+        got = self.net.received(int(port))
+        good = got == self.pattern().make(int(length), seed)
+        return self._check(good, f"received {len(got)} bytes, " +
+                           ("what dom0 sent" if good else
+                            f"not the {length} that dom0 sent"))
 
     # Logs
 
-    def _log(self, log, text):
+    def _log(self, log: Log, text: str) -> str:
         action, _, rest = text.partition(" ")
         if action == "mark":
-            return log.mark()
+            log.mark()
+            return ""
         if action == "count":
             return str(len(log.matches(rest)))
         if action == "last":
@@ -141,36 +158,36 @@ class Requests:
             return found[-1].strip()
         if action == "wait":
             count, seconds, regex = rest.split(" ", 2)
+            began = time.monotonic()
             found = log.wait(regex, int(count), float(seconds))
+            self.waited += time.monotonic() - began
             if len(found) < int(count):
                 raise Refused(f"{len(found)} lines match {regex}")
             return str(len(found))
         raise Refused(f"logs know no '{action}'")
 
-    def do_xenlog(self, text):
+    def do_xenlog(self, text: str) -> str:
         return self._log(self.xen_log, text)
 
-    def do_consolelog(self, text):
-        return self._log(self.linux_log, text)
-
-    def do_trace(self, text):
+    def do_trace(self, text: str) -> str:
         return self._log(self.trace_log, text)
 
     # The machine
 
-    def do_instructions(self, text):
+    def do_instructions(self, text: str) -> str:
         """How many its CPUs have executed, where the run counts them."""
         return str(self.qemu.executed())
 
-    def do_xenkey(self, text):
+    def do_xenkey(self, text: str) -> None:
         """xenkey KEYS: Xen's debug keys, see its log for the answer."""
         self.qemu.xen_keys(text.encode())
 
-    def do_qmp(self, text):
+    def do_qmp(self, text: str) -> str:
         """qmp COMMAND KEY=VALUE..."""
         command, *pairs = text.split()
         arguments = dict(pair.split("=", 1) for pair in pairs)
         return json.dumps(self.qemu.qmp.command(command, **arguments))
 
-    def do_hmp(self, text):
+    def do_hmp(self, text: str) -> str:
+        """hmp COMMAND: what QMP has no command for."""
         return self.qemu.qmp.human(text).strip()

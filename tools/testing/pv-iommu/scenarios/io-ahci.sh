@@ -3,7 +3,6 @@
 #: about An AHCI disk writes and reads through mappings that dom0 made, compared in the disk image.
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: slow vtd-strict amdvi
-#: xen ref
 #: device ahci
 #: guest fio
 

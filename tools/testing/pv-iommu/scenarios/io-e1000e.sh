@@ -3,7 +3,6 @@
 #: about An e1000e network card moves data both ways through mappings that dom0 made, compared on both ends.
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: slow vtd-strict amdvi
-#: xen ref
 #: device e1000e
 #: guest ethtool
 

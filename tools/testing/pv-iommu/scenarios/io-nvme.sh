@@ -3,7 +3,6 @@
 #: about NVMe writes and reads through mappings that dom0 made, compared in the disk image.
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: core vtd amdvi-strict
-#: xen ref
 #: device nvme
 #: guest fio
 

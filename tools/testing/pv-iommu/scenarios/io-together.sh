@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about All kinds of disks and network cards work at once, and each one's data is verified.
-#: variants vtd amdvi vtd-cm vtd48
+#: variants vtd amdvi vtd48
 #: core vtd
-#: slow vtd-cm vtd48
+#: slow vtd48
 #: device nvme
 #: device nvme2
 #: device ahci

@@ -3,7 +3,6 @@
 #: about virtio-blk with iommu_platform=on writes and reads through mappings that dom0 made, compared in the disk image.
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: slow vtd amdvi-strict
-#: xen ref
 #: device virtio-blk
 #: guest fio
 

@@ -4,7 +4,6 @@
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: slow vtd amdvi-strict
 #: core amdvi
-#: xen ref
 #: device virtio-net
 
 device_free "$PCI_VIRTIO_NET"

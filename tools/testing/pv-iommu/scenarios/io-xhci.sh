@@ -3,7 +3,6 @@
 #: about A USB disk on xHCI writes and reads through mappings that dom0 made, compared in the disk image.
 #: variants vtd vtd-strict amdvi amdvi-strict
 #: slow vtd-strict amdvi
-#: xen ref
 #: device xhci
 #: guest fio
 

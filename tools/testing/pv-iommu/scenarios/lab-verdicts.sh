@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #: about Scenarios that must fail do fail, each for its own reason, on a real dom0.
 #: where host
-#: timeout 400
+#: timeout 900
 
 bad="$LAB_PYTHONPATH/lab/tests/bad"
 PV_IOMMU_RUNS="$LAB_RUN/runs"

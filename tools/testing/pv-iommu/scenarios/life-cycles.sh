@@ -10,8 +10,7 @@
 cycles() {
 	cycle=0
 	while [ $cycle -lt "$1" ]; do
-		# shellcheck disable=SC2086
-		insmod "$MODULE" $MODULE_OPTIONS || die "insmod: $(driver_says)"
+		insmod "$MODULE" || die "insmod: $(driver_says)"
 		rmmod xen_pv_iommu || die "rmmod: $(driver_says)"
 		cycle=$((cycle + 1))
 	done

@@ -11,13 +11,15 @@ STATS=/sys/kernel/debug/xen-pv-iommu/stats
 channel_open() {
 	exec 3<>/dev/ttyS1
 	stty -F /dev/ttyS1 raw -echo 115200
-	: >/run/seq
+	[ -e /run/seq ] || echo 0 >/run/seq
 }
 
 # request VERB TEXT...: the answer is in $REPLY_TEXT; false when it was "no"
 request() {
-	echo >>/run/seq
-	request_seq=$(wc -l </run/seq)
+	# in a file, as subshells ask, too; and nothing is forked for it
+	read -r request_seq </run/seq
+	request_seq=$((request_seq + 1))
+	echo $request_seq >/run/seq
 	printf 'PVL %d %s\n' "$request_seq" "$*" >&3
 	# shellcheck disable=SC3045 # busybox has it
 	while read -r -t 150 reply_tag reply_seq reply_word REPLY_TEXT <&3; do
@@ -37,13 +39,24 @@ ask() {
 }
 
 step() { request step "$*"; }
+state() { request state "$*"; }
 ok() { request ok "$*"; }
 stat_is() { request stat "$1" "$2"; }
 tell() { request tell "$*"; }
 
 die() {
 	request fail "$*"
+	pause "$*"
 	exit 1
+}
+
+# pause WORDS: a shell in dom0 on the user's terminal, with LABFLAGS=--shell
+pause() {
+	request shell "$*" || return 0
+	stty -F /dev/ttyS1 sane
+	setsid -c sh -i </dev/ttyS1 >/dev/ttyS1 2>&1
+	stty -F /dev/ttyS1 raw -echo
+	echo "lab: the shell is over" >&3
 }
 
 skip() {
@@ -51,26 +64,28 @@ skip() {
 	exit 0
 }
 
-finish() {
-	leaks_scan
-	dmesg | grep -E 'WARNING:|BUG:|Oops|Call Trace' >/run/bad
-	[ ! -s /run/bad ] || die "dmesg: $(head -n 1 /run/bad)"
-	counters_send
-	request finish
+finish() { request finish; }
+
+# scenario_begin: what the machine's state is measured against from now on
+scenario_begin() {
+	rm -f /run/lab/stats
+	[ ! -e "$STATS" ] || cp "$STATS" /run/lab/stats
 }
 
-# leaks_scan: where the kernel has kmemleak it says in its log what it finds; it
-# wants to find an object unchanged twice before it calls it lost, and says
-# nothing of one that is younger than five seconds
-leaks_scan() {
-	leaks=/sys/kernel/debug/kmemleak
-	[ -e $leaks ] || return 0
+# log_since: Linux' log since the scenario began
+log_since() { dmesg | sed -n "/lab: begin $LAB_ID\$/,\$p"; }
+
+# leaks: where the kernel has kmemleak, what it finds; it wants to find an object
+# unchanged twice before it calls it lost, and says nothing of one that is
+# younger than five seconds
+leaks() {
+	leaks_file=/sys/kernel/debug/kmemleak
+	[ -e $leaks_file ] || return 0
 	sleep 6
 	for leaks_time in 1 2; do
-		echo scan >$leaks || die "kmemleak does not scan ($leaks_time)"
+		echo scan >$leaks_file || echo "no scan ($leaks_time)"
 	done
-	[ -z "$(cat $leaks)" ] ||
-		die "kmemleak: $(tr '\n' ' ' <$leaks | head -c 600)"
+	tr '\n' ' ' <$leaks_file | head -c 600
 }
 
 # counters_send: what gcov counted, if this kernel has it
@@ -80,7 +95,7 @@ counters_send() {
 	while read -r counters_file; do
 		request gcov "$(basename "$counters_file")" \
 			"$(gzip -c <"$counters_file" | base64 | tr -d '\n')" ||
-			die "the host takes no counters: $REPLY_TEXT"
+			request fail "the host takes no counters: $REPLY_TEXT"
 	done </run/counters
 }
 
@@ -169,26 +184,25 @@ device_give() {
 
 # --- data
 
-# random_file FILE BYTES: new content each time; its hash in $SHA
-random_file() {
-	head -c "$2" /dev/urandom >"$1"
-	is "$(stat -c %s "$1")" "$2" || die "no room for $1"
-	SHA=$(sha256sum "$1" | cut -d' ' -f1)
+# new_seed: of data that nothing in this boot has had before, in $seed
+new_seed() {
+	read -r seed </run/seq
+	# shellcheck disable=SC2153 # of the configuration
+	seed=$((SEED * 100000 + seed))
 }
 
-# disk_verify NODE IMAGE OFFSET_MiB LENGTH_MiB: random data through the device;
-# read back by the device, and by the host from the image
+# disk_verify NODE IMAGE OFFSET_MiB LENGTH_MiB: new data through the device; read
+# back by the device, and by the host from the image
 disk_verify() {
-	random_file /tmp/data $(($4 << 20))
-	dd if=/tmp/data of="$1" bs=1M seek="$3" oflag=direct conv=fsync \
-		2>/run/dd || die "writing $1: $(tail -n 1 /run/dd)"
-	back_sha=$(dd if="$1" bs=1M skip="$3" count="$4" iflag=direct \
-		2>/run/dd | sha256sum | cut -d' ' -f1)
-	[ "$back_sha" = "$SHA" ] || die "$1 reads back other data: $(tail -n 1 /run/dd)"
-	ok "$4 MiB written to $1 and read back the same"
-	request disk "$2" $(($3 << 20)) $(($4 << 20)) "$SHA" ||
+	new_seed
+	set -- "$1" "$2" $(($3 << 20)) $(($4 << 20)) "$4"
+	pattern write "$1" "$3" "$4" "$seed" 2>/run/pattern ||
+		die "writing $1: $(tail -n 1 /run/pattern)"
+	pattern verify "$1" "$3" "$4" "$seed" 2>/run/pattern ||
+		die "$1 reads back other data: $(tail -n 1 /run/pattern)"
+	ok "$5 MiB written to $1 and read back the same"
+	request disk "$2" "$3" "$4" "$seed" ||
 		die "the host finds other data in the image: $REPLY_TEXT"
-	rm /tmp/data
 }
 
 # fio_verify NODE SIZE [FIO OPTIONS...]: random writes, then verified reads
@@ -233,20 +247,22 @@ e1000e_up() {
 # net_verify MiB: that much from the host, then as much to it; contents compared
 net_verify() {
 	net_bytes=$(($1 << 20))
-	request net-source "$net_bytes" "$SCENARIO-$VARIANT" ||
+	new_seed
+	request net-source "$net_bytes" "$seed" ||
 		die "net-source: $REPLY_TEXT"
-	set -- "$1" "${REPLY_TEXT% *}" "${REPLY_TEXT#* }"
+	net_port=$REPLY_TEXT
 	wait_for 10 arp_ready
-	net_sha=$(nc -w 60 10.0.2.2 "$2" </dev/null | sha256sum | cut -d' ' -f1)
-	is "$net_sha" "$3" >/dev/null || die "$NET received other data: $net_sha"
+	nc -w 60 10.0.2.2 "$net_port" </dev/null |
+		pattern check "$net_bytes" "$seed" 2>/run/pattern ||
+		die "$NET received other data: $(tail -n 1 /run/pattern)"
 	ok "$NET received $1 MiB as sent"
-	random_file /tmp/net "$net_bytes"
+	new_seed
 	request net-sink || die "net-sink: $REPLY_TEXT"
-	set -- "$1" "$REPLY_TEXT"
-	nc -w 60 10.0.2.2 "$2" </tmp/net >/dev/null || die "nc failed"
-	request net-received "$2" "$net_bytes" "$SHA" ||
+	net_port=$REPLY_TEXT
+	pattern make "$net_bytes" "$seed" |
+		nc -w 60 10.0.2.2 "$net_port" >/dev/null || die "nc failed"
+	request net-received "$net_port" "$net_bytes" "$seed" ||
 		die "the host received other data: $REPLY_TEXT"
-	rm /tmp/net
 }
 
 arp_ready() { ping -c 1 -W 2 10.0.2.2; }
@@ -350,7 +366,8 @@ linux_free() {
 
 # --- the driver
 
-# driver_load: loads it, if it is a module, or ends the scenario
+# driver_load: loads it, if it is a module, or ends the scenario; where it cannot
+# be unloaded it may be there already
 driver_load() {
 	case $DRIVER in
 	none)
@@ -358,37 +375,56 @@ driver_load() {
 		return 0
 		;;
 	module)
-		# shellcheck disable=SC2086
-		insmod "$MODULE" $MODULE_OPTIONS 2>/run/insmod ||
-			die "insmod: $(cat /run/insmod); $(driver_says)"
-		driver_is_loaded || die "the driver is not loaded"
+		driver_is_loaded || driver_insert
 		;;
 	esac
 	# a second try of insmod does not count
 	says=$(driver_says 'took over')
 	[ -n "$says" ] || die "no takeover, but: $(driver_says)"
-	refused=$(dmesg | grep -c 'xen-pv-iommu: not used')
+	refused=$(driver_log | grep -c 'not used')
 	is "$refused" "${REFUSED:-0}" >/dev/null ||
-		die "not at the first try: $(dmesg | grep 'not used' | tail -n 1)"
-	ok "driver loaded: $says"
+		die "not at the first try: $(driver_log | grep 'not used' | tail -n 1)"
+	state "driver loaded: $says"
+}
+
+driver_insert() {
+	rm -f /run/lab/stats
+	insmod "$MODULE" 2>/run/insmod ||
+		die "insmod: $(cat /run/insmod); $(driver_says)"
+	driver_is_loaded || die "the driver is not loaded"
+	log_since | grep 'xen-pv-iommu: ' >/run/lab/driver-log
 }
 
 driver_is_loaded() { grep -q '^xen_pv_iommu ' /proc/modules; }
 
-# driver_carried: the I/O until now really went through the driver
+# driver_carried: the I/O until now really went through the driver, and nothing
+# of it failed
 driver_carried() {
 	[ "$DRIVER" != none ] || return 0
 	carried=$(driver_stat frames_map) || die "no statistics in $STATS"
 	[ "$carried" -gt 0 ] || die "the driver mapped nothing"
-	for failed in map_failed unmap_failed flush_failed quarantined; do
+	for failed in map_failed map_refused unmap_failed unmap_absent \
+		flush_failed quarantined; do
 		is "$(driver_stat $failed)" 0 >/run/check ||
 			die "$failed is $(cat /run/check)"
 	done
 	ok "$carried frames mapped by $(driver_stat hypercalls) hypercalls"
 }
 
+# driver_log: the driver's lines since the scenario began, and before that those
+# of its loading, where it was there already
+driver_log() {
+	{
+		case $DRIVER in
+		builtin) cat /run/lab/dmesg ;;
+		*) [ ! -e /run/lab/stats ] || cat /run/lab/driver-log ;;
+		esac
+		log_since
+	} | grep -o 'xen-pv-iommu: .*'
+}
+
 # driver_says [WORDS]: its last line in the log, with these words in it
-driver_says() { dmesg | grep -o "xen-pv-iommu: .*${1:-}.*" | tail -n 1; }
+driver_says() { driver_log | grep ".*${1:-}" | tail -n 1; }
 
 # driver_refused REGEX: loading must fail, with a reason that matches
 driver_refused() {
@@ -404,10 +440,10 @@ driver_refused() {
 		;;
 	esac
 	# busybox's insmod tries twice, in two ways
-	dmesg | grep -o 'xen-pv-iommu: .*' | sort -u >/run/reasons
+	driver_log | sort -u >/run/reasons
 	is "$(wc -l </run/reasons)" 1 >/dev/null ||
 		die "not one line of reason but: $(tr '\n' ' ' </run/reasons)"
-	REFUSED=$(dmesg | grep -c 'xen-pv-iommu: not used')
+	REFUSED=$(driver_log | grep -c 'not used')
 	driver_says | grep -qE "$1" ||
 		die "the reason does not match '$1': $(driver_says)"
 	ok "refused: $(driver_says)"
@@ -417,11 +453,15 @@ driver_refused() {
 driver_unload() {
 	[ "$DRIVER" != none ] && [ -n "$UNLOADS" ] || return 1
 	rmmod xen_pv_iommu 2>/run/rmmod || die "rmmod: $(cat /run/rmmod)"
-	ok "driver unloaded: $(driver_says)"
+	state "driver unloaded: $(driver_says)"
 }
 
-# driver_stat NAME: a number from debugfs
+# driver_stat NAME: a number from debugfs, since the scenario or the driver began
 driver_stat() {
-	awk -v name="$1" '$1 == name { print $2; found = 1 }
-		END { exit !found }' "$STATS"
+	{
+		[ ! -e /run/lab/stats ] || sed 's/^/before /' /run/lab/stats
+		cat "$STATS"
+	} | awk -v name="$1" '$1 == "before" && $2 == name { before = $3 }
+		$1 == name { print $2 - before; found = 1 }
+		END { exit !found }'
 }

@@ -92,7 +92,11 @@ class JudgeTest(unittest.TestCase):
         self.assertEqual(reasons(record, "", ()), [])
         self.assertTrue(reasons(record, "(XEN) Panic on CPU 0", ()))
 
-    def test_flake_only_before_the_scenario(self):
-        self.assertTrue(judge.is_flake(Record(), "Oops: int3: 0000 [#1]"))
-        self.assertFalse(judge.is_flake(passed(), "Oops: int3: 0000 [#1]"))
-        self.assertFalse(judge.is_flake(Record(), "Oops: 0000 [#1]"))
+    def test_what_int3_leaves_to_be_judged(self):
+        console = "[ 1.0] WARNING: x\r\n[ 2.0] Oops: int3: 0000 [#1]\n" \
+                  "[ 2.1] Call Trace:\n"
+        before = judge.before_int3(console)
+        self.assertEqual(before, "[ 1.0] WARNING: x\r\n")
+        self.assertEqual(judge.log_faults(before, ()),
+                         ["Linux said: [ 1.0] WARNING: x"])
+        self.assertIsNone(judge.before_int3("[ 2.0] Oops: 0000 [#1]"))

@@ -2,7 +2,6 @@
 """The smaller parts: headers, apt sources, archives, channel, images."""
 
 import dataclasses
-import hashlib
 import io
 import socket
 import subprocess
@@ -12,14 +11,14 @@ import textwrap
 import unittest
 from pathlib import Path
 
-from .. import apt, header, report
+from .. import apt, header, paths, report
+from ..assembly import words_for
 from ..channel import Channel, Closed
 from ..cpio import Archive
-from ..hostside import Disks, Log, NetPeer
+from ..hostside import Log, NetPeer, Pattern
 from ..initramfs import BUSYBOX
 from ..judge import Record, split_log
 from ..qemu import Machine, Qemu
-from ..runner import words_for
 from ..ui import LabError
 from ..verbs import Refused, Requests
 
@@ -58,13 +57,26 @@ class HeaderTest(InDirectory):
             #: device nvme size=1M
             """)
         self.assertEqual(first.id, "name@vtd-strict")
-        self.assertEqual(first.linux, "one iommu.strict=1")
+        self.assertEqual(first.linux, "one iommu.strict=1 iommu.forcedac=1")
+        self.assertEqual((first.xen, second.xen), ("ref", "debug"))
         self.assertEqual((second.iommu, second.xenargs), ("amdvi", "a=b c"))
         self.assertEqual(second.devices, (("nvme", (("size", "1M"),)),))
+
+    def test_like(self):
+        found, = self.parse("""\
+            #: about It.
+            #: variant own like=vtd-strict xen=debug linux=more cpus=4
+            #: first
+            """)
+        self.assertEqual((found.xen, found.cpus), ("debug", 4))
+        self.assertEqual(found.linux,
+                         "iommu.strict=1 iommu.forcedac=1 more")
+        self.assertEqual((found.first, found.ends), (True, False))
 
     def test_mistakes(self):
         for line in ("#: nonsense", "#: variants none-such", "#: xen other",
                      "#: timeout soon", "#: variant x cpu=1",
+                     "#: variant x like=y", "#: variant x cpus=many",
                      "#: variant x switch=off", "#: variant x module=a",
                      "#: expect dom0 x", "#: device nvme size"):
             with self.assertRaises(LabError, msg=line):
@@ -181,24 +193,90 @@ class ChannelTest(unittest.TestCase):
             self.channel.request(1)
 
 
-class HostSideTest(InDirectory):
-    def test_disk_check_counts_on_the_host(self):
+class FakeParts:
+    """Parts of which only the program for data is asked."""
+
+    def __init__(self, directory):
+        self.program = directory / "pattern"
+        subprocess.run(["gcc", "-O2", "-o", str(self.program),
+                        str(paths.GUEST / "pattern.c")], check=True)
+
+    def pattern(self):
+        return self.program
+
+
+def word_at(seed, index):
+    """splitmix64, once more: what pattern.c should give."""
+    mask = (1 << 64) - 1
+    value = (seed + (index + 1) * 0x9e3779b97f4a7c15) & mask
+    value = ((value ^ value >> 30) * 0xbf58476d1ce4e5b9) & mask
+    value = ((value ^ value >> 27) * 0x94d049bb133111eb) & mask
+    return (value ^ value >> 31).to_bytes(8, "little")
+
+
+class PatternTest(InDirectory):
+    def setUp(self):
+        super().setUp()
+        self.pattern = Pattern(FakeParts(self.path).pattern())
+
+    def test_words(self):
+        wanted = b"".join(word_at(7, index) for index in range(300))
+        self.assertEqual(self.pattern.make(2397, "7"), wanted[:2397])
+
+    def test_files(self):
         image = self.path / "image"
-        image.write_bytes(b"0123456789")
+        size = 3 << 20
+        data = bytearray(self.pattern.make(size, "9"))
+        image.write_bytes(data)
+        self.assertEqual(self.pattern.fault(image, 4096, size - 4096, "9"), "")
+        self.assertIn("bytes differ", self.pattern.fault(image, 0, size, "8"))
+        self.assertIn("ends before",
+                      self.pattern.fault(image, 4096, size, "9"))
+        data[size - 5] ^= 1
+        image.write_bytes(data)
+        self.assertIn(f"1 bytes differ, the first at {size - 5}",
+                      self.pattern.fault(image, 0, size, "9"))
+        data[0:8192] = data[4096:8192] + data[0:4096]
+        image.write_bytes(data)
+        self.assertIn("differ", self.pattern.fault(image, 0, 8192, "9"))
+
+
+class HostSideTest(InDirectory):
+    def requests(self, record, **disks):
+        qemu = Qemu(Machine("vtd", 1), [], None, None, self.path / "trace",
+                    self.path)
+        return Requests(record, qemu, disks, self.path / "console",
+                        FakeParts(self.path), lambda kind, text: None)
+
+    def test_disk_check_counts_on_the_host(self):
         record = Record()
-        requests = Requests(record, None, {"disk": image},
-                            self.path / "console", self.path / "trace",
-                            lambda kind, text: None)
-        good = hashlib.sha256(b"345").hexdigest()
-        requests.serve("disk", f"disk 3 3 {good}")
+        image = self.path / "image"
+        requests = self.requests(record, disk=image)
+        image.write_bytes(requests.pattern().make(8192, "5"))
+        requests.serve("disk", "disk 4096 4096 5")
         self.assertEqual((record.checks, record.failures), (1, []))
         with self.assertRaises(Refused):
-            requests.serve("disk", f"disk 4 3 {good}")
+            requests.serve("disk", "disk 4096 4096 6")
         self.assertEqual((record.checks, len(record.failures)), (2, 1))
         for bad in (("nonsense", ""), ("disk", "other 0 1 x"),
                     ("disk", "disk 0"), ("xenlog", "wait")):
             with self.assertRaises(Refused):
                 requests.serve(*bad)
+
+    def test_network_check_counts_on_the_host(self):
+        record = Record()
+        requests = self.requests(record)
+        self.addCleanup(requests.close)
+        for seed, good in (("5", True), ("6", False)):
+            port = requests.serve("net-sink", "")
+            with socket.create_connection(("127.0.0.1", int(port))) as link:
+                link.sendall(requests.pattern().make(70000, "5"))
+            if good:
+                requests.serve("net-received", f"{port} 70000 {seed}")
+            else:
+                with self.assertRaises(Refused):
+                    requests.serve("net-received", f"{port} 70000 {seed}")
+        self.assertEqual((record.checks, len(record.failures)), (2, 1))
 
     def test_instructions(self):
         machine = Machine("vtd", 1, counted=True)
@@ -206,20 +284,14 @@ class HostSideTest(InDirectory):
         number = 5 << 40
         path.write_bytes(number.to_bytes(8, sys.byteorder))
 
-        def ask():
-            qemu = Qemu(machine, [], None, None, self.path)
-            return Requests(Record(), qemu, {}, None, None,
-                            None).serve("instructions", "")
-        with self.assertRaises(Refused):
-            ask()
+        def executed():
+            return Qemu(machine, [], None, None, self.path / "trace",
+                        self.path).executed()
+        with self.assertRaises(LabError):
+            executed()
         machine.count(Path("p.so"), path)
         self.assertEqual(machine.argv[-2:], ["-plugin", f"p.so,count={path}"])
-        self.assertEqual(ask(), str(number))
-
-    def test_short_image(self):
-        image = self.path / "image"
-        image.write_bytes(b"0")
-        self.assertIn("short", Disks({"d": image}).digest("d", 0, 2))
+        self.assertEqual(executed(), number)
 
     def test_log_marks(self):
         path = self.path / "log"
@@ -232,17 +304,30 @@ class HostSideTest(InDirectory):
             file.write("(XEN) fault 2\n")
         self.assertEqual(len(log.wait("fault", 1, 1)), 1)
 
+    def test_new_words(self):
+        path = self.path / "log"
+        log = Log(path)
+        self.assertEqual(log.new("Panic"), "")
+        path.write_text("all is well, no Pan")
+        self.assertEqual(log.new("Panic"), "")
+        with open(path, "a") as file:
+            file.write("ic here\n")
+        self.assertEqual(log.new("other", "Panic"), "Panic")
+        with open(path, "a") as file:
+            file.write("more than a few words more\n")
+        self.assertEqual(log.new("Panic"), "")
+
     def test_network_peer(self):
         peer = NetPeer()
         self.addCleanup(peer.close)
-        port, digest = peer.source(100000, "seed")
+        wanted = bytes(range(256)) * 400
+        port = peer.source(wanted)
         with socket.create_connection(("127.0.0.1", port)) as link:
             data = b""
             while piece := link.recv(65536):
                 data += piece
-        self.assertEqual(len(data), 100000)
-        self.assertEqual(hashlib.sha256(data).hexdigest(), digest)
+        self.assertEqual(data, wanted)
         port = peer.sink()
         with socket.create_connection(("127.0.0.1", port)) as link:
             link.sendall(data)
-        self.assertEqual(peer.received(port), (100000, digest))
+        self.assertEqual(peer.received(port), data)

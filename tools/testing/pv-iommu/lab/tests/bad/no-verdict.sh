@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Does something and then just ends.
-#: xen debian
+#: xen none
 # fails with: ended without a verdict
 
 ok "all that was done"
