@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about What "make demo" shows: takeover, verified I/O, a blocked stray DMA, the statistics, and the way back.
 #: needs unload
-#: variant vtd iommu=vtd xen=ref
+#: variant vtd like=vtd xen=ref
 #: device nvme
 #: device e1000e
 #: device edu64
@@ -65,7 +65,7 @@ tell "Type of the group's domain: $(cat /sys/kernel/iommu_groups/*/type)"
 
 request title "4. The NVMe disk"
 disk_up "$PCI_NVME" nvme
-tell "16 MiB of random data are written to $DISK, read back, and then compared"
+tell "16 MiB of data are written to $DISK, read back, and then compared"
 tell "by the host in the file behind the emulated disk:"
 disk_verify "$DISK" nvme 8 16
 tell "fio writes blocks of 4 to 128 KiB at random and verifies them:"

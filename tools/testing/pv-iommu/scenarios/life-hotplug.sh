@@ -55,6 +55,8 @@ driver_carried
 
 # Neither the device that went nor the one that came keeps the module.
 modprobe -r nvme
+request qmp device_del id=hot-spare1 || die "device_del: $REPLY_TEXT"
+wait_for 30 unplugged || die "the device does not go"
 if driver_unload; then
 	ok "a device that was plugged in keeps no module"
 fi
