@@ -39,7 +39,7 @@ summary_splats()
 	splats_code=0
 	# shellcheck disable=SC2154 # of run.sh
 	if forbidden=$(PYTHONPATH=$here/.. PYTHONDONTWRITEBYTECODE=1 python3 -c \
-		'from lab import judge; print(judge.LINUX_FORBIDDEN.pattern)'); then
+		'from lab import judge; print(judge.KERNEL_FORBIDDEN.pattern)'); then
 		splats=$(LC_ALL=C grep -acP -e "$forbidden" "$1") ||
 			splats_code=$?
 	else

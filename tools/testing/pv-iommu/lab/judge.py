@@ -6,19 +6,52 @@ from dataclasses import dataclass, field
 
 Pairs = tuple[tuple[str, str], ...]
 
-XEN_FORBIDDEN = re.compile(
-    r"Assertion|BUG|[Pp]anic|FATAL|\b[Ff]ault\b|IO_PAGE_FAULT|WARN|"
-    r"Xen call trace|Hardware Dom0 crashed|corrupt")
-LINUX_FORBIDDEN = re.compile(
-    r"WARNING:|BUG:|Oops|Call Trace|general protection|DMAR:.*fault|"
-    r"AMD-Vi: Event|blocked for more than|self-detected stall|"
-    r"Kernel panic|list_(add|del) corruption|refcount_t|leaked|"
-    # devices that did not answer
-    r"exception Emask|timeout, (aborting|completion polled)|"
+XEN_FORBIDDEN = re.compile("|".join((
+    r"Assertion|BUG|[Pp]anic|FATAL|WARN|Xen call trace|corrupt",
+    r"Hardware Dom0 crashed|very wrong",
+    # what the IOMMU caught
+    r"\b[Ff]ault\b|iommu_fault_status|\[VT-D\](DMAR|INTR-REMAP|UNKNOWN):",
+    r"IO_PAGE_FAULT|ILLEGAL_DEV_TABLE_ENTRY|INVALID_DEV_REQUEST",
+    r"IOTLB_INV_TIMEOUT|[A-Z]_(HW|COMMAND)_ERROR|\(XEN\) event [\da-f]{8} ",
+    # an IOMMU, or its driver, that does not do as it should
+    r"no (cmd|QI) slot available|unexpected (DTE|context entry)",
+    r"(wait descriptor|completion wait) (taking too long|took)",
+    r"(VT-[Dd]|AMD-Vi|IOMMU|IOTLB|RMRR|unity-unmap).*([Ff]ailed|cannot)",
+    # the overlay
+    r"leaked|cannot give .* back")))
+KERNEL_FORBIDDEN = re.compile("|".join((
+    r"WARNING:|\bBUG\b|Oops|Call Trace|general protection|trap invalid",
+    r"Kernel panic|list_(add|del) corruption|refcount_t|segfault at",
+    r"[Mm]emory corruption|Hardware Error|duplicate filename|leaked",
+    # something hangs, or nobody was there
+    r"blocked for more than|(self-)?detected (expedited )?stall|LOCKUP",
+    r"kthread (starved|timer wakeup)|nobody cared|Disabling IRQ",
+    r"No irq handler",
+    # there is no memory
+    r"page allocation failure|[Oo]ut of memory|oom-kill|OOM killer",
+    # DMA, and the IOMMU where Linux drives it
+    r"DMAR:.*fault|AMD-Vi: Event|swiotlb.*(full|[Ff]ail)|overflow .* mask",
+    r"\biommu: .*[Ff]ail|[Ff]ailed to .*iommu",
+    # disks and their controllers
+    r"I/O error|exception Emask|hard resetting link|failed command",
+    r"timeout, |controller is down|resetting controller|Abort status",
+    r"[Dd]evice not ready|probe failure|rejecting I/O|FAILED Result",
+    r"EXT4-fs (error|warning)|[Rr]emounting filesystem read-only",
+    # networks, USB, PCI
+    r"NETDEV WATCHDOG|Hardware Unit Hang|transmit queue .* timed out",
+    r"Reset adapter|is not a head!|assume dead|HC died|Host (not halted|halt)",
+    r"usb \S+: (reset|device (not|descriptor)|unable to enumerate)",
+    r"PCIe Bus Error|AER:.*[Ee]rror|pciehp:.*([Ff]ail|Timeout)",
     # and what the debug kernels find
-    r"INFO: |inconsistent .*lock state|suspicious RCU|"
-    r"DMA-API: (?!preallocated |debugging enabled by )|"
-    r"UBSAN:|kmemleak: \d+ new|ODEBUG:")
+    r"INFO: |inconsistent .*lock state|suspicious RCU",
+    r"DMA-API: (?!preallocated |debugging enabled by )",
+    r"UBSAN:|kmemleak: \d+ new|ODEBUG:")))
+# All that the driver says, but for these: so what it will say one day, too.
+LINUX_FORBIDDEN = re.compile("|".join((
+    KERNEL_FORBIDDEN.pattern,
+    r"xen-pv-iommu: (?!iommu_op format |took over: |gone: |"
+    r"cannot be unloaded: )",
+    r"this device cannot do DMA")))
 
 # What ends a boot before a scenario began, with QEMU to blame: see the testing
 # documentation.

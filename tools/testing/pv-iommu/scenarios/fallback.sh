@@ -15,6 +15,7 @@
 #: slow pvh
 #: xen ref
 #: expect xen WARNING: PVH is an experimental mode
+#: expect linux xen-pv-iommu: not used:
 #: device nvme
 #: guest fio
 

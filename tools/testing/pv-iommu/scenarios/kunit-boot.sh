@@ -11,6 +11,7 @@
 #: device edu32
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0b\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
+#: expect linux xen-pv-iommu: |this device cannot do DMA
 
 # They were run at boot; the log without its times, and only of the tests.
 dmesg | sed -n 's/^\[[^]]*\] *//p' | sed -n '/^KTAP version/,$p' >/run/ktap

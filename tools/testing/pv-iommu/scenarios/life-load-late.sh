@@ -4,6 +4,7 @@
 #: needs module
 #: variants vtd amdvi
 #: slow amdvi
+#: expect linux xen-pv-iommu: not used: \S+ is driven by nvme and may have DMA under way
 #: device nvme
 #: guest fio
 

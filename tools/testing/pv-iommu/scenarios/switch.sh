@@ -6,6 +6,7 @@
 #: variant off     linux=xen_pv_iommu=off
 #: variant wrong   linux=xen_pv_iommu=perhaps
 #: core default off wrong
+#: expect linux xen-pv-iommu: xen_pv_iommu=perhaps is not 'on' or 'off': ignored
 #: device nvme
 
 case $VARIANT in
