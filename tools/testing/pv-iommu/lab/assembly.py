@@ -8,12 +8,12 @@ from pathlib import Path
 from . import initramfs, paths
 from .boots import Boot
 from .build import Parts
-from .devices import address
+from .devices import address, listing
 from .header import Scenario
 from .kernels import KINDS, ON
 from .qemu import Machine
 
-LIBRARIES = ("init", "run-scenario", "lib.sh")
+LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
@@ -50,7 +50,7 @@ def initrd_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Path:
             archives.append(parts.program(part))
         else:
             files.update(parts.guest(part, kernel))
-    texts = {}
+    texts = {"lab/devices": (listing(boot.devices), 0o644)}
     for scenario in boot.scenarios:
         files[f"lab/scenarios/{scenario.name}"] = scenario.path
         texts[f"lab/config/{scenario.file_name}"] = \

@@ -8,17 +8,15 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from . import paths
+from . import devices, paths
 from .apt import RELEASE, PrivateApt, unpack
 from .ui import LabError, output_of, run_logged
 
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
 
 # Modules that dom0 may load; what they depend on comes along.
-MODULES = """
-nvme ahci sd_mod xhci_pci usb_storage uas e1000e
-virtio_pci virtio_blk virtio_net xen_privcmd xenfs crc32c_generic
-""".split()
+MODULES = sorted({"uas", "xen_privcmd", "xenfs", "crc32c_generic"} |
+                 devices.modules())
 
 
 def xen_pin():
@@ -93,7 +91,7 @@ class Kernel:
     def inputs(self):
         return {"package": self.package, "version": self.record["Version"],
                 "sha256": self.record["SHA256"],
-                "modules": " ".join(sorted(MODULES))}
+                "modules": " ".join(MODULES)}
 
     def version(self):
         """What external modules depend on."""
