@@ -15,8 +15,8 @@ from .ui import LabError, output_of, run_logged
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
 
 # Modules that dom0 may load; what they depend on comes along.
-MODULES = sorted({"uas", "xen_privcmd", "xenfs", "crc32c_generic"} |
-                 devices.modules())
+MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
+                  "crc32c_generic"} | devices.modules())
 
 
 def xen_pin():
