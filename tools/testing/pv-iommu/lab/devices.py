@@ -23,7 +23,8 @@ class Device:
     """One line of the table.
 
     slot: on its bus; none for a disk without a controller.
-    kind: what is behind it, see Devices: "disk", "net", "sound", "random".
+    kind: what is behind it, see Devices: "disk", "net", "sound", "random",
+    "memory".
     qemu: values of QEMU's "-device", the first that of the PCI device, whose
     name and place are added; {id} is its name, {back} what is behind it.
     modules: what dom0 loads to use it.
@@ -151,6 +152,9 @@ TABLE = {
                         "nvme", "BLK_DEV_NVME PCI_IOV",
                         "nvme-ns,bus={id},{back}", bus="rp4"),
 
+    # nothing but memory behind its BAR 2
+    "ivshmem": Device(0x1e, "memory", ("ivshmem-plain,{back}",)),
+
     # two cards that are wired to each other
     "pair0": _card(0x1c, "e1000", "e1000", "E1000", kind="pair"),
     "pair1": _card(0x1d, f"virtio-net-pci,{VIRTIO}", "virtio_pci virtio_net",
@@ -253,6 +257,10 @@ class Devices:
             self.argv += ["-audiodev", f"wav,id=audio-{name},path={path},"
                                        "out.frequency=48000"]
             return f"audiodev=audio-{name}"
+        if device.kind == "memory":
+            self.argv += ["-object",
+                          f"memory-backend-ram,id=mem-{name},size=1M"]
+            return f"memdev=mem-{name}"
         if device.kind == "random":
             path = self.directory / f"{name}.random"
             path.write_bytes(b"PV-IOMMU" * (1 << 16))
