@@ -55,7 +55,8 @@ pause() {
 	request shell "$*" || return 0
 	stty -F /dev/ttyS1 sane
 	setsid -c sh -i </dev/ttyS1 >/dev/ttyS1 2>&1
-	stty -F /dev/ttyS1 raw -echo
+	# at its end the port was hung up
+	channel_open
 	echo "lab: the shell is over" >&3
 }
 
