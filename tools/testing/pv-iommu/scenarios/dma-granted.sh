@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about Pages that are mapped by grant are refused for DMA; direct I/O with them fails, moves nothing, and the disk works on.
+#: variants vtd amdvi
+#: core vtd
+#: device ahci
+#: guest fio granted pviommu-userdma.ko
+#: expect linux exception Emask 0x40
+
+# NVMe, virtio and most SCSI hosts take what cannot be mapped for a lack of
+# memory, and try for ever.  ATA gives up.
+
+U=/dev/pviommu-userdma
+
+ended() {
+	[ ! -e "/proc/$1" ] || grep -q '^State:.Z' "/proc/$1/status"
+}
+
+driver_load
+ahci_up
+modprobe xen_gntdev || die "modprobe xen_gntdev failed"
+modprobe xen_gntalloc || die "modprobe xen_gntalloc failed"
+insmod /lab/pviommu-userdma.ko || die "pviommu-userdma does not load"
+for node in /dev/xen/gntdev /dev/xen/gntalloc $U; do
+	wait_for 5 test -c "$node" || die "no $node"
+done
+echo "device $PCI_AHCI" >$U || die "no device $PCI_AHCI"
+
+before=$(driver_stat map_refused)
+granted $U "$DISK" 8388608 8 >/run/granted 2>&1 &
+granted_pid=$!
+wait_for 120 ended $granted_pid || die "hangs after: $(tail -n 1 /run/granted)"
+wait $granted_pid || die "$(grep -v '^ok' /run/granted | head -n 1)"
+while read -r line; do
+	ok "${line#ok }"
+done </run/granted
+check "the driver counts what it refused" \
+	[ "$(driver_stat map_refused)" -gt "$before" ]
+fio_verify "$DISK" 4m
+disk_verify "$DISK" ahci 16 4
+for failed in map_failed unmap_failed flush_failed quarantined; do
+	check "$failed is 0" is "$(driver_stat $failed)" 0
+done
+finish
