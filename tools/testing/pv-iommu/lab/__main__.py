@@ -7,6 +7,8 @@ import json
 import signal
 import sys
 import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -15,9 +17,11 @@ from bench import run as bench_run
 
 from . import boots, coverage, header, kernels, paths, report
 from .build import Parts
+from .header import Scenario
 from .initramfs import PROGRAMS
 from .qemu import Qemu
 from .runner import Runner
+from .session import Narrator, Result
 from .ui import LabError, say
 
 # Machines and host scenarios at the same time: two, as there are two CPUs.
@@ -37,17 +41,18 @@ COVER = (f"kunit-boot@bare/{GCOV}", f"life-reload@vtd/{GCOV_MODULE}",
          f"fallback@linux-passthrough/{GCOV_MODULE}")
 
 
-def cmd_list(args):
+def cmd_list(args: Namespace) -> int:
     width = 0
-    rows = {}
+    rows: dict[str, str] = {}
     for scenario in header.load_all(args.scenarios):
         rows.setdefault(scenario.name, scenario.about)
         width = max(width, len(scenario.name))
     for name, about in rows.items():
         print(f"{name:{width}}  {about}")
+    return 0
 
 
-def wanted(args):
+def wanted(args: Namespace) -> list[Scenario]:
     """The scenarios of this run."""
     known = header.load_all(args.scenarios)
     if args.scenario:
@@ -59,7 +64,7 @@ def wanted(args):
     return leftover(known) if args.all else usual(known)
 
 
-def usual(known):
+def usual(known: list[Scenario]) -> list[Scenario]:
     """What "make check" runs."""
     found = [s for s in header.of_default(known) if s.variant not in s.slow]
     for kernel in CORE_KERNELS:
@@ -67,7 +72,7 @@ def usual(known):
     return found
 
 
-def leftover(known):
+def leftover(known: list[Scenario]) -> list[Scenario]:
     """What "make check-all" runs: all that "make check" leaves out."""
     found = header.of_default(known)
     for kernel in ALL_KERNELS:
@@ -77,7 +82,7 @@ def leftover(known):
     return [s for s in found if s not in done]
 
 
-def cmd_check(args):
+def cmd_check(args: Namespace) -> int:
     scenarios = wanted(args)
     if args.xen:
         scenarios = [dataclasses.replace(scenario, xen=args.xen)
@@ -92,23 +97,24 @@ def cmd_check(args):
     return 0 if all(result.verdict == "pass" for result in results) else 1
 
 
-def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent,
-            shell=False):
+def run_all(parts: Parts, scenarios: list[Scenario], jobs: int = JOBS,
+            driver: bool = True, narrator: Narrator = report.silent,
+            shell: bool = False) -> list[Result]:
     run_dir = report.new_run_dir(parts.cache.root)
     say(f"logs of this run: {run_dir}")
     began = time.monotonic()
     missing = prepare(parts, scenarios, driver)
     prepared = time.monotonic() - began
 
-    def done(result):
+    def done(result: Result) -> None:
         report.save(result)
         print(report.describe(result), flush=True)
 
     runner = Runner(parts, run_dir, narrator, done, driver, shell)
     with ThreadPoolExecutor(jobs) as pool:
-        found = pool.map(lambda work: work(), work_of(runner, scenarios,
-                                                      missing))
-    results = [result for group in found for result in group]
+        found = [pool.submit(work)
+                 for work in work_of(runner, scenarios, missing)]
+    results = [result for each in found for result in each.result()]
     for why in runner.lost.why:
         print(f"a boot was repeated: {why}")
     runner.timings.save()
@@ -121,14 +127,16 @@ def run_all(parts, scenarios, jobs=JOBS, driver=True, narrator=report.silent,
     return results
 
 
-def work_of(runner, scenarios, missing):
+def work_of(runner: Runner, scenarios: list[Scenario],
+            missing: dict[str, str]) -> list[Callable[[], list[Result]]]:
     """Functions that return results; what takes longest comes first."""
-    work = []
+    work: list[tuple[float, Callable[[], list[Result]]]] = []
 
-    def add(seconds, function, *args):
+    def add(seconds: float, function: Callable[..., list[Result]],
+            *args: object) -> None:
         work.append((seconds, lambda: function(*args)))
 
-    def expected(scenario):
+    def expected(scenario: Scenario) -> float:
         return runner.timings.usual(scenario.id) or 20
 
     for scenario in scenarios:
@@ -145,7 +153,8 @@ def work_of(runner, scenarios, missing):
             sorted(work, key=lambda item: -item[0])]
 
 
-def prepare(parts, scenarios, driver):
+def prepare(parts: Parts, scenarios: Iterable[Scenario],
+            driver: bool) -> dict[str, str]:
     """Fetch and build before the first boot, one thing after the other.
 
     Returns the kernels that could not be made: name -> why.
@@ -172,7 +181,7 @@ def prepare(parts, scenarios, driver):
     return missing
 
 
-def cmd_demo(args):
+def cmd_demo(args: Namespace) -> int:
     scenario = header.select(header.load_all(args.scenarios), ["demo"])[0]
     parts = Parts()
     prepare(parts, [scenario], True)
@@ -189,24 +198,24 @@ def cmd_demo(args):
     return 1 if result.reasons else 0
 
 
-def cmd_kdir(args):
+def cmd_kdir(args: Namespace) -> int:
     print(Parts().kernel(kernels.DEFAULT).headers())
+    return 0
 
 
-def cmd_artifacts(args):
+def cmd_artifacts(args: Namespace) -> int:
     parts = Parts()
     xen, module = parts.xen("ref"), parts.module(kernels.DEFAULT)
     print(f"xen={xen}")
     print(f"module={module}")
+    return 0
 
 
-def cmd_kunit(args):
-    parts = Parts()
-    kernel = parts.kernel(args.kernel)
-    return kernels.run_kunit(kernel, args.words)
+def cmd_kunit(args: Namespace) -> int:
+    return kernels.run_kunit(Parts().self_built(args.kernel), args.words)
 
 
-def cmd_series(args):
+def cmd_series(args: Namespace) -> int:
     parts = Parts()
     if args.build:
         parts.apt.install(["python3-sphinx"])
@@ -217,7 +226,7 @@ def cmd_series(args):
     return code
 
 
-def cmd_coverage(args):
+def cmd_coverage(args: Namespace) -> int:
     """KUnit as dom0 and the core list, on kernels that count."""
     known = header.load_all(args.scenarios)
     parts = Parts()
@@ -227,7 +236,7 @@ def cmd_coverage(args):
     return 0 if enough and not any(result.reasons for result in results) else 1
 
 
-def cmd_bench(args):
+def cmd_bench(args: Namespace) -> int:
     """All configurations, measured; tables, CSV and plots of it."""
     parts = Parts()
     parts.apt.install(bench_report.TOOLS)
@@ -248,12 +257,12 @@ def cmd_bench(args):
     return 1 if failed else 0
 
 
-def interrupted(number, frame):
+def interrupted(number: int, frame: object) -> None:
     Qemu.stop_all()
     raise KeyboardInterrupt
 
 
-def main():
+def main() -> int:
     parser = argparse.ArgumentParser(prog="lab")
     parser.add_argument("--scenarios", type=Path, default=paths.SCENARIOS,
                         help="another directory of scenarios")
@@ -299,7 +308,7 @@ def main():
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     try:
-        return args.work(args) or 0
+        return int(args.work(args))
     except LabError as err:
         say(f"lab: {err}")
         return 2

@@ -5,15 +5,19 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from .cache import hash_file
+from .cache import Cache, hash_file
 from .ui import LabError, output_of, run_logged
 
 RELEASE = "bookworm"
 
+# options, uri, suite, components
+Line = tuple[str, str, str, list[str]]
 
-def check_machine():
+
+def check_machine() -> None:
     """The lab installs packages: that takes root on Debian bookworm."""
     try:
         text = Path("/etc/os-release").read_text()
@@ -26,7 +30,7 @@ def check_machine():
         raise LabError("the lab needs an x86-64 machine")
 
 
-def missing(packages):
+def missing(packages: Iterable[str]) -> list[str]:
     done = subprocess.run(
         ["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n",
          *packages], capture_output=True, text=True)
@@ -40,21 +44,21 @@ class Apt:
 
     lists = "the package lists"
     suite = RELEASE
-    options = ()
+    options: Sequence[str] = ()
 
-    def __init__(self, cache):
+    def __init__(self, cache: Cache) -> None:
         self.cache = cache
         self.log = cache.logs() / "apt.log"
         self.updated = False
 
-    def update(self):
+    def update(self) -> None:
         if self.updated:
             return
         run_logged(f"reading {self.lists}",
                    ["apt-get", *self.options, "update"], self.log, timeout=600)
         self.updated = True
 
-    def install(self, packages):
+    def install(self, packages: Iterable[str]) -> None:
         wanted = missing(packages)
         if not wanted:
             return
@@ -72,7 +76,7 @@ class Apt:
             self.update()
             run_logged(name, argv, self.log, env=env)
 
-    def candidate(self, package):
+    def candidate(self, package: str) -> dict[str, str]:
         """The record (field -> value) of the version apt would install."""
         argv = ["apt-cache", *self.options, "show", "--no-all-versions",
                 package]
@@ -89,11 +93,11 @@ class Apt:
             raise LabError(f"apt knows no downloadable package {package}")
         return record
 
-    def download(self, package, version, sha256):
+    def download(self, package: str, version: str, sha256: str) -> Path:
         """A .deb that is not to be installed, as a cache entry's file."""
         inputs = {"package": package, "version": version, "sha256": sha256}
 
-        def build(directory):
+        def build(directory: Path) -> None:
             fetch = ["apt-get", *self.options, "-o",
                      "APT::Sandbox::User=root", "download",
                      f"{package}={version}"]
@@ -112,13 +116,13 @@ class Apt:
         return next(entry.glob("*.deb"))
 
 
-def unpack(deb, directory):
+def unpack(deb: Path, directory: Path) -> None:
     output_of(["dpkg", "-x", str(deb), str(directory)])
 
 
-def machine_sources(root=Path("/etc/apt")):
-    """(options, uri, suite, components) of the machine's own binary sources."""
-    found = []
+def machine_sources(root: Path = Path("/etc/apt")) -> list[Line]:
+    """The machine's own binary sources."""
+    found: list[Line] = []
     files = [root / "sources.list",
              *sorted((root / "sources.list.d").glob("*"))]
     for path in files:
@@ -132,7 +136,7 @@ def machine_sources(root=Path("/etc/apt")):
     return found
 
 
-def _one_line(text):
+def _one_line(text: str) -> Iterator[Line]:
     for line in text.splitlines():
         match = re.match(r"deb\s+(?:\[(.*?)\]\s+)?(\S+)\s+(\S+)\s+(.*)",
                          line.split("#")[0].strip())
@@ -140,11 +144,11 @@ def _one_line(text):
             yield (match[1] or "", match[2], match[3], match[4].split())
 
 
-def _deb822(text):
+def _deb822(text: str) -> Iterator[Line]:
     text = "\n".join(line for line in text.splitlines()
                      if not line.startswith("#"))
     for stanza in re.split(r"\n\s*\n", text):
-        fields = {}
+        fields: dict[str, str] = {}
         name = None
         for line in stanza.splitlines():
             if line[:1].isspace() and name:
@@ -167,9 +171,10 @@ def _deb822(text):
                        fields.get("components", "").split())
 
 
-def private_lines(sources, kind, suite):
+def private_lines(sources: Iterable[Line], kind: str,
+                  suite: str) -> list[str]:
     """Lines of one kind for main of a suite, from the machine's own mirrors."""
-    lines = []
+    lines: list[str] = []
     for options, uri, has, components in sources:
         if has == RELEASE and "main" in components:
             options = f"[{options}] " if options else ""
@@ -185,7 +190,7 @@ class PrivateApt(Apt):
     kind is deb or deb-src, suite a release of Debian.
     """
 
-    def __init__(self, cache, kind, suite):
+    def __init__(self, cache: Cache, kind: str, suite: str) -> None:
         super().__init__(cache)
         self.suite = suite
         self.lists = f"the {kind} lists of {suite}"
@@ -206,19 +211,20 @@ class PrivateApt(Apt):
                         "-o", "APT::Sandbox::User=root",
                         "-o", "Acquire::Retries=3"]
 
-    def update(self):
+    def update(self) -> None:
         if not self.updated:
             shutil.rmtree(self.root / "lists", ignore_errors=True)
             (self.root / "lists/partial").mkdir(parents=True)
         super().update()
 
-    def _hashes(self, name, version):
+    def _hashes(self, name: str, version: str) -> dict[str, str]:
         text = output_of(["apt-get", *self.options, "--print-uris",
                           "--only-source", "source", f"{name}={version}"])
         return dict(re.findall(r"^'\S+' (\S+) \d+ SHA256:([0-9a-f]{64})$",
                                text, re.M))
 
-    def fetch_source(self, name, version, pinned, directory):
+    def fetch_source(self, name: str, version: str, pinned: dict[str, str],
+                     directory: Path) -> None:
         """Download a source package whose files have the pinned hashes."""
         self.update()
         try:

@@ -5,11 +5,13 @@ import functools
 import os
 import shutil
 import threading
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from . import fetch, initramfs, kernels, paths, vmlinux
 from .apt import Apt
-from .cache import Cache, hash_file, hash_files
+from .cache import Cache, Inputs, hash_file, hash_files
 from .ui import LabError, output_of, run_logged, say
 
 TOOLS = """
@@ -22,52 +24,56 @@ NO_SOURCES = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
               ".symvers", "~", ".swp", ".pyc", ".md", ".rst")
 
 
-def source_files(directory):
+Made = TypeVar("Made")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def source_files(directory: Path) -> list[Path]:
     """What a build may read: sources, not what an earlier build left."""
     return [path for path in sorted(directory.rglob("*")) if path.is_file()
             and "out" not in path.relative_to(directory).parts
             and not path.name.endswith(NO_SOURCES)]
 
 
-def copy_tree(files, target):
+def copy_tree(files: Iterable[Path], target: Path) -> None:
     for path in files:
         copy = target / path.relative_to(paths.TREE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
 
 
-def once(method):
+def once(method: Method) -> Method:
     """Compute a part once, even when two runs ask at the same time."""
     name = f"_{method.__name__}"
 
     @functools.wraps(method)
-    def wrapper(self, *args):
+    def wrapper(self: "Parts", *args: str) -> Any:
         with self.lock:
             if (name, args) not in self.known:
                 self.known[name, args] = method(self, *args)
             return self.known[name, args]
-    return wrapper
+    return cast(Method, wrapper)
 
 
 class Parts:
-    def __init__(self):
+    def __init__(self) -> None:
         self.cache = Cache(paths.cache_dir())
         self.cache.root.mkdir(parents=True, exist_ok=True)
         self.apt = Apt(self.cache)
         self.lock = threading.RLock()
-        self.known = {}
+        self.known: dict[tuple[str, Sequence[str]], Any] = {}
 
     @once
-    def tools(self):
+    def tools(self) -> bool:
         self.apt.install(TOOLS)
         return True
 
     @once
-    def compiler(self):
+    def compiler(self) -> str:
         self.tools()
         return output_of(["gcc", "--version"]).splitlines()[0]
 
-    def fetched(self, make):
+    def fetched(self, make: Callable[[], Made]) -> Made:
         """Fetch; once more with new package lists if that did not work."""
         try:
             return make()
@@ -79,46 +85,55 @@ class Parts:
             return make()
 
     @once
-    def linux_source(self, version):
+    def linux_source(self, version: str) -> kernels.Source:
         self.tools()
         self.apt.install(kernels.TOOLS)
         return self.fetched(
             lambda: kernels.source(self.apt, self.cache, version))
 
-    def source_used(self):
+    def source_used(self) -> str:
         """Which source the kernels that are built here are of, if any is."""
-        linux = self.known.get(("_linux_source", (kernels.SOURCE,)))
+        linux: kernels.Source | None = \
+            self.known.get(("_linux_source", (kernels.SOURCE,)))
         return linux.about if linux else ""
 
     @once
-    def kernel(self, name):
+    def kernel(self, name: str) -> kernels.Kernel:
         """One of kernels.KINDS, its image and headers there."""
         self.tools()
         kind = kernels.KINDS[name]
         if kind.package:
-            def make():
+            def make() -> kernels.Kernel:
                 kernel = fetch.Kernel(self.apt, self.cache, name, kind.package)
                 kernel.headers()
                 kernel.entry()
                 return kernel
 
             return self.fetched(make)
+        return self.self_built(name)
+
+    @once
+    def self_built(self, name: str) -> kernels.SelfBuilt:
+        """One of those that are built here."""
+        if kernels.KINDS[name].package:
+            raise LabError(f"{name} is Debian's kernel, and not built here")
+        self.tools()
         kernel = kernels.SelfBuilt(self.linux_source(kernels.SOURCE),
                                    self.cache, self.compiler(), name)
         kernel.entry()
         return kernel
 
     @once
-    def kernel_packed(self, name):
+    def kernel_packed(self, name: str) -> Path:
         """The kernel as a boot loader wants it."""
         return self.kernel(name).entry() / "vmlinuz"
 
     @once
-    def kernel_image(self, name):
+    def kernel_image(self, name: str) -> Path:
         """The same unpacked, as Xen takes it, too."""
         packed = self.kernel_packed(name)
 
-        def build(directory):
+        def build(directory: Path) -> None:
             (directory / "vmlinux").write_bytes(
                 vmlinux.payload_of(packed.read_bytes()))
 
@@ -127,16 +142,16 @@ class Parts:
         return self.cache.get(f"vmlinux-{name}", inputs, build) / "vmlinux"
 
     @once
-    def pattern(self):
+    def pattern(self) -> Path:
         """The program that makes and compares data, for the host."""
         self.tools()
         source = paths.GUEST / "pattern.c"
 
-        def inputs():
+        def inputs() -> Inputs:
             return {**hash_files([source], paths.TREE),
                     "compiler": self.compiler()}
 
-        def build(directory):
+        def build(directory: Path) -> None:
             run_logged("building the program that compares data",
                        ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-o",
                         str(directory / "pattern"), str(source)],
@@ -145,25 +160,26 @@ class Parts:
         return self.cache.get("pattern", inputs, build) / "pattern"
 
     @once
-    def initramfs(self, name):
+    def initramfs(self, name: str) -> Path:
         return initramfs.base(self.cache, self.kernel(name))
 
     @once
-    def program(self, name):
+    def program(self, name: str) -> Path:
         self.tools()
         return initramfs.program(self.cache, name)
 
     @once
-    def xen(self, flavour):
+    def xen(self, flavour: str) -> Path:
         self.tools()
         if flavour == "debian":
             return self.fetched(
                 lambda: fetch.debian_xen(self.apt, self.cache))
         return self.reference_xen(flavour)
 
-    def source_inputs(self, directory, kernel):
+    def source_inputs(self, directory: Path,
+                      kernel: kernels.Kernel) -> Callable[[], Inputs]:
         """What goes into a build of C sources for one of dom0's kernels."""
-        def inputs():
+        def inputs() -> Inputs:
             files = source_files(directory) + source_files(paths.INTERFACE)
             return {**hash_files(files, paths.TREE),
                     "compiler": self.compiler(),
@@ -171,15 +187,15 @@ class Parts:
         return inputs
 
     @once
-    def module(self, name):
+    def module(self, name: str) -> Path:
         """The driver as a module: built in a copy of it, for the headers of
         a kernel of Debian's, or together with one of our own."""
         if kernels.KINDS[name].variant:
-            return self.kernel(name).module()
+            return self.self_built(name).module()
         headers = self.kernel(name).headers()
         inputs = self.source_inputs(paths.DRIVER, self.kernel(name))
 
-        def build(directory):
+        def build(directory: Path) -> None:
             tree = directory / "tree"
             copy_tree(source_files(paths.DRIVER) +
                       source_files(paths.INTERFACE), tree)
@@ -197,12 +213,12 @@ class Parts:
         return self.cache.get(f"driver-{name}", inputs,
                               build) / "xen-pv-iommu.ko"
 
-    def reference_xen(self, flavour):
+    def reference_xen(self, flavour: str) -> Path:
         """Debian's Xen source with the overlay, hypervisor only."""
         version, files = fetch.xen_pin()
         linker = output_of(["ld", "--version"]).splitlines()[0]
 
-        def inputs():
+        def inputs() -> Inputs:
             overlay = [path for path in paths.OVERLAY.rglob("*")
                        if path.is_file() and path.suffix != ".rst"]
             return {**hash_files(overlay + source_files(paths.INTERFACE),
@@ -213,7 +229,7 @@ class Parts:
 
         log = self.cache.logs() / f"xen-{flavour}.log"
 
-        def build(directory):
+        def build(directory: Path) -> None:
             source = fetch.unpack_xen_source(self.cache, directory)
             run_logged("applying the Xen overlay",
                        ["sh", str(paths.OVERLAY / "apply.sh"), str(source)],
@@ -228,15 +244,15 @@ class Parts:
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
 
     @once
-    def plugin(self):
+    def plugin(self) -> Path:
         """QEMU's plugin that counts instructions."""
         files = [paths.BENCH / "instructions.c", paths.BENCH / "qemu-plugin.h"]
 
-        def inputs():
+        def inputs() -> Inputs:
             return {**hash_files(files, paths.TREE),
                     "compiler": self.compiler()}
 
-        def build(directory):
+        def build(directory: Path) -> None:
             run_logged("building QEMU's plugin",
                        ["gcc", "-shared", "-fPIC", "-O2", "-Wall", "-Wextra",
                         "-Werror", "-o", str(directory / "instructions.so"),
@@ -245,12 +261,12 @@ class Parts:
         return self.cache.get("plugin", inputs, build) / "instructions.so"
 
     @once
-    def guest_entry(self, name):
+    def guest_entry(self, name: str) -> Path:
         """Programs and test modules for dom0, built by their own Makefile."""
         headers = self.kernel(name).headers()
         inputs = self.source_inputs(paths.GUEST, self.kernel(name))
 
-        def build(directory):
+        def build(directory: Path) -> None:
             out = directory / "out"
             run_logged(f"building what runs inside dom0 ({name})",
                        ["make", "-j2", "-C", str(paths.GUEST), f"O={out}",
@@ -264,7 +280,7 @@ class Parts:
 
         return self.cache.get(f"guest-{name}", inputs, build)
 
-    def guest(self, part, name):
+    def guest(self, part: str, name: str) -> dict[str, Path]:
         """name in dom0 -> file, for one program or module."""
         path = self.guest_entry(name) / part
         if not path.is_file():

@@ -15,6 +15,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from .ui import LabError, say
@@ -22,8 +23,12 @@ from .ui import LabError, say
 MANIFEST = "manifest.json"
 KEEP = 4
 
+# name -> hash or version
+Inputs = dict[str, str]
+Build = Callable[[Path], None]
 
-def hash_file(path):
+
+def hash_file(path: Path) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while chunk := file.read(1 << 20):
@@ -31,7 +36,7 @@ def hash_file(path):
     return digest.hexdigest()
 
 
-def hash_files(paths, root):
+def hash_files(paths: Iterable[Path], root: Path) -> Inputs:
     """Inputs made of files: relative name -> hash, execute bit included."""
     inputs = {}
     for path in sorted(paths):
@@ -40,17 +45,17 @@ def hash_files(paths, root):
     return inputs
 
 
-def key_of(inputs):
+def key_of(inputs: Inputs) -> str:
     text = json.dumps(inputs, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def differing(before, after):
+def differing(before: Inputs, after: Inputs) -> list[str]:
     return sorted(name for name in set(before) | set(after)
                   if before.get(name) != after.get(name))
 
 
-def _outputs(directory):
+def _outputs(directory: Path) -> Inputs:
     found = {}
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))
@@ -66,20 +71,23 @@ class Changed(Exception):
 
 
 class Cache:
-    def __init__(self, root):
-        self.root = Path(root)
+    def __init__(self, root: Path) -> None:
+        self.root = root
 
-    def logs(self):
+    def logs(self) -> Path:
         return self.root / "logs"
 
-    def get(self, kind, inputs, build):
+    def get(self, kind: str, inputs: Inputs | Callable[[], Inputs],
+            build: Build) -> Path:
         """Return the entry's directory, made by build(directory) if need be.
 
         build() fills an empty directory; only a whole one gets its name.
         inputs may be a function: then it is asked again after building, so
         that a file edited meanwhile does not get into an entry unnoticed.
         """
-        ask_inputs = inputs if callable(inputs) else lambda: inputs
+        def ask_inputs() -> Inputs:
+            return inputs() if callable(inputs) else inputs
+
         for _ in range(3):
             try:
                 return self._get(kind, ask_inputs(), ask_inputs, build)
@@ -87,7 +95,8 @@ class Cache:
                 say(f"cache: {kind}: {err} changed while it was being built")
         raise LabError(f"{kind}: its sources do not stop changing")
 
-    def _get(self, kind, inputs, ask_inputs, build):
+    def _get(self, kind: str, inputs: Inputs,
+             ask_inputs: Callable[[], Inputs], build: Build) -> Path:
         key = key_of(inputs)
         entry = self.root / kind / key
         with self.locked(kind, key):
@@ -104,7 +113,7 @@ class Cache:
         self._prune(kind, entry)
         return entry
 
-    def fault_of(self, entry, inputs):
+    def fault_of(self, entry: Path, inputs: Inputs) -> str | None:
         """What is wrong with an entry, or None."""
         try:
             manifest = json.loads((entry / MANIFEST).read_text())
@@ -122,7 +131,8 @@ class Cache:
         extra = sorted(set(present) - set(wanted))
         return f"{extra[0]} does not belong there" if extra else None
 
-    def _make(self, entry, kind, inputs, ask_inputs, build):
+    def _make(self, entry: Path, kind: str, inputs: Inputs,
+              ask_inputs: Callable[[], Inputs], build: Build) -> None:
         tmp_root = self.root / "tmp"
         tmp_root.mkdir(parents=True, exist_ok=True)
         tmp = Path(tempfile.mkdtemp(prefix=f"{kind}-", dir=tmp_root))
@@ -143,7 +153,7 @@ class Cache:
         finally:
             shutil.rmtree(tmp, ignore_errors=True)
 
-    def _say_why(self, kind, inputs):
+    def _say_why(self, kind: str, inputs: Inputs) -> None:
         """Name the inputs that differ from the newest entry of the kind."""
         older = self._entries(kind)
         if not older:
@@ -157,7 +167,7 @@ class Cache:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         say(f"cache: {kind} is out of date: {', '.join(names[:3])}{more}")
 
-    def _entries(self, kind):
+    def _entries(self, kind: str) -> list[Path]:
         """Finished entries of a kind, least recently used first."""
         found = []
         for path in (self.root / kind).glob("*"):
@@ -166,7 +176,7 @@ class Cache:
                     found.append((path.stat().st_mtime, path))
         return [path for _, path in sorted(found)]
 
-    def _prune(self, kind, entry):
+    def _prune(self, kind: str, entry: Path) -> None:
         """Drop what was not used lately; never what a run may be using."""
         for old in self._entries(kind)[:-KEEP]:
             if old != entry and time.time() - old.stat().st_mtime > 6 * 3600:
@@ -174,7 +184,7 @@ class Cache:
                     shutil.rmtree(old, ignore_errors=True)
 
     @contextlib.contextmanager
-    def locked(self, kind, key):
+    def locked(self, kind: str, key: str) -> Iterator[None]:
         directory = self.root / kind
         directory.mkdir(parents=True, exist_ok=True)
         with open(directory / f"{key}.lock", "w") as file:

@@ -14,10 +14,23 @@ import json
 import shutil
 import tempfile
 import textwrap
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import paths
+from .build import Parts
 from .ui import LabError, output_of
+
+if TYPE_CHECKING:
+    from .session import Result
+
+# Of lines by number: how often they and each of their branches were run.
+Lines = dict[int, tuple[int, list[int]]]
+Files = dict[str, Lines]
+
+# (file, text of the line) -> why no test gets there.
+Reasons = dict[tuple[str, str], str]
 
 # Line of driver source -> why no test gets there.
 REASONS = paths.TESTING / "coverage-reasons"
@@ -34,7 +47,7 @@ Not measured: compat.c and what else only Linux 6.1 and 6.12 need, as the
 kernels that count are of 7.2; trace.h; the tests in kunit/."""
 
 
-def save(directory, files):
+def save(directory: Path, files: dict[str, bytes]) -> None:
     """The counters that dom0 sent: name -> content."""
     target = directory / "gcov"
     target.mkdir()
@@ -42,7 +55,7 @@ def save(directory, files):
         (target / name).write_bytes(data)
 
 
-def merge(directories, work):
+def merge(directories: Sequence[Path], work: Path) -> Path:
     """Add up counters of one kernel; the directory with the sums."""
     total = directories[0]
     for number, directory in enumerate(directories[1:]):
@@ -53,13 +66,13 @@ def merge(directories, work):
     return total
 
 
-def lines_of(kernel, counters, work):
-    """{file: {line: (count, [branch counts])}} of one kernel."""
+def lines_of(kernel: Path, counters: Path, work: Path) -> Files:
+    """What the counters of one kernel say."""
     objects = work / "objects"
     shutil.copytree(kernel / "gcov", objects)
     for path in counters.glob("*.gcda"):
         shutil.copy(path, objects)
-    found = {}
+    found: Files = {}
     for note in sorted(objects.glob("*.gcno")):
         text = output_of(["gcov", "--json-format", "--stdout",
                           "--branch-probabilities", note.name], cwd=objects)
@@ -76,10 +89,10 @@ def lines_of(kernel, counters, work):
     return found
 
 
-def union(one, other):
+def union(one: Files, other: Files) -> Files:
     """Two kernels' results, of the same sources; a branch is one of both if
     the compiler made as many of them."""
-    merged = {}
+    merged: Files = {}
     for name in set(one) | set(other):
         a, b = one.get(name, {}), other.get(name, {})
         merged[name] = {}
@@ -94,8 +107,8 @@ def union(one, other):
     return merged
 
 
-def reasons():
-    """{(file, text of the line): why}, see the file."""
+def reasons() -> Reasons:
+    """See the file."""
     known = {}
     why = ""
     for line in REASONS.read_text().splitlines():
@@ -109,9 +122,10 @@ def reasons():
     return known
 
 
-def measure(parts, kernels, results):
-    """(lines as lines_of() has them, directory with the sources)."""
-    found = {}
+def measure(parts: Parts, kernels: Iterable[str],
+            results: Sequence["Result"]) -> tuple[Files, Path]:
+    """(what was run, directory with the sources)."""
+    found: Files = {}
     sources = None
     for name in kernels:
         directories = [result.directory / "gcov" for result in results
@@ -124,12 +138,12 @@ def measure(parts, kernels, results):
             counters = merge(directories, Path(work))
             found = union(found, lines_of(kernel, counters, Path(work)))
         sources = kernel / "gcov"
-    if not found:
+    if not sources:
         raise LabError("no counters came: nothing was measured")
     return found, sources
 
 
-def branches_missing(lines):
+def branches_missing(lines: Lines) -> list[str]:
     """Of one file: "LINE" or "LINEx2" for branches that were never taken, of
     lines that were run."""
     found = []
@@ -141,14 +155,15 @@ def branches_missing(lines):
     return found
 
 
-def totals(lines):
+def totals(lines: Lines) -> tuple[int, int, int, int]:
     """Of one file: lines run, lines, branches taken, branches."""
     branches = [taken for _, each in lines.values() for taken in each]
     return (sum(1 for run, _ in lines.values() if run), len(lines),
             sum(1 for taken in branches if taken), len(branches))
 
 
-def verdict(sums, unexplained, stale=()):
+def verdict(sums: Sequence[int], unexplained: Collection[str],
+            stale: Collection[str] = ()) -> list[str]:
     """Why that is not enough; empty when it is.  unexplained: lines that are
     not run and have no reason; stale: reasons for lines that there are not."""
     found = []
@@ -166,7 +181,8 @@ def verdict(sums, unexplained, stale=()):
     return found
 
 
-def report_file(name, lines, text, known):
+def report_file(name: str, lines: Lines, text: Sequence[str],
+                known: Reasons) -> list[str]:
     """Print what is missing in a file; the lines that have no reason."""
     why = {number: known.get((name, text[number - 1])) for number in lines
            if not lines[number][0]}
@@ -183,20 +199,21 @@ def report_file(name, lines, text, known):
     return [f"{name}:{number}" for number in sorted(why) if not why[number]]
 
 
-def report(parts, kernels, results):
+def report(parts: Parts, kernels: Iterable[str],
+           results: Sequence["Result"]) -> bool:
     """Print what is missing, per file, then the sums, and why they are not
     enough; True when they are."""
     found, sources = measure(parts, kernels, results)
     known = reasons()
-    sums = (0, 0, 0, 0)
-    unexplained = []
+    sums = [0] * 4
+    unexplained: list[str] = []
     stale = set(known)
     for name, lines in sorted(found.items()):
         text = [line.strip() for line in
                 (sources / name).read_text().splitlines()]
         unexplained += report_file(name, lines, text, known)
         stale -= {(name, line) for line in text}
-        sums = tuple(map(sum, zip(sums, totals(lines))))
+        sums = [a + b for a, b in zip(sums, totals(lines))]
     print(NOT_MEASURED)
     failed = verdict(sums, unexplained, sorted(map(": ".join, stale)))
     for line in failed:

@@ -6,10 +6,12 @@ import lzma
 import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import devices, paths
-from .apt import RELEASE, PrivateApt, unpack
+from .apt import RELEASE, Apt, PrivateApt, unpack
+from .cache import Cache, Inputs
 from .ui import LabError, output_of, run_logged
 
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
@@ -19,9 +21,9 @@ MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
                   "crc32c_generic"} | devices.modules())
 
 
-def xen_pin():
+def xen_pin() -> tuple[str, dict[str, str]]:
     """(version, {file: sha256}) of the Xen source package."""
-    version, files = None, {}
+    version, files = "", {}
     for line in (paths.LAB / "xen-source.pin").read_text().splitlines():
         if line and not line.startswith("#"):
             first, second = line.split()
@@ -32,18 +34,18 @@ def xen_pin():
     return version, files
 
 
-def xen_source(cache):
+def xen_source(cache: Cache) -> Path:
     """The directory with the fetched, checked files of the source package."""
     version, files = xen_pin()
 
-    def build(directory):
+    def build(directory: Path) -> None:
         PrivateApt(cache, "deb-src", RELEASE).fetch_source(
             "xen", version, files, directory)
 
     return cache.get("xen-source", {"version": version, **files}, build)
 
 
-def unpack_xen_source(cache, directory):
+def unpack_xen_source(cache: Cache, directory: Path) -> Path:
     """Unpack the source as Debian patches it into directory/xen."""
     source = xen_source(cache)
     dsc = next(source.glob("*.dsc"))
@@ -54,14 +56,14 @@ def unpack_xen_source(cache, directory):
     return directory / "xen"
 
 
-def debian_xen(apt, cache):
+def debian_xen(apt: Apt, cache: Cache) -> Path:
     """Debian's unmodified hypervisor, as the ELF file that QEMU boots."""
     record = apt.candidate(DEBIAN_XEN)
 
-    def build(directory):
+    def build(directory: Path) -> None:
         deb = apt.download(DEBIAN_XEN, record["Version"], record["SHA256"])
         with tempfile.TemporaryDirectory() as tmp:
-            unpack(deb, tmp)
+            unpack(deb, Path(tmp))
             packed = list(Path(tmp, "boot").glob("xen-*.gz"))
             if len(packed) != 1:
                 raise LabError(f"{deb.name} holds {len(packed)} hypervisors")
@@ -76,7 +78,8 @@ def debian_xen(apt, cache):
 class Kernel:
     """A kernel of Debian's: image and the few modules that dom0 needs."""
 
-    def __init__(self, apt, cache, name, package):
+    def __init__(self, apt: Apt, cache: Cache, name: str,
+                 package: str) -> None:
         self.name = name
         self.apt = apt
         self.cache = cache
@@ -88,16 +91,15 @@ class Kernel:
         self.package = f"linux-image-{self.release}"
         self.record = apt.candidate(self.package)
 
-    def inputs(self):
+    def inputs(self) -> Inputs:
         return {"package": self.package, "version": self.record["Version"],
                 "sha256": self.record["SHA256"],
                 "modules": " ".join(MODULES)}
 
-    def version(self):
-        """What external modules depend on."""
+    def version(self) -> str:
         return self.record["Version"]
 
-    def headers(self):
+    def headers(self) -> Path:
         """Install the headers that belong to this kernel; their directory."""
         package = f"linux-headers-{self.release}"
         self.apt.install([package])
@@ -106,15 +108,14 @@ class Kernel:
             raise LabError(f"{package} is installed but has no {path}")
         return path
 
-    def entry(self):
-        """The cache entry with vmlinuz, config and lib/modules."""
+    def entry(self) -> Path:
         return self.cache.get(f"kernel-{self.name}", self.inputs(), self._build)
 
-    def _build(self, directory):
+    def _build(self, directory: Path) -> None:
         deb = self.apt.download(self.package, self.record["Version"],
                                 self.record["SHA256"])
         with tempfile.TemporaryDirectory(dir=self.cache.root) as tmp:
-            unpack(deb, tmp)
+            unpack(deb, Path(tmp))
             for name in ("vmlinuz", "config"):
                 shutil.copy(Path(tmp, "boot", f"{name}-{self.release}"),
                             directory / name)
@@ -123,7 +124,7 @@ class Kernel:
                          directory / "lib/modules" / self.release, MODULES)
 
 
-def pick_modules(source, target, wanted):
+def pick_modules(source: Path, target: Path, wanted: Iterable[str]) -> None:
     """Copy some modules with all that they depend on, unpacked."""
     depends, by_name = {}, {}
     for line in (source / "modules.dep").read_text().splitlines():
@@ -133,7 +134,7 @@ def pick_modules(source, target, wanted):
     builtin = {module_name(line) for line in
                (source / "modules.builtin").read_text().splitlines()}
     lines = []
-    todo = []
+    todo: list[str] = []
     for name in wanted:
         if name in by_name:
             todo.append(by_name[name])
@@ -156,5 +157,5 @@ def pick_modules(source, target, wanted):
     (target / "modules.dep").write_text("\n".join(sorted(lines)) + "\n")
 
 
-def module_name(path):
+def module_name(path: str) -> str:
     return Path(path).name.split(".ko")[0].replace("-", "_")

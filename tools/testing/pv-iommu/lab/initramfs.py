@@ -6,11 +6,13 @@ cached and each run appends a small archive of its own.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import paths
-from .cache import hash_file, key_of
+from .cache import Cache, hash_file, key_of
 from .cpio import Archive
+from .kernels import Kernel
 from .ui import LabError, output_of
 
 BUSYBOX = Path("/bin/busybox")
@@ -20,7 +22,7 @@ PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool"),
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 
-def libraries_of(binary):
+def libraries_of(binary: Path) -> dict[str, Path]:
     """name in the guest -> file, for all shared libraries of a program."""
     found = {}
     for line in output_of(["ldd", str(binary)]).splitlines():
@@ -32,14 +34,14 @@ def libraries_of(binary):
     return found
 
 
-def base(cache, kernel):
+def base(cache: Cache, kernel: Kernel) -> Path:
     """busybox and the kernel modules."""
     modules = kernel.entry() / "lib/modules"
     inputs = {"kernel": key_of(kernel.inputs()), "busybox": hash_file(BUSYBOX),
               "code": hash_file(paths.LAB / "initramfs.py"),
               "cpio": hash_file(paths.LAB / "cpio.py")}
 
-    def build(directory):
+    def build(directory: Path) -> None:
         with open(directory / "base.cpio", "wb") as file, \
                 Archive(file) as archive:
             for name in DIRECTORIES.split():
@@ -53,14 +55,14 @@ def base(cache, kernel):
     return cache.get(f"initramfs-{kernel.name}", inputs, build) / "base.cpio"
 
 
-def program(cache, name):
+def program(cache: Cache, name: str) -> Path:
     """One of PROGRAMS with its libraries, for the scenarios that ask."""
     path = PROGRAMS[name]
     files = {str(path): path, **libraries_of(path)}
     inputs = {key: hash_file(path) for key, path in files.items()}
     inputs["cpio"] = hash_file(paths.LAB / "cpio.py")
 
-    def build(directory):
+    def build(directory: Path) -> None:
         with open(directory / f"{name}.cpio", "wb") as file, \
                 Archive(file) as archive:
             for file_name, path in files.items():
@@ -69,7 +71,8 @@ def program(cache, name):
     return cache.get(f"initramfs-{name}", inputs, build) / f"{name}.cpio"
 
 
-def assemble(target, archives, files, texts):
+def assemble(target: Path, archives: Iterable[Path], files: dict[str, Path],
+             texts: dict[str, tuple[str, int]]) -> None:
     """One initrd: finished archives, then files and texts of this run."""
     with open(target, "wb") as out:
         for archive in archives:

@@ -6,12 +6,14 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from . import paths
-from .apt import PrivateApt, unpack
-from .cache import hash_files, key_of
+from .apt import Apt, PrivateApt, unpack
+from .cache import Cache, Inputs, hash_files, key_of
 from .ui import LabError, Step, run_logged, say
 
 # The source of the kernels that are built here, and the suites in which it is
@@ -38,11 +40,11 @@ class Kind:
     retype: bool = True
     words: str = ""
 
-    def has(self, part):
+    def has(self, part: str) -> bool:
         return part in self.variant.split("+")
 
     @property
-    def builtin(self):
+    def builtin(self) -> bool:
         return self.has("builtin")
 
 
@@ -71,10 +73,27 @@ KINDS = {
 }
 
 
+class Kernel(Protocol):
+    """One that dom0 can run: Debian's, or self-built."""
+    name: str
+
+    def inputs(self) -> Inputs:
+        """What it is made of."""
+
+    def version(self) -> str:
+        """What external modules depend on."""
+
+    def entry(self) -> Path:
+        """The cache entry with vmlinuz, config and lib/modules."""
+
+    def headers(self) -> Path:
+        """Where external modules are built."""
+
+
 class Source:
     """Debian's source of a kernel, unpacked once; nothing in it is changed."""
 
-    def __init__(self, apt, cache, version):
+    def __init__(self, apt: Apt, cache: Cache, version: str) -> None:
         self.apt = apt
         self.cache = cache
         self.package = f"linux-source-{version}"
@@ -84,7 +103,7 @@ class Source:
                            "sha256": self.record["SHA256"]})
         self.root = cache.root / "linux-source"
 
-    def tree(self):
+    def tree(self) -> Path:
         """The unpacked tree, as it was left after unpacking."""
         tree = self.root / self.key / "linux"
         mark = self.root / self.key / "listing"
@@ -94,7 +113,7 @@ class Source:
                 mark.write_text(listing_of(tree))
         return tree
 
-    def _unpack(self, tree):
+    def _unpack(self, tree: Path) -> None:
         for old in self.root.glob("*/linux"):
             if old == tree or (old.parent / "package").read_text() == \
                     self.package:
@@ -112,12 +131,12 @@ class Source:
                     str(tar)], self.cache.logs() / "linux-source.log")
         shutil.rmtree(packed)
 
-    def work(self, compiler):
+    def work(self, compiler: str) -> Path:
         """A directory for patched sources and objects of this source."""
         return self.root / self.key / f"work-{key_of({'is': compiler})[:8]}"
 
 
-def listing_of(tree):
+def listing_of(tree: Path) -> str:
     """A digest of names, sizes and times: enough to see a change."""
     digest = hashlib.sha256()
     for directory, subdirectories, files in os.walk(tree):
@@ -129,7 +148,7 @@ def listing_of(tree):
     return digest.hexdigest()
 
 
-def source(apt, cache, version):
+def source(apt: Apt, cache: Cache, version: str) -> Source:
     """linux-source of 6.12 is bookworm's, that of 7.2 is where it is."""
     if version != SOURCE:
         return Source(apt, cache, version)
@@ -144,9 +163,9 @@ def source(apt, cache, version):
                    f"{'; '.join(why)}")
 
 
-def series_inputs():
+def series_inputs() -> Inputs:
     """What the patch series is made of; its check is no part of it."""
-    files = []
+    files: list[Path] = []
     for top in (paths.DRIVER, paths.INTERFACE, paths.SERIES,
                 paths.TREE / "Documentation/pv-iommu"):
         files += [path for path in top.rglob("*") if path.suffix in (
@@ -160,38 +179,37 @@ def series_inputs():
 class SelfBuilt:
     """A kernel with the patch series, in one variant of kernel/config."""
 
-    def __init__(self, linux, cache, compiler, name):
+    def __init__(self, linux: Source, cache: Cache, compiler: str,
+                 name: str) -> None:
         self.linux = linux
         self.cache = cache
         self.compiler = compiler
         self.name = name
         self.kind = KINDS[name]
 
-    def inputs(self):
+    def inputs(self) -> Inputs:
         files = [path for path in paths.KERNEL.rglob("*") if path.is_file()]
         return {"source": self.linux.record["SHA256"],
                 "variant": self.kind.variant, "compiler": self.compiler,
                 **hash_files(files, paths.TREE), **series_inputs()}
 
-    def version(self):
-        """What external modules depend on."""
+    def version(self) -> str:
         return key_of(self.inputs())
 
-    def entry(self):
-        """vmlinuz, config, lib/modules, kdir; gcov if it counts."""
+    def entry(self) -> Path:
+        """kdir is there as well; gcov if it counts."""
         return self.cache.get(f"kernel-{self.name}", self.inputs, self._build)
 
-    def headers(self):
+    def headers(self) -> Path:
         return self.entry() / "kdir"
 
-    def module(self):
-        found = list(self.entry().glob("lib/modules/*/**/xen-pv-iommu.ko"))
-        return found[0] if found else None
+    def module(self) -> Path:
+        return next(self.entry().glob("lib/modules/*/**/xen-pv-iommu.ko"))
 
-    def work(self):
+    def work(self) -> Path:
         return self.linux.work(self.compiler)
 
-    def _build(self, directory):
+    def _build(self, directory: Path) -> None:
         tree = self.linux.tree()
         log = self.cache.logs() / f"kernel-{self.name}.log"
         out = directory / "out"
@@ -208,7 +226,8 @@ class SelfBuilt:
         out.rmdir()
 
 
-def make_series(cache, linux, target, build):
+def make_series(cache: Cache, linux: Source, target: Path,
+                build: bool) -> int:
     """Make the patch series for a kernel's source, and check it, if wanted by
     building, too; the exit code of the check, which prints what it finds."""
     tree = linux.tree()
@@ -220,7 +239,7 @@ def make_series(cache, linux, target, build):
         return subprocess.run(argv + [work] * build, check=False).returncode
 
 
-def run_kunit(kernel, words):
+def run_kunit(kernel: SelfBuilt, words: Sequence[str]) -> int:
     """Boot a self-built kernel with the tests, without Xen; the exit code,
     after printing results."""
     with tempfile.TemporaryDirectory() as build:

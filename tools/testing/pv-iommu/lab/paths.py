@@ -21,7 +21,7 @@ DRIVER = TREE / "drivers/xen/pv-iommu"
 TOP = TREE / "tools/pv-iommu/pv-iommu-top"
 
 
-def cache_dir():
+def cache_dir() -> Path:
     named = os.environ.get("PV_IOMMU_CACHE")
     if named:
         return Path(named).resolve()

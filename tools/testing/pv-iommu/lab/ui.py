@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 PROGRESS_EVERY = 10.0
 
@@ -20,7 +22,7 @@ class LabError(Exception):
 _lock = threading.Lock()
 
 
-def say(text):
+def say(text: str) -> None:
     with _lock:
         print(text, file=sys.stderr, flush=True)
 
@@ -28,33 +30,33 @@ def say(text):
 class Step:
     """Context of a long step: says that it began, goes on, and ended."""
 
-    def __init__(self, name, detail=""):
+    def __init__(self, name: str, detail: str = "") -> None:
         self.name = name
         self.detail = f" ({detail})" if detail else ""
 
-    def __enter__(self):
+    def __enter__(self) -> "Step":
         self.began = time.monotonic()
         self.over = threading.Event()
         self.thread = threading.Thread(target=self._tick, daemon=True)
         self.thread.start()
         return self
 
-    def __exit__(self, kind, value, trace):
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
         self.over.set()
         self.thread.join()
         how = "done" if kind is None else "FAILED"
         say(f"  {self.name}: {how} after {self.elapsed():.0f} s")
 
-    def elapsed(self):
+    def elapsed(self) -> float:
         return time.monotonic() - self.began
 
-    def _tick(self):
+    def _tick(self) -> None:
         say(f"  {self.name}...{self.detail}")
         while not self.over.wait(PROGRESS_EVERY):
             say(f"  {self.name}: {self.elapsed():.0f} s")
 
 
-def tail(path, lines=15):
+def tail(path: Path, lines: int = 15) -> str:
     try:
         with open(path, errors="replace") as file:
             return "".join(file.readlines()[-lines:])
@@ -62,11 +64,13 @@ def tail(path, lines=15):
         return f"({err})"
 
 
-def run_logged(name, argv, log, cwd=None, env=None, timeout=1800):
+def run_logged(name: str, argv: Sequence[str], log: Path,
+               cwd: Path | None = None, env: Mapping[str, str] | None = None,
+               timeout: float = 1800) -> None:
     """Run one long command: progress on screen, its output in a file."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with Step(name, f"log: {log}"), open(log, "ab") as out:
-        out.write(("$ " + " ".join(map(str, argv)) + "\n").encode())
+        out.write(("$ " + " ".join(argv) + "\n").encode())
         out.flush()
         try:
             code = subprocess.run(argv, cwd=cwd, env=env, stdout=out,
@@ -82,14 +86,14 @@ def run_logged(name, argv, log, cwd=None, env=None, timeout=1800):
                        f"{log}:\n{tail(log)}")
 
 
-def output_of(argv, cwd=None, env=None):
+def output_of(argv: Sequence[str], cwd: Path | None = None) -> str:
     """Run one short command and return what it printed."""
     try:
-        done = subprocess.run(argv, cwd=cwd, env=env, capture_output=True,
-                              text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(argv, cwd=cwd, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL)
     except FileNotFoundError as err:
         raise LabError(str(err)) from err
     if done.returncode:
-        raise LabError(f"{' '.join(map(str, argv))} failed: "
+        raise LabError(f"{' '.join(argv)} failed: "
                        f"{done.stderr.strip()[-800:]}")
     return done.stdout

@@ -61,6 +61,7 @@ class PlanTest(unittest.TestCase):
     def test_what_is_left(self):
         boot = boots.plan([scenario("a"), scenario("b")])[0]
         left = boot.without([boot.scenarios[0]])
+        assert left
         self.assertEqual([s.name for s in left.scenarios], ["b"])
         self.assertIsNone(left.without(left.scenarios))
 
@@ -122,7 +123,7 @@ class ReportTest(unittest.TestCase):
         suite = ElementTree.parse(self.path / "xml").getroot()
         self.assertEqual([suite.get(key) for key in
                           ("tests", "failures", "skipped")], ["3", "1", "1"])
-        self.assertEqual(suite.find("testcase/failure").text,
+        self.assertEqual(suite.findtext("testcase/failure"),
                          "Linux said: ? & <")
 
     def test_time(self):

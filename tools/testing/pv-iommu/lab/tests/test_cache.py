@@ -24,7 +24,7 @@ class CacheTest(unittest.TestCase):
         self.addCleanup(self.directory.cleanup)
         self.cache = Cache(Path(self.directory.name) / "cache")
         self.builds = 0
-        self.said = []
+        self.said: list[str] = []
         patch = mock.patch.object(cache_module, "say", self.said.append)
         patch.start()
         self.addCleanup(patch.stop)
@@ -110,18 +110,18 @@ class CacheTest(unittest.TestCase):
             self.cache.get("thing", {"a": "1"}, lambda directory: None)
 
     def test_input_changed_while_building(self):
-        inputs = {"a": 0}
+        inputs = {"a": "0"}
 
         def build(directory):
             (directory / "out").write_text(f"of {inputs['a']} or the next?")
-            if inputs["a"] < limit:
-                inputs["a"] += 1
+            if int(inputs["a"]) < limit:
+                inputs["a"] = str(int(inputs["a"]) + 1)
         limit = 1
         entry = self.cache.get("thing", lambda: dict(inputs), build)
         self.assertEqual((entry / "out").read_text(), "of 1 or the next?")
         self.assertEqual(len(list((self.cache.root / "thing").glob("*/"))), 1)
         limit = 100
-        inputs["a"] = 2
+        inputs["a"] = "2"
         with self.assertRaises(LabError):
             self.cache.get("thing", lambda: dict(inputs), build)
 
@@ -148,10 +148,11 @@ class CacheTest(unittest.TestCase):
     def test_killed_build_is_made_anew(self):
         """A build that dies leaves no entry and no lock behind."""
         program = (
-            "import os, sys; from lab.cache import Cache\n"
+            "import os, pathlib, sys; from lab.cache import Cache\n"
             "def build(d):\n"
             "    (d / 'out').write_text('half'); os.kill(os.getpid(), 9)\n"
-            "Cache(sys.argv[1]).get('thing', {'a': '1'}, build)\n")
+            "cache = Cache(pathlib.Path(sys.argv[1]))\n"
+            "cache.get('thing', {'a': '1'}, build)\n")
         done = subprocess.run(
             [sys.executable, "-c", program, str(self.cache.root)],
             env=dict(os.environ, PYTHONPATH=str(paths.TESTING)))

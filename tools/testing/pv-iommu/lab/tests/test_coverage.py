@@ -13,8 +13,8 @@ from .. import coverage
 
 def covered(run, lines, taken=90, branches=100):
     """A file: that many of its lines were run, branches taken on the first."""
-    found = {number: (1 if number <= run else 0, [])
-             for number in range(1, lines + 1)}
+    found: coverage.Lines = {number: (1 if number <= run else 0, [])
+                             for number in range(1, lines + 1)}
     found[1] = (1, [1] * taken + [0] * (branches - taken))
     return found
 
@@ -31,7 +31,7 @@ class CoverageTest(unittest.TestCase):
                     files, Path(directory))), \
                     mock.patch.object(coverage, "reasons", return_value=dict(
                         known)), contextlib.redirect_stdout(out):
-                return coverage.report(None, (), []), out.getvalue()
+                return coverage.report(mock.Mock(), (), []), out.getvalue()
 
     def test_enough(self):
         enough, text = self.report(core=covered(100, 100, 85))
@@ -75,8 +75,9 @@ class CoverageTest(unittest.TestCase):
         self.assertTrue(text.endswith("lines 100.0% branches 90.0%\n"))
 
     def test_branches_that_are_listed(self):
-        lines = {3: (1, [1, 0]), 7: (2, [0, 0, 2]), 8: (1, [1, 1]), 9: (1, []),
-                 11: (0, [0, 0])}
+        lines: coverage.Lines = {
+            3: (1, [1, 0]), 7: (2, [0, 0, 2]), 8: (1, [1, 1]), 9: (1, []),
+            11: (0, [0, 0])}
         self.assertEqual(coverage.branches_missing(lines), ["3", "7x2"])
         text = self.report(core=covered(100, 100, 90))[1]
         self.assertIn("branches never taken: 1x10\n", text)

@@ -161,7 +161,8 @@ def messages(directory: Path) -> Iterator[tuple[str, bool, str]]:
 
 
 def passed(**changes):
-    return Record(**{"begun": True, "finished": True, "oks": 1, **changes})
+    changes = {"begun": True, "finished": True, "oks": 1} | changes
+    return Record(**changes)
 
 
 class JudgeTest(unittest.TestCase):
@@ -254,6 +255,6 @@ class JudgeTest(unittest.TestCase):
                   "[ 2.1] Call Trace:\n"
         before = judge.before_int3(console)
         self.assertEqual(before, "[ 1.0] WARNING: x\r\n")
-        self.assertEqual(judge.log_faults(before, ()),
+        self.assertEqual(judge.log_faults(before or "", ()),
                          ["Linux said: [ 1.0] WARNING: x"])
         self.assertIsNone(judge.before_int3("[ 2.0] Oops: 0000 [#1]"))

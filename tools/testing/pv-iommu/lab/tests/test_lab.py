@@ -10,9 +10,11 @@ import tempfile
 import textwrap
 import unittest
 from pathlib import Path
+from typing import cast
 
 from .. import apt, header, paths, report
 from ..assembly import words_for
+from ..build import Parts
 from ..channel import Channel, Closed
 from ..cpio import Archive
 from ..hostside import Log, NetPeer, Pattern
@@ -243,10 +245,11 @@ class PatternTest(InDirectory):
 
 class HostSideTest(InDirectory):
     def requests(self, record, **disks):
-        qemu = Qemu(Machine("vtd", 1), [], None, None, self.path / "trace",
-                    self.path)
-        return Requests(record, qemu, disks, self.path / "console",
-                        FakeParts(self.path), lambda kind, text: None)
+        qemu = Qemu(Machine("vtd", 1), [], self.path, self.path,
+                    self.path / "trace", self.path)
+        parts = cast(Parts, FakeParts(self.path))
+        return Requests(record, qemu, disks, self.path / "console", parts,
+                        lambda kind, text: None)
 
     def test_disk_check_counts_on_the_host(self):
         record = Record()
@@ -285,7 +288,7 @@ class HostSideTest(InDirectory):
         path.write_bytes(number.to_bytes(8, sys.byteorder))
 
         def executed():
-            return Qemu(machine, [], None, None, self.path / "trace",
+            return Qemu(machine, [], self.path, self.path, self.path / "trace",
                         self.path).executed()
         with self.assertRaises(LabError):
             executed()
