@@ -182,7 +182,6 @@ net_both() {
 }
 
 # the variants without a driver have nothing to hold the network card back
-device_free "$PCI_VIRTIO_NET"
 if [ "$DRIVER" != none ]; then
 	began_ns=$(uptime_ns)
 	driver_load
@@ -239,7 +238,7 @@ for depth in 1 4 32; do
 	disk nvme-read-1m-qd$depth read 1m $depth
 done
 ok "the disk was measured"
-device_give "$PCI_VIRTIO_NET"
+virtio_give "$PCI_VIRTIO_NET"
 net_both
 ok "the network was measured"
 finish

@@ -5,7 +5,8 @@
 #: core vtd
 #: device ahci
 #: guest fio granted pviommu-userdma.ko
-#: expect linux exception Emask 0x40
+#: expect linux ata\d+\.\d+: (exception Emask|failed command)
+#: expect linux sd .* FAILED Result|I/O error, dev sd
 
 # NVMe, virtio and most SCSI hosts take what cannot be mapped for a lack of
 # memory, and try for ever.  ATA gives up.

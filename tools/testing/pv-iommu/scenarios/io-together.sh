@@ -13,9 +13,8 @@
 #: guest fio ethtool
 #: timeout 600
 
-device_free "$PCI_VIRTIO_BLK"
 driver_load
-device_give "$PCI_VIRTIO_BLK"
+virtio_give "$PCI_VIRTIO_BLK"
 
 pids=
 ahci_up

@@ -6,9 +6,8 @@
 #: device virtio-blk
 #: guest fio
 
-device_free "$PCI_VIRTIO_BLK"
 driver_load
-device_give "$PCI_VIRTIO_BLK"
+virtio_give "$PCI_VIRTIO_BLK"
 disk_up "$PCI_VIRTIO_BLK" virtio_blk
 disk_verify "$DISK" virtio-blk 8 16
 fio_verify "$DISK" 16m

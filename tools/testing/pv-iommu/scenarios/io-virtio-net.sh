@@ -6,9 +6,8 @@
 #: core amdvi
 #: device virtio-net
 
-device_free "$PCI_VIRTIO_NET"
 driver_load
-device_give "$PCI_VIRTIO_NET"
+virtio_give "$PCI_VIRTIO_NET"
 net_up "$PCI_VIRTIO_NET" virtio_net
 net_verify 8
 driver_carried

@@ -37,26 +37,6 @@ device_translated() {
 	esac
 }
 
-# virtio_free, virtio_give: where virtio-pci is built in it has its devices
-# before any module can be loaded; they are taken from it, and given back
-virtio_free() {
-	: >/run/virtio
-	[ -e /sys/bus/pci/drivers/virtio-pci ] || return 0
-	for virtio_path in /sys/bus/pci/drivers/virtio-pci/*:*; do
-		[ -e "$virtio_path" ] || continue
-		basename "$virtio_path" >>/run/virtio
-		basename "$virtio_path" >/sys/bus/pci/drivers/virtio-pci/unbind ||
-			die "${virtio_path##*/} cannot be unbound"
-	done
-}
-
-virtio_give() {
-	while read -r virtio_pci; do
-		echo "$virtio_pci" >/sys/bus/pci/drivers/virtio-pci/bind ||
-			die "$virtio_pci cannot be bound"
-	done </run/virtio
-}
-
 # disk_check NAME MiB: data through the disk and its controller, compared on
 # both ends; then many requests of all sizes, compared in dom0
 disk_check() {

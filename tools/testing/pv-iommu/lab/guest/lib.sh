@@ -163,24 +163,26 @@ ahci_up() {
 		die "$DISK: max_sectors_kb cannot be set"
 }
 
-# device_free PCI: take it from its driver; where virtio-pci is built in it has
-# its devices before any module can be loaded, and else it waits for device_give
+# device_free PCI: take it from its driver
 device_free() {
-	: >/run/driver-of
-	[ -e "/sys/bus/pci/devices/$1/driver" ] || return 0
-	basename "$(readlink "/sys/bus/pci/devices/$1/driver")" >/run/driver-of
-	echo "$1" >"/sys/bus/pci/devices/$1/driver/unbind" ||
-		die "$1 cannot be unbound"
+	device_driver=/sys/bus/pci/devices/$1/driver
+	basename "$(readlink "$device_driver")" >/run/driver-of
+	echo "$1" >"$device_driver/unbind" || die "$1 cannot be unbound"
 }
 
 # device_give PCI: back to the driver that device_free took it from
 device_give() {
-	if [ ! -s /run/driver-of ]; then
-		modprobe virtio_pci || die "modprobe virtio_pci failed"
-		return
-	fi
 	echo "$1" >"/sys/bus/pci/drivers/$(cat /run/driver-of)/bind" ||
 		die "$1 cannot be bound to $(cat /run/driver-of)"
+}
+
+# virtio_give PCI: to its driver, which init keeps it from where that is built in
+virtio_give() {
+	[ -e /sys/bus/pci/drivers/virtio-pci ] || modprobe virtio_pci ||
+		die "modprobe virtio_pci failed"
+	[ -e "/sys/bus/pci/devices/$1/driver" ] ||
+		echo "$1" >/sys/bus/pci/drivers/virtio-pci/bind ||
+		die "$1 cannot be bound to virtio-pci"
 }
 
 # --- data
