@@ -172,9 +172,9 @@ net_both() {
 	net_size=$([ -z "$COUNTED" ] && echo 96 || echo 16)
 	net_up "$PCI_VIRTIO_NET" virtio_net
 	wait_for 10 arp_ready
-	request net-source $((net_size << 20)) "$VARIANT" ||
+	request net-source $((net_size << 20)) 1 ||
 		die "net-source: $REPLY_TEXT"
-	net_port=${REPLY_TEXT% *}
+	net_port=$REPLY_TEXT
 	net_way net-receive "$net_size" net_receive
 	request net-sink || die "net-sink: $REPLY_TEXT"
 	net_port=$REPLY_TEXT
