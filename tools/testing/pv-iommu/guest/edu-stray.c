@@ -28,6 +28,11 @@
 
 #define DEMO_LEN		64
 
+/* What cannot be part of an address, before and after the device has read. */
+#define FETCH_WORDS		64
+#define FETCH_NOTHING		0xeeeeeeeeeeeeeeeeUL
+#define FETCH_NOT_BACK		0xddddddddddddddddUL
+
 static const char usage_text[] =
 "usage: edu-stray [-d SBDF] [-m BITS] COMMAND\n"
 "  info               the device\n"
@@ -36,6 +41,9 @@ static const char usage_text[] =
 "  copy SRC DST LEN   a read, then a write\n"
 "  demo               attacks memory of this program at its machine address:\n"
 "                     reads a secret, overwrites a victim; shows both\n"
+"  fetch ADDR MADDR DFN  does the device get at ADDR what is in memory at MADDR?\n"
+"                     There each 64-bit word has to be its own address.  DFN:\n"
+"                     where a page of this program can be mapped meanwhile\n"
 "-d: default is the first edu device.  It must have no driver: unbind that.\n"
 "-m: width of QEMU's edu,dma_mask=, default 28 as there; the device cuts larger\n"
 "    addresses off and would hit other memory, therefore they are refused.\n"
@@ -251,6 +259,78 @@ static int demo(void)
 	return 0;
 }
 
+static int map_own(uint64_t dfn, const void *page)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_map,
+		.u.map.dfn = dfn,
+		.u.map.gfn = frames_gfn(page),
+		.u.map.nr_frames = 1,
+		.u.map.flags = XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable,
+	};
+
+	return hyp_one(&op);
+}
+
+static int unmap_own(uint64_t dfn)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_unmap,
+		.u.unmap.dfn = dfn,
+		.u.unmap.nr_frames = 1,
+	};
+
+	return hyp_one(&op);
+}
+
+static const char *fetch_verdict(const uint64_t *got, uint64_t maddr)
+{
+	unsigned int i, right = 0, none = 0, not_back = 0;
+
+	for (i = 0; i < FETCH_WORDS; i++) {
+		right += got[i] == maddr + i * sizeof(*got);
+		/* What is blocked reads as zeros, or is not read at all. */
+		none += !got[i] || got[i] == FETCH_NOTHING;
+		not_back += got[i] == FETCH_NOT_BACK;
+	}
+	return right == FETCH_WORDS ? "fetched" : none == FETCH_WORDS ? "blocked" :
+	       not_back ? "unknown" : "other_data";
+}
+
+/* By way of a page of ours, of which the device makes its buffer known. */
+static int fetch(uint64_t addr, uint64_t maddr, uint64_t dfn)
+{
+	unsigned int i, len = FETCH_WORDS * sizeof(uint64_t);
+	uint64_t *own = hyp_alloc(PAGE_SIZE);
+	int ret;
+
+	errno = ENOMEM;
+	if (!own)
+		return fail("memory");
+	errno = -frames_init();
+	if (errno)
+		return fail("machine addresses");
+	errno = -map_own(dfn, own);
+	if (errno)
+		return fail("mapping the page for the results");
+
+	for (i = 0; i < FETCH_WORDS; i++)
+		own[i] = FETCH_NOTHING;
+	ret = dma(dfn * PAGE_SIZE, len, false) ?: dma(addr, len, false);
+	for (i = 0; i < FETCH_WORDS; i++)
+		own[i] = FETCH_NOT_BACK;
+	ret = ret ?: dma(dfn * PAGE_SIZE, len, true);
+
+	errno = -unmap_own(dfn);
+	if (errno)
+		return fail("unmapping the page for the results");
+	if (ret)
+		return ret;
+	printf("first=%#lx\n", own[0]);
+	printf("verdict=%s\n", fetch_verdict(own, maddr));
+	return 0;
+}
+
 static int info(void)
 {
 	printf("device=%s\n", strrchr(sysfs, '/') + 1);
@@ -269,6 +349,8 @@ static int command(int argc, char **argv)
 	for (i = 1; i < argc; i++)
 		if (i > 3 || !number(argv[i], &arg[i - 1]))
 			return usage();
+	if (argc == 4 && !strcmp(argv[0], "fetch"))
+		return fetch(arg[0], arg[1], arg[2]);
 	if (argc > 2 && (!arg[argc - 2] || arg[argc - 2] > EDU_MAX_COPY))
 		return usage();
 
