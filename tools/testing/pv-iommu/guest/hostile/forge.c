@@ -12,7 +12,6 @@
 
 #include "hostile.h"
 
-#define FORGERIES	200000
 #define NR_OPS		16
 #define NR_BUFS		4
 
@@ -83,6 +82,66 @@ static void fill_ops(struct xen_iommu_op *ops, uint64_t *s)
 	}
 }
 
+/* The operations from @first on of @nr are done, and none before. */
+static void only_from(const char *name, const struct xen_iommu_op *ops,
+		      unsigned int first, unsigned int nr)
+{
+	unsigned int i, bad = 0;
+
+	for (i = 0; i < nr; i++)
+		bad += ops[i].status != (i < first ? STATUS_PRESET : 0);
+	check(!bad, name, "%u of %u are otherwise", bad, nr);
+}
+
+static long continued(struct xen_iommu_op_buf *buf, unsigned int nr_bufs,
+		      unsigned int at_buf, uint64_t at)
+{
+	return hyp_call(__HYPERVISOR_iommu_op,
+			CONT_MAGIC | at_buf << CONT_BUF_SHIFT | nr_bufs,
+			(unsigned long)buf, at, 0, 0);
+}
+
+/*
+ * Is the encoding above still the hypervisor's?  Else forge_ours() would be no
+ * more than noise.  Each part of it shows in what is done and what is not.
+ */
+static void test_encoding(struct xen_iommu_op *ops)
+{
+	struct xen_iommu_op_buf buf[2] = {
+		{ .size = 2 * sizeof(*ops) }, { .size = 2 * sizeof(*ops) },
+	};
+	uint64_t done = 1UL << CONT_DONE_SHIFT;
+	unsigned int i;
+
+	memset(ops, 0, 4 * sizeof(*ops));
+	for (i = 0; i < 4; i++) {
+		ops[i].op = XEN_IOMMUOP_query_caps;
+		ops[i].status = STATUS_PRESET;
+	}
+	buf[0].h.p = ops;
+	buf[1].h.p = ops + 2;
+	expect("continuation", continued(buf, 2, 1, 1), 0);
+	only_from("it goes on where it says", ops, 3, 4);
+
+	memset(ops, 0, sizeof(*ops));
+	ops->op = XEN_IOMMUOP_map;
+	ops->u.map.dfn = env.base;
+	ops->u.map.gfn = env.run_gfn;
+	ops->u.map.nr_frames = 4;
+	ops->u.map.flags = RW;
+	buf[0].size = sizeof(*ops);
+	expect("continuation of a map", continued(buf, 1, 0, 3 * done), 0);
+	expect("its status", ops->status, 0);
+	check(count_mapped(env.base, 4) == 1 &&
+	      maps_to(env.base + 3, env.run_gfn + 3),
+	      "it maps what is not done", "%lu frames", count_mapped(env.base, 4));
+
+	expect("continuation of a map that failed",
+	       continued(buf, 1, 0, 4 * done | EEXIST << CONT_ERR_SHIFT), 0);
+	expect("its status", ops->status, -EEXIST);
+	check(!count_mapped(env.base, 4), "it is rolled back", "it is not");
+}
+
 static bool canaries_live(void)
 {
 	unsigned int i;
@@ -121,13 +180,14 @@ void test_continuations(void)
 	unsigned int i, n;
 	long ret = 0;
 
+	test_encoding(ops);
 	for (i = 0; i < NR_CANARIES; i++)
 		live &= !do_map(env.base + CANARIES + i, env.gfn[i], 1, RW);
 	for (n = 0; n < NR_BUFS; n++) {
 		buf[n].h.p = ops + NR_OPS / NR_BUFS * n;
 		buf[n].size = NR_OPS / NR_BUFS * sizeof(*ops);
 	}
-	for (i = 0; i < FORGERIES && !ret && live; i++) {
+	for (i = 0; i < env.forgeries && !ret && live; i++) {
 		if (rnd(&state) % 2)
 			forge_ours(arg, &state);
 		else

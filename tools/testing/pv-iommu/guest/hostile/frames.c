@@ -52,6 +52,14 @@ static unsigned int try_all(const unsigned long *frames, unsigned int nr,
 	return bad;
 }
 
+/* One of so many, other ones each time; and all where one kind may end. */
+static bool chosen(unsigned long mfn)
+{
+	return mfn % env.nth_frame == env.seed % env.nth_frame ||
+	       frames_m2p(mfn - 1) != M2P_INVALID ||
+	       frames_m2p(mfn + 1) != M2P_INVALID;
+}
+
 /*
  * Every frame of RAM that is in no domain's hands by the machine-to-physical
  * table: Xen's text and heap, its tables, the IOMMU's page tables, free memory.
@@ -74,7 +82,7 @@ void test_frames(void)
 		for (mfn = LOW_FRAMES; mfn < end;) {
 			for (nr = 0; nr < BATCH && mfn < end; mfn++)
 				if (frames_m2p(mfn) == M2P_INVALID &&
-				    machine_is_ram(mfn))
+				    machine_is_ram(mfn) && chosen(mfn))
 					frames[nr++] = mfn;
 			tried += nr;
 			if (nr)

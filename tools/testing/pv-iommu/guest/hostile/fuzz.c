@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "hostile.h"
 #include "lib/frames.h"
@@ -243,14 +242,6 @@ static bool one_call(struct fuzz *f)
 		if (!verify(&f->model, i, &f->sent[i], &f->ops[i]))
 			return false;
 	return true;
-}
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec + t.tv_nsec / 1e9;
 }
 
 void test_fuzz(void)

@@ -6,6 +6,7 @@
  *   main.c      options, what the machine is like, order of the groups
  *   op.c        operations and expectations
  *   pool.c      the frames that are ours to play with
+ *   balloon.c   those of them that a module has
  *   handles.c   bad handles, bad sizes, bad counts
  *   forge.c     forged continuations
  *   args.c      reserved fields, unknown operations, wild dfns and gfns
@@ -13,6 +14,7 @@
  *   domain.c    frames of another domain
  *   map.c       what map, unmap, flush and lookup do when all is well, and
  *               what they leave behind when it is not
+ *   high.c      frames above 4 GiB
  *   singles.c   operations that the hypervisor may take together
  *   life.c      taking over and giving back
  *   refs.c      page references: held long enough, and never lost
@@ -47,7 +49,7 @@ struct env {
 	unsigned int pool_nr;
 	uint8_t *pool;		/* pages */
 	unsigned long *gfn;	/* frame of each, in the order of the pages */
-	unsigned long run_gfn;	/* longest run of own frames */
+	unsigned long run_gfn;	/* longest run of own frames, the module's too */
 	unsigned int run_nr;
 	unsigned long large_gfn;/* aligned run of 512, or FRAME_NONE */
 
@@ -55,11 +57,16 @@ struct env {
 	unsigned int fuzz_seconds;
 	unsigned int thread_seconds;
 	unsigned int cycles;
+	unsigned int forgeries;
+	unsigned int nth_frame;	/* of those that are not dom0's */
 };
 
 extern struct env env;
 
-/* Results.  @name says what was tried; a failure says what came instead. */
+/*
+ * Results.  @name says what was tried; a failure says what came instead.  To
+ * skip is to fail, unless the user has said that it will happen.
+ */
 void pass(const char *name);
 __printf(2, 3) void fail(const char *name, const char *what, ...);
 __printf(2, 3) void skip(const char *name, const char *why, ...);
@@ -93,8 +100,21 @@ int pool_init(unsigned int nr);
 bool pool_is_mine(unsigned long gfn, unsigned long nr);
 bool pool_unmoved(void);
 
+/* balloon.c: the frame of the module's page; FRAME_NONE without the module. */
+unsigned long balloon_gfn(void);
+/* The number of frames in the module's run, from @gfn on. */
+unsigned int balloon_run(unsigned long *gfn);
+/*
+ * "out": the page's frame goes back to Xen; "in": the page gets one again;
+ * "exchange": it gets another one.
+ */
+int balloon(const char *what);
+
 /* A stream of numbers that depends on the seed only. */
 uint64_t rnd(uint64_t *state);
+
+/* Seconds, since whenever. */
+double now(void);
 
 /* model.c: one operation's possible outcomes, and what it changes. */
 #define MODEL_MAX_OUTCOMES	8
@@ -135,6 +155,7 @@ void test_mmio(void);
 void test_map(void);
 void test_singles(void);
 void test_large(void);
+void test_high(void);
 void test_not_owned(const char *when);
 void test_life(void);
 void test_host_map(void);

@@ -16,15 +16,27 @@
 #include "lib/machine.h"
 
 #define MAX_NAMES	2048
+#define MAX_ALLOWED	16
 #define SKIPPED		"# skip"
 
 struct env env = {
 	.fuzz_seconds = 20,
 	.thread_seconds = 5,
 	.cycles = 100000,
+	.forgeries = 200000,
+	.nth_frame = 1,
 };
 
 static unsigned int nr_pass, nr_fail, nr_skip;
+
+/* What the user says will be skipped. */
+static struct allowed {
+	char *name;
+	const char *why;
+	bool happened;
+} allowed[MAX_ALLOWED];
+
+static unsigned int nr_allowed;
 static bool verbose;
 static const char *only;
 
@@ -39,6 +51,7 @@ static const struct group {
 	{ "map", test_map, false },
 	{ "singles", test_singles, false },
 	{ "large", test_large, false },
+	{ "high", test_high, false },
 	{ "frames", test_frames, false },
 	{ "domain", test_domain, false },
 	{ "mmio", test_mmio, false },
@@ -54,11 +67,15 @@ static const struct group {
 };
 
 static const char usage_text[] =
-"usage: hostile [-s SEED] [-t SECONDS] [-T SECONDS] [-c CYCLES] [-g GROUP] [-fv]\n"
-"  -s  seed of all that is random (default: the time)\n"
-"  -t  how long to fuzz (20), -T how long each race of threads is (5)\n"
-"  -c  how often to map and unmap in the test for leaks (100000)\n"
-"  -g  this group of tests only; -g help lists them\n"
+"usage: hostile [OPTION]...\n"
+"  -s SEED      of all that is random (default: the time)\n"
+"  -t SECONDS   how long to fuzz (20), -T SECONDS how long each race is (5)\n"
+"  -c NR        how often to map and unmap in the test for leaks (100000)\n"
+"  -n NR        how many continuations to forge (200000)\n"
+"  -e NR        to try one in NR of the frames that are not dom0's (1: each)\n"
+"  -S NAME=WHY  test NAME, or \"group NAME\", will be skipped; else that is a\n"
+"               failure, and so is it when NAME was not skipped after all\n"
+"  -g GROUP     this group of tests only; -g help lists them\n"
 "  -f  take the address space over even if drivers have devices\n"
 "  -v  say each check that is good, not just the first of a kind\n"
 "The driver not loaded: takes the address space over and gives it back.  With\n"
@@ -108,12 +125,45 @@ void fail(const char *name, const char *what, ...)
 
 void skip(const char *name, const char *why, ...)
 {
+	struct allowed *a = allowed;
 	va_list ap;
 
-	nr_skip++;
+	while (a < allowed + nr_allowed && strcmp(a->name, name))
+		a++;
 	va_start(ap, why);
-	not_good(SKIPPED, name, why, ap);
+	if (a < allowed + nr_allowed) {
+		a->happened = true;
+		nr_skip++;
+		not_good(SKIPPED, name, why, ap);
+		printf("# that was to be: %s\n", a->why);
+	} else {
+		nr_fail++;
+		not_good("not ok", name, why, ap);
+		printf("# it was skipped, which is not to happen (-S)\n");
+	}
 	va_end(ap);
+}
+
+/* NAME=WHY */
+static bool allow(char *arg)
+{
+	char *why = strchr(arg, '=');
+
+	if (!why || !why[1] || nr_allowed == MAX_ALLOWED)
+		return false;
+	*why++ = 0;
+	allowed[nr_allowed++] = (struct allowed){ .name = arg, .why = why };
+	return true;
+}
+
+static void check_allowed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_allowed; i++)
+		if (!allowed[i].happened)
+			fail(allowed[i].name, "it was to be skipped (%s) and was not",
+			     allowed[i].why);
 }
 
 bool check(bool good, const char *name, const char *what, ...)
@@ -244,11 +294,19 @@ static void run_groups(void)
 
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		const struct group *g = &groups[i];
+		double start = now();
+		char name[32];
 
-		if ((only && strcmp(only, g->name)) || (g->owner && !env.owner))
+		if (only && strcmp(only, g->name))
 			continue;
-		printf("# group %s\n", g->name);
+		snprintf(name, sizeof(name), "group %s", g->name);
+		if (g->owner && !env.owner) {
+			skip(name, "the address space is the driver's");
+			continue;
+		}
+		printf("# %s\n", name);
 		g->run();
+		printf("# %s took %.1f s\n", name, now() - start);
 		check(!count_mapped(env.base, 8192), "the window is empty again",
 		      "not after group %s", g->name);
 		clean(env.base, WINDOW);
@@ -260,7 +318,7 @@ static int parse(int argc, char **argv, bool *force)
 	unsigned int i;
 	int c;
 
-	while ((c = getopt(argc, argv, "s:t:T:c:g:fv")) != -1) {
+	while ((c = getopt(argc, argv, "s:t:T:c:n:e:S:g:fv")) != -1) {
 		if (c == 's')
 			env.seed = strtoull(optarg, NULL, 0);
 		else if (c == 't')
@@ -269,6 +327,12 @@ static int parse(int argc, char **argv, bool *force)
 			env.thread_seconds = atoi(optarg);
 		else if (c == 'c')
 			env.cycles = atoi(optarg);
+		else if (c == 'n')
+			env.forgeries = atoi(optarg);
+		else if (c == 'e' && atoi(optarg) > 0)
+			env.nth_frame = atoi(optarg);
+		else if (c == 'S' && allow(optarg))
+			continue;
 		else if (c == 'g')
 			only = optarg;
 		else if (c == 'f')
@@ -320,6 +384,8 @@ int main(int argc, char **argv)
 		      before - after, before);
 	}
 	check(pool_unmoved(), "Linux did not move our pages", "it did: run again");
+	if (!only && !ret)
+		check_allowed();
 
 	printf("# %u ok, %u not ok, %u skipped\n", nr_pass, nr_fail, nr_skip);
 	printf("hostile: %s\n", nr_fail || ret ? "FAIL" : "PASS");

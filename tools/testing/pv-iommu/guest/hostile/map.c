@@ -103,10 +103,11 @@ static void test_exist(void)
 	}
 }
 
+static const unsigned int lengths[] = { 2, 16, 513, 1500 };
+
 /* A run of which only the last frame is refused leaves nothing. */
 static void test_half_way(void)
 {
-	static const unsigned int lengths[] = { 2, 16, 513, 1500 };
 	unsigned int i;
 	uint64_t dfn;
 
@@ -125,18 +126,31 @@ static void test_half_way(void)
 		      "a map that fails half-way leaves nothing",
 		      "%lu of %u mapped", count_mapped(dfn, nr), nr);
 		clean(dfn, nr);
-		/* Own frames up to where the run of own frames ends. */
-		if (!pool_is_mine(env.run_gfn + env.run_nr - nr, nr + 1)) {
-			unsigned long gfn = env.run_gfn + env.run_nr - nr + 1;
-
-			if (frames_m2p(gfn + nr - 1) != M2P_INVALID)
-				continue;
-			expect("map that runs into somebody else's frame",
-			       do_map(dfn, gfn, nr, RW), -EPERM);
-			expect_empty("map that runs into somebody else's frame",
-				     dfn, nr);
-		}
 	}
+}
+
+/* Own frames, and then the one behind the module's run. */
+static void test_beyond(void)
+{
+	const char *name = "map that runs into somebody else's frame";
+	unsigned long end = 0;
+	unsigned int i, run_nr = balloon_run(&end);
+	uint64_t dfn = env.base + 100, most = env.caps.max_dfn - dfn;
+
+	end += run_nr;
+	if (!run_nr || frames_m2p(end) != M2P_INVALID) {
+		skip(name, "pviommu-balloon.ko is not newly loaded");
+		return;
+	}
+	for (i = 0; i < ARRAY_SIZE(lengths) && lengths[i] <= run_nr; i++) {
+		expect(name, do_map(dfn, end + 1 - lengths[i], lengths[i], RW),
+		       -EPERM);
+		expect_empty(name, dfn, lengths[i]);
+	}
+	/* Elsewhere there may be nothing but MMIO up to the last number. */
+	expect("map of more than there is",
+	       do_map(dfn, end - 1, most < ~0U ? most : ~0U, RW), -EPERM);
+	expect_empty("map of more than there is", dfn, 2);
 }
 
 static void test_holes(void)
@@ -196,6 +210,7 @@ void test_map(void)
 	test_one();
 	test_exist();
 	test_half_way();
+	test_beyond();
 	test_holes();
 	test_no_flush();
 }

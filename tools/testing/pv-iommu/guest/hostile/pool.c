@@ -12,8 +12,9 @@
 
 #define LARGE	512
 
-/* env.gfn[], sorted. */
+/* env.gfn[] and the module's run, sorted. */
 static unsigned long *sorted;
+static unsigned int sorted_nr;
 
 static int cmp(const void *a, const void *b)
 {
@@ -27,11 +28,11 @@ static void find_runs(void)
 	unsigned int i, start = 0;
 
 	env.large_gfn = FRAME_NONE;
-	for (i = 1; i <= env.pool_nr; i++) {
+	for (i = 1; i <= sorted_nr; i++) {
 		unsigned long gfn = sorted[start];
 		unsigned long aligned = (gfn + LARGE - 1) & ~(LARGE - 1UL);
 
-		if (i < env.pool_nr && sorted[i] == sorted[i - 1] + 1)
+		if (i < sorted_nr && sorted[i] == sorted[i - 1] + 1)
 			continue;
 		if (i - start > env.run_nr) {
 			env.run_gfn = gfn;
@@ -45,11 +46,13 @@ static void find_runs(void)
 
 int pool_init(unsigned int nr)
 {
-	unsigned int i;
+	unsigned long run = 0;
+	unsigned int i, run_nr = balloon_run(&run);
 
 	env.pool = hyp_alloc(nr * PAGE_SIZE);
 	env.gfn = calloc(nr, sizeof(*env.gfn));
-	sorted = calloc(nr, sizeof(*sorted));
+	sorted_nr = nr + run_nr;
+	sorted = calloc(sorted_nr, sizeof(*sorted));
 	if (!env.pool || !env.gfn || !sorted)
 		return -ENOMEM;
 
@@ -60,19 +63,20 @@ int pool_init(unsigned int nr)
 			return -ENXIO;
 	}
 	memcpy(sorted, env.gfn, nr * sizeof(*sorted));
-	qsort(sorted, nr, sizeof(*sorted), cmp);
+	for (i = 0; i < run_nr; i++)
+		sorted[nr + i] = run + i;
+	qsort(sorted, sorted_nr, sizeof(*sorted), cmp);
 	find_runs();
 	return 0;
 }
 
 bool pool_is_mine(unsigned long gfn, unsigned long nr)
 {
-	const unsigned long *p = bsearch(&gfn, sorted, env.pool_nr,
+	const unsigned long *p = bsearch(&gfn, sorted, sorted_nr,
 					 sizeof(*sorted), cmp);
 	unsigned long i;
 
-	if (!p || p + nr > sorted + env.pool_nr ||
-	    nr > env.pool_nr)
+	if (!p || nr > sorted_nr || p + nr > sorted + sorted_nr)
 		return false;
 	for (i = 1; i < nr; i++)
 		if (p[i] != gfn + i)

@@ -2,46 +2,15 @@
 /* Page references: held long enough, and never lost. */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "hostile.h"
 #include "lib/frames.h"
 #include "lib/machine.h"
 
-#define BALLOON	"/sys/kernel/debug/pviommu-balloon"
-
 /* Page-table pages that may come and go with what was mapped where. */
 #define SLACK	1024
-
-/* The frame of the page that pviommu-balloon.ko has. */
-static unsigned long balloon_gfn(void)
-{
-	FILE *f = fopen(BALLOON, "r");
-	unsigned long gfn = FRAME_NONE;
-
-	if (f) {
-		if (fscanf(f, "gfn %lx", &gfn) != 1)
-			gfn = FRAME_NONE;
-		fclose(f);
-	}
-	return gfn;
-}
-
-/* "out": the frame goes back to Xen; "in": the page gets one again. */
-static int balloon(const char *what)
-{
-	int fd = open(BALLOON, O_WRONLY), ret = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, what, strlen(what)) < 0)
-		ret = -errno;
-	close(fd);
-	return ret;
-}
 
 /* Does anything, above all a mapping for devices, keep the frame dom0's? */
 static bool kept(unsigned long gfn)
@@ -138,7 +107,7 @@ static void test_failed(void)
 	/* The next frame may not be dom0's: both ways are failures half-way. */
 	expect_either("map that fails half-way", do_map(dfn, gfn, 2, RW),
 		      -EEXIST, -EPERM);
-	do_map(dfn + 100, gfn, ~0U, RW);
+	do_map(dfn + 100, gfn, 0, RW);
 	do_map(dfn, gfn, 1, 0);
 	do_map(env.caps.max_dfn, gfn, 2, RW);
 	do_map(0xfee00, gfn, 1, RW);
@@ -158,6 +127,44 @@ static void test_failed(void)
 	expect("enable", do_enable(XEN_IOMMU_ENABLE_clear, NULL), 0);
 }
 
+/* As swiotlb-xen makes a buffer contiguous: Xen takes frames for others. */
+static void test_exchange(void)
+{
+	unsigned long gfn = balloon_gfn(), other;
+	uint64_t dfn = env.base;
+
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	check(balloon("exchange"), "a mapped page is not exchanged", "it is");
+	check(kept(gfn) && maps_to(dfn, gfn) && balloon_gfn() == gfn,
+	      "the exchange that failed changes nothing",
+	      "frame %#lx is the page's for %#lx", balloon_gfn(), gfn);
+	/* Its record has to be as before, too. */
+	expect("map of it elsewhere", do_map(dfn + 1, gfn, 1, RW), 0);
+	expect("unmap of both", do_unmap(dfn, 2, 0, NULL), 0);
+	expect("exchange of what was mapped before", balloon("exchange"), 0);
+	other = balloon_gfn();
+	check(other != gfn && !kept(gfn), "the exchanged frame is gone",
+	      "frame %#lx, then %#lx", gfn, other);
+	expect("map of the frame that is gone", do_map(dfn, gfn, 1, RW), -EPERM);
+
+	gfn = other;
+	expect("map of the new frame", do_map(dfn, gfn, 1, RW), 0);
+	expect("unmap no_flush", do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	expect("exchange of what was not flushed", balloon("exchange"), 0);
+	check(!kept(gfn), "what was only to be flushed is exchanged", "it is kept");
+
+	gfn = balloon_gfn();
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	expect("map of the page, twice", do_map(dfn + 600, gfn, 1, RW), 0);
+	expect("unmap of one", do_unmap(dfn, 1, 0, NULL), 0);
+	check(balloon("exchange"), "a page that is still mapped is not exchanged",
+	      "it is");
+	out_then(gfn, "it is kept after that");
+	expect("unmap of the other", do_unmap(dfn + 600, 1, 0, NULL), 0);
+	gone(gfn, "it goes with the last, after that");
+	expect("exchange of what was never mapped", balloon("exchange"), 0);
+}
+
 void test_refs(void)
 {
 	if (balloon_gfn() == FRAME_NONE) {
@@ -166,6 +173,7 @@ void test_refs(void)
 	}
 	test_held();
 	test_failed();
+	test_exchange();
 }
 
 /* Maps and unmaps the page in each operation pair; all that can leak would. */
