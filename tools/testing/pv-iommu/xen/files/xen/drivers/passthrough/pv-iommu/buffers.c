@@ -77,7 +77,8 @@ struct position {
 /* The one place that says who may do this. */
 static int check_permission(const struct domain *d)
 {
-    return is_hardware_domain(d) ? 0 : -EPERM;
+    return is_hardware_domain(d) && !pv_iommu_pretends(PRETEND_not_allowed)
+           ? 0 : -EPERM;
 }
 
 static int op_enable(struct domain *d,

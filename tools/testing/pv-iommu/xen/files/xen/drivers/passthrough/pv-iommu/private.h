@@ -12,6 +12,7 @@
  *   takeover.c  life cycle: taking over, giving back
  *   hostmap.c   copying the host map
  *   reserved.c  the ranges that the domain may not touch
+ *   pretend.c   what is not so, for tests
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
  *
@@ -310,6 +311,26 @@ int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
                         struct xen_iommu_op_query_caps *caps);
 int pv_iommu_query_reserved(struct domain *d,
                             struct xen_iommu_op_query_reserved *q);
+
+/* pretend.c */
+enum pv_iommu_pretence {
+    PRETEND_nothing,
+    PRETEND_not_allowed,
+    PRETEND_other_version,
+    PRETEND_other_mode,
+    PRETEND_no_reserved,
+    PRETEND_no_enable,
+    PRETEND_no_disable,
+};
+
+#ifdef CONFIG_DEBUG
+bool pv_iommu_pretends(enum pv_iommu_pretence what);
+#else
+static inline bool pv_iommu_pretends(enum pv_iommu_pretence what)
+{
+    return false;
+}
+#endif
 
 /* takeover.c */
 unsigned int pv_iommu_mode(const struct domain *d);

@@ -14,7 +14,8 @@ int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
     const struct pv_iommu *p = NULL;
 
     memset(caps, 0, sizeof(*caps));
-    caps->version = XEN_IOMMU_OP_VERSION;
+    caps->version = XEN_IOMMU_OP_VERSION +
+                    pv_iommu_pretends(PRETEND_other_version);
     caps->max_ops = max_ops;
     caps->mode = pv_iommu_mode(d);
 
@@ -40,6 +41,9 @@ int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
                         (p->max_leaf_level > 1 ? PAGE_SIZE_2M : 0) |
                         (p->max_leaf_level > 2 ? PAGE_SIZE_1G : 0);
 
+    if ( pv_iommu_pretends(PRETEND_other_mode) )
+        caps->mode = ~0;
+
     return 0;
 }
 
@@ -56,6 +60,8 @@ int pv_iommu_query_reserved(struct domain *d,
     q->nr_entries = 0;
     if ( pv_iommu_mode(d) == XEN_IOMMU_MODE_off )
         return 0;
+    if ( pv_iommu_pretends(PRETEND_no_reserved) )
+        return -EIO;
 
     list = xzalloc(struct pv_iommu_reserved_list);
     if ( !list )

@@ -253,6 +253,9 @@ int pv_iommu_enable(struct domain *d, bool clear, bool continued,
         return -EOPNOTSUPP;
     }
 
+    if ( pv_iommu_pretends(PRETEND_no_enable) && !continued )
+        return -ENOMEM;
+
     p = pv_iommu_get(d);
     if ( IS_ERR(p) )
         return PTR_ERR(p);
@@ -328,6 +331,8 @@ int pv_iommu_disable(struct domain *d, bool continued)
 
     if ( !p )
         return -EPERM;
+    if ( pv_iommu_pretends(PRETEND_no_disable) && !continued )
+        return -EIO;
 
     spin_lock(&p->ctl_lock);
 
