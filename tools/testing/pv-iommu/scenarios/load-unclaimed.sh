@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about A device that is plugged in and cannot be claimed gets no DMA, the log says so, and others work; found once more, it works.
+#: needs module
+#: variants vtd
+#: core vtd
+#: device nvme
+#: device rp0
+#: device spare0
+#: guest pviommu-fail.ko
+#: expect linux nvme 0000:\S+: it could not be claimed: this device cannot do DMA
+
+plugged() { ls -d "/sys/bus/pci/devices/$PCI_RP0"/0000:*:00.0; }
+
+driver_load
+disk_up "$PCI_NVME" nvme
+other=$DISK
+
+insmod /lab/pviommu-fail.ko func=iommu_probe_device ret=-12 ||
+	die "iommu_probe_device() cannot be made to fail"
+request qmp device_add driver=nvme bus=rp0 id=hot drive=disk-spare0 \
+	serial=hot || die "device_add: $REPLY_TEXT"
+wait_for 20 plugged || die "dom0 does not see the new device"
+HOT=$(basename "$(plugged)")
+said() { dmesg | grep "$HOT: it could not be claimed: this device cannot do DMA"; }
+wait_for 10 said || die "the log says nothing"
+ok "the log says so: $(said)"
+check "it was asked to claim it" \
+	[ "$(cat /sys/module/pviommu_fail/parameters/hits)" -gt 0 ]
+rmmod pviommu_fail
+[ ! -e "/sys/bus/pci/devices/$HOT/iommu_group" ] || die "it has a group"
+block_of "$HOT" && die "it works"
+disk_verify "$other" nvme 0 2
+
+echo 1 >"/sys/bus/pci/devices/$HOT/remove"
+echo 1 >/sys/bus/pci/rescan
+disk_up "$HOT" nvme
+disk_verify "$DISK" spare0 0 2
+[ -e "/sys/bus/pci/devices/$HOT/iommu_group" ] || die "it has no group"
+driver_carried
+request qmp device_del id=hot || die "device_del: $REPLY_TEXT"
+finish
