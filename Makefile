@@ -10,6 +10,8 @@
 # static     what the sources say without being run: checkpatch, sparse, W=1 and
 #            more; ONLY=WORD for the checks whose names have WORD
 # coverage   which lines of the driver the tests run
+# mutants    break one line at a time of driver and hypervisor: do tests fail?
+#            (MUTANT="gfn-truncated no-flush" for some)
 # bench      what DMA costs, beside xen-swiotlb and bare Linux
 #            (CONFIGURATION="pv-lazy bare-lazy" for some)
 # list       every scenario with one sentence
@@ -26,7 +28,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	bench list demo artifacts clean python
+	mutants bench list demo artifacts clean python
 
 all: modules
 
@@ -69,6 +71,9 @@ kunit: python
 
 coverage: python
 	@$(LAB) coverage
+
+mutants: python
+	@$(LAB) mutants $(MUTANT)
 
 bench: python
 	@$(LAB) bench $(LABFLAGS) $(CONFIGURATION)

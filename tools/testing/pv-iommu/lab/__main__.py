@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import report as bench_report
 from bench import run as bench_run
 
-from . import boots, coverage, header, kernels, paths, report
+from . import boots, coverage, header, kernels, mutants, paths, report
 from .build import Parts
 from .header import Scenario
 from .initramfs import PROGRAMS
@@ -236,6 +236,14 @@ def cmd_coverage(args: Namespace) -> int:
     return 0 if enough and not any(result.reasons for result in results) else 1
 
 
+def cmd_mutants(args: Namespace) -> int:
+    """Break a line at a time: the tests have to notice."""
+    parts = Parts()
+    parts.apt.install(mutants.TOOLS)
+    run_dir = report.new_run_dir(parts.cache.root)
+    return 1 if mutants.run_all(parts.cache.root, run_dir, args.mutant) else 0
+
+
 def cmd_bench(args: Namespace) -> int:
     """All configurations, measured; tables, CSV and plots of it."""
     parts = Parts()
@@ -303,6 +311,9 @@ def main() -> int:
     bench.add_argument("--rounds", type=int, default=3)
     bench.add_argument("--verbose", action="store_true")
     bench.set_defaults(work=cmd_bench)
+    broken = commands.add_parser("mutants", help="break lines; do tests fail?")
+    broken.add_argument("mutant", nargs="*", help="a file of ../mutants")
+    broken.set_defaults(work=cmd_mutants)
     commands.add_parser("coverage").set_defaults(work=cmd_coverage)
     args = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
