@@ -5,7 +5,11 @@ A case more is a line in CASES; an aim more is a line in TARGETS.
 """
 
 import dataclasses
-from typing import Callable
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .results import Results
 
 # In the order in which they are shown; others come after them.
 CONFIGS = {
@@ -44,11 +48,11 @@ class Case:
     size: int = 0
 
     @property
-    def is_time(self):
+    def is_time(self) -> bool:
         return self.metric == TIME
 
     @property
-    def is_rate(self):
+    def is_rate(self) -> bool:
         return self.metric in RATES
 
 
@@ -106,10 +110,10 @@ class Target:
     name: str
     relation: str
     limit: float
-    measure: Callable
-    subjects: tuple
+    measure: Callable[["Results"], float | None]
+    subjects: tuple[tuple[str, str, bool], ...]
 
-    def verdict(self, results):
+    def verdict(self, results: "Results") -> tuple[float | None, str]:
         """(number or None, "met", "missed" or "not measured")."""
         if any(results.failures(*subject) for subject in self.subjects):
             return None, "missed"
@@ -124,44 +128,48 @@ class Target:
         return value, "met" if met else "missed"
 
 
-def named(name):
+def named(name: str) -> Case:
     return next((case for case in CASES if case.name == name),
-                None) or Case(name, OTHER, name)
+                Case(name, OTHER, name))
 
 
-def ratio(over, under, name, relation, limit):
+def ratio(over: str, under: str, name: str, relation: str,
+          limit: float) -> Target:
     """One config over another one, in one case."""
     return Target(f"{over} / {under}, {name}", relation, limit,
                   lambda results: results.ratio((over, name), (under, name)),
                   ((over, name, False),))
 
 
-def work(over, under, name, relation, limit):
+def work(over: str, under: str, name: str, relation: str,
+         limit: float) -> Target:
     """The same in instructions."""
-    def measure(results):
-        sides = [results.instructions(config, name) for config in (over, under)]
-        return sides[0] / sides[1] if all(sides) else None
+    def measure(results: "Results") -> float | None:
+        one = results.instructions(over, name)
+        other = results.instructions(under, name)
+        return one / other if one and other else None
     return Target(f"instructions, {over} / {under}, {name}", relation, limit,
                   measure, ((over, name, True),))
 
 
-def scales(config, one, many, limit):
+def scales(config: str, one: str, many: str, limit: float) -> Target:
     """What threads gain: the time of one over the time of many."""
     return Target(f"{config}, {one} / {many}", ">=", limit,
                   lambda results: results.ratio((config, one), (config, many)),
                   ((config, one, False), (config, many, False)))
 
 
-def count(config, name, metric, relation, limit):
+def count(config: str, name: str, metric: str, relation: str,
+          limit: float) -> Target:
     """What is counted per operation, exactly."""
     return Target(f"{metric} per {config} {name}", relation, limit,
                   lambda results: results.counted(config, name, metric),
                   ((config, name, True),))
 
 
-def frames(config, name, limit):
+def frames(config: str, name: str, limit: float) -> Target:
     """Frames that one hypercall maps."""
-    def measure(results):
+    def measure(results: "Results") -> float | None:
         calls = sum(results.counted(config, name, cause) or 0
                     for cause in ("submit_full", "submit_sync_map"))
         return named(name).size / PAGE / calls if calls else None
@@ -170,7 +178,7 @@ def frames(config, name, limit):
 
 
 # over, under, case, relation, limit: of times, and of instructions
-LESS = (
+LESS: tuple[tuple[str, str, str, str, float], ...] = (
     *(("pv-lazy", "bare-lazy", f"single-{size}", "<=", 2.0)
       for size in ("4k", "64k", "1m")),
     ("pv-lazy", "bare-lazy", "sg-256", "<=", 1.5),

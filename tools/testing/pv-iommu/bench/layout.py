@@ -7,8 +7,10 @@ a place on its x axis for each config that has something to show in a case.
 
 import dataclasses
 import math
+from collections.abc import Iterable
 
-from .cases import CONFIGS, TIME
+from .cases import CONFIGS, TIME, Case
+from .results import Results
 
 # Shades of one hue for a family, in the order of its configs; the hues are
 # told apart by all who see, the shades by their lightness.
@@ -18,6 +20,9 @@ FAMILIES = {
     "bare": ("#08306b", "#2f79b9", "#8cc0e4", "#d3e5f4"),
     "": ("#4a1486", "#9e8bc4", "#1b7837", "#a6dba0"),
 }
+
+# A config and its values; none where the case failed.
+Bar = tuple[str, list[float]]
 
 WIDTH = 1000            # of a chart, and all below, in pixels
 PLOT_HEIGHT = 260
@@ -38,23 +43,24 @@ class Panel:
     """Cases below one axis, and from where to where it goes (pixels)."""
     title: str
     unit: str
-    cases: list
-    bars: list          # of each case: [(config, values or None)]
+    cases: tuple[Case, ...]
+    bars: tuple[list[Bar], ...]     # of each case
     left: float = 0
     width: float = 0
 
     @property
-    def room(self):
+    def room(self) -> float:
         return sum(len(bars) + GAP for bars in self.bars)
 
     @property
-    def log(self):
+    def log(self) -> bool:
         return self.unit in (TIME, "count")
 
 
-def colours(configs):
+def colours(configs: Iterable[str]) -> dict[str, str]:
     """{config: colour}, the same for the known ones whatever there is."""
-    found, used = {}, {}
+    found: dict[str, str] = {}
+    used: dict[tuple[str, ...], int] = {}
     for config in dict.fromkeys((*CONFIGS, *configs)):
         family = config.partition("-")[0]
         shades = FAMILIES.get(family, FAMILIES[""])
@@ -64,8 +70,7 @@ def colours(configs):
     return found
 
 
-def bars_of(results, case, exact):
-    """[(config, values)], without values where the case failed."""
+def bars_of(results: Results, case: Case, exact: bool) -> list[Bar]:
     found = []
     for config in results.configs:
         values = [value for value in
@@ -75,11 +80,12 @@ def bars_of(results, case, exact):
     return found
 
 
-def panels_of(results, groups, exact=False):
+def panels_of(results: Results, groups: dict[str, list[Case]],
+              exact: bool = False) -> list[Panel]:
     """One for each group and unit, or more where the bars are too many."""
     found = []
     for group, cases in groups.items():
-        units = {}
+        units: dict[str, list[tuple[Case, list[Bar]]]] = {}
         for case in cases:
             bars = bars_of(results, case, exact)
             if any(values for _, values in bars):
@@ -90,20 +96,20 @@ def panels_of(results, groups, exact=False):
             count = sum(len(bars) + GAP for _, bars in pairs)
             size = math.ceil(len(pairs) / math.ceil(count / ROOM))
             for first in range(0, len(pairs), size):
-                found.append(Panel(title, unit,
-                                   *zip(*pairs[first:first + size])))
+                those, theirs = zip(*pairs[first:first + size])
+                found.append(Panel(title, unit, those, theirs))
     return found
 
 
-def rows_of(panels):
+def rows_of(panels: Iterable[Panel]) -> list[list[Panel]]:
     """Panels side by side while there is room; each gets its place."""
-    rows = [[]]
+    rows: list[list[Panel]] = [[]]
     for panel in panels:
         if rows[-1] and sum(p.room for p in rows[-1]) + panel.room + 6 > ROOM:
             rows.append([])
         rows[-1].append(panel)
     for row in rows:
-        left = 0
+        left = 0.0
         share = (WIDTH - len(row) * (LEFT + RIGHT)) / sum(p.room for p in row)
         for panel in row:
             panel.left = left + LEFT
@@ -112,7 +118,7 @@ def rows_of(panels):
     return rows
 
 
-def linear_axis(highest):
+def linear_axis(highest: float) -> tuple[float, float, list[float]]:
     """(from, to, [tics])"""
     top = highest / (1 - HEADROOM)
     step = 10 ** math.floor(math.log10(top / 7))
@@ -120,7 +126,8 @@ def linear_axis(highest):
     return 0, top, [step * n for n in range(int(top / step) + 1)]
 
 
-def log_axis(lowest, highest):
+def log_axis(lowest: float,
+             highest: float) -> tuple[float, float, list[float]]:
     """(from, to, [tics]): what is lowest has a bar of some height."""
     bottom = lowest / 2
     if highest < 20 * lowest:       # there would be one tic, or none
@@ -131,7 +138,7 @@ def log_axis(lowest, highest):
     return bottom, top, tics
 
 
-def axis_of(panel):
+def axis_of(panel: Panel) -> tuple[float, float, list[float]]:
     values = [value for bars in panel.bars for _, each in bars
               for value in each]
     if panel.log:
@@ -139,10 +146,13 @@ def axis_of(panel):
     return linear_axis(max(values))
 
 
-def place(panel):
+def place(panel: Panel) -> tuple[tuple[float, float], float, list[float],
+                                 dict[tuple[int, str], float]]:
     """(x range, bar's width in pixels, [centres of cases], {(case's number,
     config): centre of the bar})."""
-    at, centres, found = GAP / 2, [], {}
+    at = GAP / 2
+    centres: list[float] = []
+    found: dict[tuple[int, str], float] = {}
     for number, bars in enumerate(panel.bars):
         for index, (config, _) in enumerate(bars):
             found[number, config] = at + index + 0.5
@@ -153,10 +163,11 @@ def place(panel):
     return ((-spare, panel.room + spare), panel.width / room, centres, found)
 
 
-def legend(configs):
+def legend(configs: Iterable[str]) -> list[tuple[str, str, float, int]]:
     """[(config, name, x, y)], in as many lines as it takes."""
-    found = []
-    x, y = EDGE, 72
+    found: list[tuple[str, str, float, int]] = []
+    x: float = EDGE
+    y = 72
     for config in configs:
         name = CONFIGS.get(config, config)
         room = 18 + len(name) * SMALLER

@@ -5,14 +5,17 @@ the numbers as well."""
 import re
 import shutil
 import textwrap
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from statistics import median
 
 from lab.ui import LabError, output_of
 
 from .cases import ONCE, TIME, UNIT_CASE
 from .layout import (EDGE, GAP, LABEL_FLAT, LABEL_UPRIGHT, PANEL_BOTTOM,
-                     PANEL_TITLE, PLOT_HEIGHT, TEXT, WIDTH, axis_of, colours,
-                     legend, panels_of, place, rows_of)
+                     PANEL_TITLE, PLOT_HEIGHT, TEXT, WIDTH, Panel, axis_of,
+                     colours, legend, panels_of, place, rows_of)
+from .results import Results
 from .text import PLAIN, digits, quantity, scaled
 
 HEAD = """\
@@ -45,14 +48,14 @@ do for [kind in "svg png"] {{
 """
 
 
-def in_unit(value, unit):
+def in_unit(value: float, unit: str) -> str:
     """With three digits, and without what the axis says anyway."""
     if unit == "mibs":
         return digits(value)
     return quantity(value, unit) if unit == TIME else scaled(value, PLAIN)
 
 
-def tic(value, unit):
+def tic(value: float, unit: str) -> str:
     """As in_unit(), without zeros behind the point."""
     return re.sub(r"\.0+(?=\D|$)|(\.\d*?[1-9])0+(?=\D|$)", r"\1",
                   in_unit(value, unit)) if value else "0"
@@ -61,26 +64,27 @@ def tic(value, unit):
 class Script:
     """What is in the script of one chart."""
 
-    def __init__(self, results, exact):
+    def __init__(self, results: Results, exact: bool) -> None:
         self.colours = colours(results.configs)
         self.results = results
-        self.line = exact and results.unit("")
-        self.data = []
-        self.commands = []
+        self.line = results.unit("") if exact else None
+        self.data: list[str] = []
+        self.commands: list[str] = []
 
-    def block(self, rows):
+    def block(self, rows: Iterable[Sequence[str]]) -> str:
         name = f"$data{len(self.data)}"
         self.data.append(f"{name} << EOD\n" + "\n".join(
-            " ".join(str(each) for each in row) for row in rows) + "\nEOD\n")
+            " ".join(row) for row in rows) + "\nEOD\n")
         return name
 
-    def tell(self, text):
+    def tell(self, text: str) -> None:
         self.commands.append("    " + text)
 
-    def at(self, x, y, height):
+    def at(self, x: float, y: float, height: float) -> str:
         return f"at screen {x / WIDTH:.4f},{1 - y / height:.4f}"
 
-    def heading(self, title, note, configs, height):
+    def heading(self, title: str, note: str, configs: Iterable[str],
+                height: float) -> None:
         """Title, note and legend."""
         self.tell(f'set label 1 {quoted(title)} {self.at(EDGE, 24, height)} '
                   'font ",13" textcolor "#111111"')
@@ -97,7 +101,7 @@ class Script:
                       f'{self.at(x + 18, y, height)} font ",8" '
                       'textcolor "#222222"')
 
-    def panel(self, panel, top, height):
+    def panel(self, panel: Panel, top: float, height: float) -> None:
         """One panel whose plot begins at top."""
         (first, last), width, centres, where = place(panel)
         low, high, tics = axis_of(panel)
@@ -127,10 +131,13 @@ class Script:
             f"{name} {x:.3f}" for name, x in zip(names, centres)) + ")")
         self.bars(panel, where, width, low)
 
-    def bars(self, panel, where, width, low):
+    def bars(self, panel: Panel, where: dict[tuple[int, str], float],
+             width: float, low: float) -> None:
         parts = [f'{self.line:.6g} with lines lc "#777777" dt 2'] \
             if self.line else []
-        errors, labels, fails = [], [], []
+        errors: list[Sequence[str]] = []
+        labels: list[Sequence[str]] = []
+        fails: list[Sequence[str]] = []
         for config in self.results.configs:
             rows = []
             for number, bars in enumerate(panel.bars):
@@ -168,20 +175,21 @@ class Script:
         self.tell("unset label\n    unset object")
 
 
-def quoted(text):
+def quoted(text: str) -> str:
     """A string of gnuplot's, in which nothing is run or replaced."""
     return '"' + re.sub(r'["`\\]', "'", text) + '"'
 
 
-def name_lines(title, width):
+def name_lines(title: str, width: float) -> str:
     """A name in lines that are not wider than its place."""
-    width = max(int(width / TEXT), 8)
-    parts = re.split("(?<=,) ", title) if len(title) > width else [title]
+    count = max(int(width / TEXT), 8)
+    parts = re.split("(?<=,) ", title) if len(title) > count else [title]
     return ' . "\\n" . '.join(quoted(line) for part in parts
-                              for line in textwrap.wrap(part, width))
+                              for line in textwrap.wrap(part, count))
 
 
-def chart(results, directory, name, panels, title, note, exact=False):
+def chart(results: Results, directory: Path, name: str, panels: list[Panel],
+          title: str, note: str, exact: bool = False) -> None:
     """One chart: its script, its SVG, its PNG."""
     rows = rows_of(panels)
     script = Script(results, exact)
@@ -202,17 +210,17 @@ def chart(results, directory, name, panels, title, note, exact=False):
     output_of(["gnuplot", f"{name}.gp"], cwd=directory)
 
 
-def slug(name):
+def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
-def better(panels):
+def better(panels: Iterable[Panel]) -> str:
     logs = {panel.log for panel in panels}
     return "" if len(logs) > 1 else \
         ", less is better" if logs.pop() else ", more is better"
 
 
-def write(results, directory):
+def write(results: Results, directory: Path) -> None:
     """All charts that there are numbers for."""
     if not shutil.which("gnuplot"):
         raise LabError("there are tables but no plots, for which gnuplot is "

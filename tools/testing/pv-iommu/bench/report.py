@@ -10,16 +10,21 @@ networks they have CASE.instructions: all that the machine executed meanwhile.
 import csv
 import json
 import sys
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from lab.ui import LabError, say
 
 from . import plot
-from .cases import CONFIGS, PAIRS, TARGETS, UNIT_CASE
-from .results import ERROR, Results
+from .cases import CONFIGS, PAIRS, TARGETS, UNIT_CASE, Case
+from .results import ERROR, Results, Run
 from .text import PLAIN, digits, quantity, scaled, table, tally
+
+# A number of a config and the name of a case.
+Find = Callable[[str, str], float | None]
 
 # Debian's packages that this needs.
 TOOLS = ("gnuplot-nox", "fonts-dejavu-core")
@@ -30,20 +35,21 @@ SPREAD = 0.05
 COUNTED_FOR = "for each operation, request or MiB of the network"
 
 
-def better(cases):
+def better(cases: Iterable[Case]) -> str:
     words = {"more" if case.is_rate else "less" for case in cases}
     return f"{words.pop()} is better" if len(words) == 1 else \
         "times: less is better, rates: more"
 
 
-def csv_rows(results):
+def csv_rows(results: Results) -> Iterator[tuple[Any, ...]]:
     """One for each config, case and metric; errors have text for numbers."""
-    found = {}
+    found: dict[tuple[str, str, str, bool], list[Any]] = {}
     for (config, _, exact), stats in results.runs.items():
         for case, metrics in stats.items():
             for metric, value in metrics.items():
                 found.setdefault((config, case, metric, exact),
                                  []).append(value)
+    numbers: tuple[Any, ...]
     for key, values in found.items():
         if key[2] == ERROR:
             numbers = ("; ".join(sorted(set(values))), "", "")
@@ -52,14 +58,14 @@ def csv_rows(results):
         yield (*key[:3], int(key[3]), *numbers, len(values))
 
 
-def write_csv(results, path):
+def write_csv(results: Results, path: Path) -> None:
     with open(path, "w", newline="") as file:
         out = csv.writer(file)
         out.writerow(COLUMNS)
         out.writerows(csv_rows(results))
 
 
-def cell(results, config, case):
+def cell(results: Results, config: str, case: Case) -> str:
     """Median, spread and failures of the timed runs."""
     values = list(results.main(config, case).values())
     failed = len(results.failures(config, case.name))
@@ -73,11 +79,11 @@ def cell(results, config, case):
     return f"{text}, {failed} fails" if failed else text
 
 
-def header(results):
+def header(results: Results) -> list[str]:
     return ["", *(CONFIGS.get(each, each) for each in results.configs)]
 
 
-def group_tables(results):
+def group_tables(results: Results) -> Iterator[tuple[str, str]]:
     for group, cases in results.groups().items():
         rows = [[case.title, *(cell(results, config, case)
                                for config in results.configs)]
@@ -92,7 +98,7 @@ def group_tables(results):
         yield f"{group} ({better(cases)})", text
 
 
-def ratio_cell(results, over, under, name):
+def ratio_cell(results: Results, over: str, under: str, name: str) -> str:
     ratios = list(results.ratios((over, name), (under, name)).values())
     if not ratios:
         return "-"
@@ -102,10 +108,11 @@ def ratio_cell(results, over, under, name):
     return text
 
 
-def grouped(results, cells, title):
+def grouped(results: Results, cells: Callable[[Case], Iterable[str]],
+            title: Callable[[str, list[Case]], str]) -> list[list[str] | str]:
     """Rows of all groups, each below its title; cells(case) are those of one,
     without those that say nothing."""
-    rows = []
+    rows: list[list[str] | str] = []
     for group, cases in results.groups().items():
         part = [[f"  {case.title}", *cells(case)] for case in cases]
         part = [row for row in part if set(row[1:]) - {"-", "fails"}]
@@ -114,20 +121,21 @@ def grouped(results, cells, title):
     return rows
 
 
-def ratio_table(results):
+def ratio_table(results: Results) -> str:
     rows = grouped(results, lambda case: [
         ratio_cell(results, *pair, case.name) for pair in PAIRS],
         lambda group, cases: f"{group} ({better(cases)})")
     return table(["", *(f"{over} / {under}" for over, under in PAIRS)], rows)
 
 
-def multiple(results, config, case):
+def multiple(results: Results, config: str, case: str) -> float | None:
     count = results.instructions(config, case)
     unit = results.unit(config)
     return count / unit if count is not None and unit else None
 
 
-def exact_cells(results, find, form, case):
+def exact_cells(results: Results, find: Find, form: Callable[[float], str],
+                case: Case) -> Iterator[str]:
     for config in results.configs:
         value = find(config, case.name)
         if value is not None:
@@ -137,10 +145,10 @@ def exact_cells(results, find, form, case):
             yield "fails" if failed else "-"
 
 
-def exact_tables(results):
+def exact_tables(results: Results) -> Iterator[tuple[str, str]]:
     """What does not depend on the machine, of disks and networks nearly: it
     matters there what else is under way, which the instructions include."""
-    def counter(metric):
+    def counter(metric: str) -> Find:
         return lambda config, name: results.counted(config, name, metric)
     for title, find, form in (
             ("Instructions of Linux and Xen", results.instructions,
@@ -157,7 +165,7 @@ def exact_tables(results):
                 table(header(results), rows)
 
 
-def target_table(results):
+def target_table(results: Results) -> str:
     rows = []
     verdicts = []
     for target in TARGETS:
@@ -172,7 +180,7 @@ def target_table(results):
     return f"{table(['', 'measured', 'limit', 'verdict'], rows)}\n{sums}"
 
 
-def summary(results):
+def summary(results: Results) -> str:
     parts = [*group_tables(results), ("Ratios of the same round, median "
                                       "(min–max)", ratio_table(results)),
              *exact_tables(results), ("Targets", target_table(results))]
@@ -184,13 +192,12 @@ def summary(results):
                                  for title, text in parts)]) + "\n"
 
 
-def write(results, directory):
+def write(runs: Iterable[Run], directory: Path) -> str:
     """Write tables and plots of a list of runs; the text of the summary.
 
     The plots come last: without gnuplot there are the tables still.
     """
-    results = Results(results)
-    directory = Path(directory)
+    results = Results(runs)
     directory.mkdir(parents=True, exist_ok=True)
     write_csv(results, directory / "results.csv")
     text = summary(results)
@@ -199,13 +206,13 @@ def write(results, directory):
     return text
 
 
-def main():
+def main() -> int:
     if len(sys.argv) != 3:
         say("usage: python3 -m bench.report RESULTS.json OUTDIR")
         return 2
     try:
         runs = json.loads(Path(sys.argv[1]).read_text())
-        print(write(runs, sys.argv[2]), end="")
+        print(write(runs, Path(sys.argv[2])), end="")
     except (LabError, OSError) as err:
         say(f"bench: {err}")
         return 1

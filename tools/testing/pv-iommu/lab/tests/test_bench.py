@@ -9,7 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from bench import layout, plot, report
-from bench.cases import CASES, TARGETS, Case
+from bench.cases import CASES, TARGETS, Case, named
 from bench.results import Results
 from bench.text import digits, quantity, table, tally
 
@@ -69,7 +69,7 @@ class NumbersTest(unittest.TestCase):
 class ResultsTest(unittest.TestCase):
     def cell(self, runs, name="single-4k", config="pv-lazy"):
         results = Results(runs)
-        return report.cell(results, config, results.case(name))
+        return report.cell(results, config, named(name))
 
     def test_median_and_spread(self):
         runs = rounds("pv-lazy", "single_4k__ns", 2000, 9000, 2100)
@@ -151,7 +151,7 @@ class RatioTest(unittest.TestCase):
             run("pv-lazy", exact=True, single_4k__ns=3000,
                 null_hypercall__ns=1500),
             run("bare-lazy", exact=True, single_4k__ns=4500)])
-        case = results.case("single-4k")
+        case = named("single-4k")
         self.assertEqual(report.multiple(results, "pv-lazy", case.name), 2)
         self.assertEqual(report.multiple(results, "bare-lazy", case.name), 3)
         self.assertIsNone(report.multiple(results, "pv-lazy", "other"))
@@ -408,7 +408,7 @@ class PlotTest(unittest.TestCase):
         shown = [case.name for panel in panels for case in panel.cases]
         self.assertEqual(sorted(shown), sorted(case.name for case in cases))
         for row in layout.rows_of(panels):
-            end = 0
+            end = 0.0
             self.assertTrue(len(row) == 1 or sum(
                 panel.room for panel in row) < layout.ROOM)
             for panel in row:
