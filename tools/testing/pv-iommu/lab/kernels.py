@@ -20,7 +20,7 @@ from .ui import LabError, Step, run_logged, say
 # looked for; one that moves on takes its version along.
 SOURCE = "7.2"
 SUITES = (("sid", "7.2"), ("trixie-backports", "7.3"))
-TOOLS = "bison flex bc libelf-dev patch perl git kmod".split()
+TOOLS = "bison flex bc libelf-dev patch perl git kmod unifdef".split()
 
 
 @dataclass(frozen=True)

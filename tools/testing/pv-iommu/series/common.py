@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the files of this directory share."""
 
+import re
+
 
 class Failure(Exception):
     """The series cannot be made; the text says why."""
 
 
-def replace_once(text, what, by, name):
+def replace_once(text: str, what: str | re.Pattern[str], by: str,
+                 name: str) -> str:
     """Replace a text or a pattern that must be there exactly once."""
     if isinstance(what, str):
         count = text.count(what)
@@ -20,6 +23,6 @@ def replace_once(text, what, by, name):
     return made
 
 
-def insert_before(text, anchor, new, name):
+def insert_before(text: str, anchor: str, new: str, name: str) -> str:
     """Put lines in front of a line that must be there exactly once."""
     return replace_once(text, "\n" + anchor, "\n" + new + anchor, name)

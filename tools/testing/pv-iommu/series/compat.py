@@ -8,6 +8,7 @@ tables of another shape are put where they belong.
 
 import re
 import subprocess
+from pathlib import Path
 
 from common import Failure, replace_once
 
@@ -16,13 +17,12 @@ NEEDED = ("XPI_HAVE_STRUCT_SYSCORE", "XPI_HAVE_DIRECT_DMA_IOMMU",
           "XPI_HAVE_DOMAIN_ALLOC_PAGING")
 
 PROBE = re.compile(r"xpi-grep,(XPI_\w+),([^,]+),(.*)\)$", re.M)
-CONDITION = re.compile(r"#\s*(ifdef|ifndef)\s+(XPI_\w+)\s*(?:/\*.*)?$")
-ANY_IF = re.compile(r"#\s*if")
+OURS = re.compile(r"\bXPI_(?:HAVE|COMPAT)_\w+")
 LEFT = re.compile(r"XPI_COMPAT|XPI_HAVE|xpi_compat|\bcompat_\w+|compat[-.]\w+")
 
 
 class Compat:
-    def __init__(self, driver, tree):
+    def __init__(self, driver: Path, tree: Path) -> None:
         self.driver = driver
         self.macros = probe(driver / "compat.mk", tree)
         self.has_obj = "#define kzalloc_obj(" in \
@@ -37,7 +37,7 @@ class Compat:
             if define:
                 self.macros.add(define[1])
 
-    def strip(self, text, name):
+    def strip(self, text: str, name: str) -> str:
         """A source file as it is in this tree."""
         text = resolve(text, self.macros, name)
         if '#include "compat-ops.h"' in text:
@@ -56,7 +56,7 @@ class Compat:
             raise Failure(f"{name}: '{left[0]}' remains of the compat layer")
         return text
 
-    def _older_ops(self, text, name):
+    def _older_ops(self, text: str, name: str) -> str:
         """6.12: attach_dev() is not told the old domain."""
         ops = (self.driver / "compat-ops.h").read_text()
         ops = resolve(ops, self.macros, "compat-ops.h")
@@ -76,7 +76,7 @@ class Compat:
         return text
 
 
-def probe(makefile, tree):
+def probe(makefile: Path, tree: Path) -> set[str]:
     """The macros that compat.mk would define for this kernel."""
     probes = PROBE.findall(makefile.read_text())
     if not probes:
@@ -87,35 +87,21 @@ def probe(makefile, tree):
         check=False).returncode == 0}
 
 
-def resolve(text, macros, name):
-    """Conditionals on XPI_* macros, resolved; all others stay."""
-    out = []
-    stack = []          # for each open #if: is it ours, and is it taken
-    for line in text.splitlines(keepends=True):
-        ours = CONDITION.match(line)
-        if ours:
-            stack.append([True, (ours[2] in macros) == (ours[1] == "ifdef")])
-            continue
-        if ANY_IF.match(line):
-            stack.append([False, True])
-        elif re.match(r"#\s*el", line) and stack and stack[-1][0]:
-            if not re.match(r"#\s*else\b", line):
-                raise Failure(f"{name}: cannot resolve '{line.strip()}'")
-            stack[-1][1] = not stack[-1][1]
-            continue
-        elif re.match(r"#\s*endif", line):
-            if not stack:
-                raise Failure(f"{name}: #endif without #if")
-            if stack.pop()[0]:
-                continue
-        if all(taken for _, taken in stack):
-            out.append(line)
-    if stack:
-        raise Failure(f"{name}: #if without #endif")
-    return "".join(out)
+def resolve(text: str, macros: set[str], name: str) -> str:
+    """Conditionals on our macros, resolved; all others stay."""
+    words = sorted(set(OURS.findall(text)))
+    if not words:
+        return text
+    done = subprocess.run(
+        ["unifdef", *(f"-{'D' if word in macros else 'U'}{word}"
+                      for word in words)],
+        input=text, check=False, capture_output=True, text=True)
+    if done.returncode not in (0, 1):       # nothing or something to do
+        raise Failure(f"{name}: {done.stderr.strip()}")
+    return done.stdout
 
 
-def older_map(text):
+def older_map(text: str) -> str:
     """6.12: a mapping of the DMA API begins with a page."""
     text = re.sub(r"(\w+)_map_phys\((struct device \*dev), phys_addr_t phys,"
                   r"(\s+)size_t size, (enum dma_data_direction dir,)",
@@ -125,7 +111,7 @@ def older_map(text):
                   text)
 
 
-def drop_calls(text):
+def drop_calls(text: str) -> str:
     """Lines that only call xpi_compat_*(); braces that held two lines."""
     lines = text.split("\n")
     i = 0
@@ -142,18 +128,18 @@ def drop_calls(text):
     return "\n".join(lines)
 
 
-def is_block_of_one(lines, start):
+def is_block_of_one(lines: list[str], start: int) -> bool:
     """if (...) { / one statement of one line / }"""
     if start < 0 or start + 2 >= len(lines):
         return False
     head, body, end = lines[start:start + 3]
-    indent = re.match(r"\t*", head)[0]
+    indent = head[:len(head) - len(head.lstrip("\t"))]
     return (re.match(r"\t+(if|for|while) \(.*\) \{$", head) is not None and
             body.startswith(indent + "\t") and body.endswith(";") and
             not body.startswith(indent + "\t\t") and end == indent + "}")
 
 
-def typed_alloc(text):
+def typed_alloc(text: str) -> str:
     """kzalloc(sizeof(*p), GFP_KERNEL) is kzalloc_obj(*p) in newer kernels."""
     text = re.sub(r"\b(kv?)zalloc\(sizeof\((\*[\w>-]+)\),\s+GFP_KERNEL\)",
                   r"\1zalloc_obj(\2)", text)
@@ -161,7 +147,7 @@ def typed_alloc(text):
                   r"\s+GFP_KERNEL\)", r"\1zalloc_objs(\3, \2)", text)
 
 
-def add_include(text, header, name):
+def add_include(text: str, header: str, name: str) -> str:
     """#include <header>, in its place among the other <linux/...>."""
     new = f"#include <{header}>\n"
     if new in text:

@@ -6,8 +6,13 @@ replaced, section by section, by what text/*.rst says.
 """
 
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 from common import Failure, replace_once
+
+# The text of a file in text/.
+Fragment = Callable[[str], str]
 
 ADMIN = "Documentation/admin-guide/xen-pv-iommu.rst"
 API = "Documentation/driver-api/xen-pv-iommu"
@@ -20,7 +25,7 @@ FOREIGN = re.compile(r"reference hypervisor|compat|tools/testing/pv-iommu|"
 HYPERVISOR_REFUSES = re.compile(r"the reference hypervisor\s+refuses them")
 
 
-def section_at(text, title, name):
+def section_at(text: str, title: str, name: str) -> tuple[int, int]:
     """(start, end) of a section, with its subsections."""
     head = re.search(rf"^{re.escape(title)}\n(=+|-+)\n", text, re.M)
     if not head:
@@ -31,24 +36,24 @@ def section_at(text, title, name):
     return head.start(), end.start() if end else len(text)
 
 
-def replace_section(text, title, by, name):
+def replace_section(text: str, title: str, by: str, name: str) -> str:
     start, end = section_at(text, title, name)
     return text[:start] + by.strip("\n") + "\n\n" + text[end:].lstrip("\n")
 
 
-def drop_row(text, first, name):
+def drop_row(text: str, first: str, name: str) -> str:
     """A row of a simple table, which may go on in indented lines."""
     return replace_once(text, re.compile(
         rf"^{re.escape(first)} .*\n(?: .*\n)*", re.M), "", name)
 
 
-def new_title(text, old, new, name):
+def new_title(text: str, old: str, new: str, name: str) -> str:
     return replace_once(text, re.compile(
         rf"^=+\n{re.escape(old)}\n=+\n", re.M),
         f"{'=' * len(new)}\n{new}\n{'=' * len(new)}\n", name)
 
 
-def check(text, name):
+def check(text: str, name: str) -> str:
     found = FOREIGN.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
@@ -57,7 +62,7 @@ def check(text, name):
     return text.rstrip("\n") + "\n"
 
 
-def admin_guide(source, fragment):
+def admin_guide(source: Path, fragment: Fragment) -> str:
     name = "admin-guide.rst"
     text = (source / name).read_text()
     text = new_title(text, "Administrator guide", "Xen PV-IOMMU for dom0", name)
@@ -66,14 +71,14 @@ def admin_guide(source, fragment):
     return check(text, name)
 
 
-def abi(source):
+def abi(source: Path) -> str:
     name = "abi.rst"
     text = (source / name).read_text()
     text = HYPERVISOR_REFUSES.sub("a hypervisor without them refuses", text)
     return check(text, name)
 
 
-def design(source, fragment, kunit):
+def design(source: Path, fragment: Fragment, kunit: bool) -> str:
     name = "design.rst"
     text = (source / name).read_text()
     text = drop_row(text, "compat", name)
@@ -85,7 +90,7 @@ def design(source, fragment, kunit):
     return text
 
 
-def debugfs(fragment, stats, version, date):
+def debugfs(fragment: Fragment, stats: str, version: str, date: str) -> str:
     """The file of counters; every counter has to be described."""
     text = fragment("debugfs-xen-pv-iommu")
     text = text.replace("@VERSION@", version).replace("@DATE@", date)
@@ -100,7 +105,8 @@ def debugfs(fragment, stats, version, date):
     return text
 
 
-def all_pages(source, fragment, stats, kunit, version, date):
+def all_pages(source: Path, fragment: Fragment, stats: str, kunit: bool,
+              version: str, date: str) -> dict[str, str]:
     """path in the kernel tree -> text"""
     return {
         ADMIN: admin_guide(source, fragment),

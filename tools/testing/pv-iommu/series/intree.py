@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import docs
@@ -28,8 +29,8 @@ PARAMETERS = "Documentation/admin-guide/kernel-parameters.txt"
 # The driver from the bottom up: what each step adds.  A new file of the driver
 # has to be put somewhere here.
 STEPS = {
-    "dma-mapping": None,
-    "interface": None,
+    "dma-mapping": "",
+    "interface": "",
     "hypercall": "hypercall.c hypercall.h stats.c stats.h",
     "frames": "gfn.c gfn.h shadow.c shadow.h",
     "batch": "batch.c batch.h submit.c trace.c trace.h",
@@ -37,8 +38,8 @@ STEPS = {
     "takeover": "takeover.c pv-iommu.h",
     "iommu": "iommu.c bind.c forbid.c",
     "core": "core.c",
-    "kunit": None,
-    "doc": None,
+    "kunit": "",
+    "doc": "",
 }
 
 TOUCHED = """
@@ -52,11 +53,11 @@ SOURCE = re.compile(r"(?!.*\.mod\.c$)(.*\.[chS]|Kconfig|Makefile|Kbuild|"
                     r"\.kunitconfig|.*\.config)$")
 
 
-def fragment(name):
+def fragment(name: str) -> str:
     return (HERE / "text" / name).read_text()
 
 
-def sources():
+def sources() -> set[str]:
     """Names below the driver's directory, without the compat layer."""
     top = PROJECT / DRIVER
     names = {str(path.relative_to(top)) for path in top.rglob("*")
@@ -64,18 +65,17 @@ def sources():
     return {name for name in names if not name.startswith("compat")}
 
 
-def kunit_files():
+def kunit_files() -> set[str]:
     names = {name for name in sources() if name.startswith("kunit/")}
     return names if "kunit/Makefile" in names else set()
 
 
-def steps():
+def steps() -> list[str]:
     return [step for step in STEPS if step != "kunit" or kunit_files()]
 
 
-def check_all_assigned():
-    assigned = {name for names in STEPS.values() if names
-                for name in names.split()}
+def check_all_assigned() -> None:
+    assigned = {name for names in STEPS.values() for name in names.split()}
     there = {name for name in sources() if not name.startswith("kunit/")}
     for name in sorted(there - assigned - {"Kconfig", "Makefile"}):
         raise Failure(f"{DRIVER}/{name}: in which patch? See STEPS in "
@@ -85,28 +85,28 @@ def check_all_assigned():
                       "series/intree.py has it")
 
 
-def present(upto):
+def present(upto: str) -> set[str]:
     """The driver's files after a step."""
-    names = set()
+    names: set[str] = set()
     for step in steps():
         if step == "kunit":
             names |= kunit_files()
-        elif STEPS[step]:
+        else:
             names |= set(STEPS[step].split())
         if step == upto:
             return names
     raise Failure(f"no step '{upto}'; there are {' '.join(STEPS)}")
 
 
-def makefile(step):
+def makefile(step: str) -> str:
     """The driver's Makefile, with the objects that there are."""
     there = present(step)
     text = (PROJECT / DRIVER / "Makefile").read_text()
     text = re.sub(r"^ifdef KBUILD_EXTMOD\n.*?^endif\n", "", text,
                   flags=re.S | re.M)
-    out = []
+    out: list[str] = []
     for block in text.split("\n\n"):
-        lines = []
+        lines: list[str] = []
         for line in block.split("\n"):
             objects = re.match(r"(xen-pv-iommu-y) [:+]= (.*)", line)
             flags = re.match(r"CFLAGS_(\w+)\.o", line)
@@ -129,7 +129,7 @@ def makefile(step):
     return "\n\n".join(out).rstrip("\n") + "\n"
 
 
-def kconfig(step):
+def kconfig(step: str) -> str:
     """The driver's Kconfig; until it is complete, for compile tests only."""
     text = (PROJECT / DRIVER / "Kconfig").read_text()
     entries = re.split(r"^(?=config )", text, flags=re.M)
@@ -152,28 +152,28 @@ def kconfig(step):
 
 
 class Series:
-    def __init__(self, tree, target):
+    def __init__(self, tree: Path, target: Path) -> None:
         self.tree = tree
         self.target = target
         self.compat = Compat(PROJECT / DRIVER, tree)
 
-    def edit(self, name, change):
+    def edit(self, name: str, change: Callable[[str, str], str]) -> None:
         path = self.target / name
         path.write_text(change(path.read_text(), name))
 
-    def write(self, name, text):
+    def write(self, name: str, text: str) -> None:
         path = self.target / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def driver_file(self, name):
+    def driver_file(self, name: str) -> None:
         source = PROJECT / DRIVER / name
         text = source.read_text()
         if source.suffix in (".c", ".h"):
             text = self.compat.strip(text, f"{DRIVER}/{name}")
         self.write(f"{DRIVER}/{name}", text)
 
-    def do(self, step):
+    def do(self, step: str) -> None:
         check_all_assigned()
         special = {"dma-mapping": self.dma_mapping,
                    "interface": self.interface, "doc": self.doc}
@@ -192,7 +192,7 @@ class Series:
                 text, "\txen_scrub_pages=", fragment("kernel-parameters"),
                 name))
 
-    def dma_mapping(self):
+    def dma_mapping(self) -> None:
         diff = HERE / "kernel/dma-mapping.diff"
         done = subprocess.run(["git", "apply", str(diff)], cwd=self.target,
                               check=False, capture_output=True, text=True)
@@ -200,7 +200,7 @@ class Series:
             raise Failure(f"{diff.name} does not apply to {self.tree}: "
                           f"{done.stderr.strip()}")
 
-    def interface(self):
+    def interface(self) -> None:
         (self.target / HEADER).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROJECT / HEADER, self.target / HEADER)
         entry = fragment("maintainers").replace("@IDENTITY@",
@@ -208,7 +208,7 @@ class Series:
         self.edit("MAINTAINERS", lambda text, name: insert_before(
             text, "XEN PVSCSI DRIVERS\n", entry, name))
 
-    def hook(self):
+    def hook(self) -> None:
         self.edit("drivers/xen/Kconfig", lambda text, name: replace_once(
             text, re.compile(r"\nendmenu\n\Z"),
             f'\nsource "{DRIVER}/Kconfig"\n\nendmenu\n', name))
@@ -216,7 +216,7 @@ class Series:
             text, "obj-$(CONFIG_XEN_PRIVCMD)",
             "obj-$(CONFIG_XEN_PV_IOMMU)\t\t+= pv-iommu/\n", name))
 
-    def doc(self):
+    def doc(self) -> None:
         source = PROJECT / "Documentation/pv-iommu"
         stats = (PROJECT / DRIVER / "stats.c").read_text()
         pages = docs.all_pages(source, fragment, stats, bool(kunit_files()),
@@ -232,14 +232,13 @@ class Series:
                       text, "   xilinx/index\n", "   xen-pv-iommu/index\n",
                       name))
 
-    def next_version(self):
+    def next_version(self) -> str:
         text = (self.tree / "Makefile").read_text()
-        major, minor = (int(re.search(rf"^{key} = (\d+)$", text, re.M)[1])
-                        for key in ("VERSION", "PATCHLEVEL"))
-        return f"{major}.{minor + 1}"
+        found = dict(re.findall(r"^(VERSION|PATCHLEVEL) = (\d+)$", text, re.M))
+        return f"{found['VERSION']}.{int(found['PATCHLEVEL']) + 1}"
 
 
-def main(argv):
+def main(argv: list[str]) -> None:
     if len(argv) == 3 and argv[2] == "steps":
         print("\n".join(steps()))
     elif len(argv) == 3 and argv[2] == "touched":

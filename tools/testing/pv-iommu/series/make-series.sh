@@ -20,7 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ $# -eq 2 ] || fail "usage: make-series.sh SOURCE_TREE OUTDIR"
 tree=$(cd "$1" 2>/dev/null && pwd) || fail "$1 is not a directory."
 out=$2
-for tool in git python3; do
+for tool in git python3 unifdef; do
 	command -v $tool >/dev/null || fail "$tool is missing."
 done
 [ -e "$tree/drivers/xen/Kconfig" ] || fail "$tree is not a kernel source tree."
