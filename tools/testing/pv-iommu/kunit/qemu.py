@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The machine for KUnit (see --qemu_config of kunit.py): two CPUs, devices."""
 # pylint: disable=relative-beyond-top-level
-from ..qemu_config import QemuArchParams
+from ..qemu_config import QemuArchParams  # type: ignore[import,misc]
 
 QEMU_ARCH = QemuArchParams(
     linux_arch='x86_64',

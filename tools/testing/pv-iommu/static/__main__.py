@@ -5,16 +5,17 @@ One line for each check, with its findings below it, on standard output; what
 is going on, on standard error.  Ends with status 1 when a check failed.
 """
 
-import contextlib
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from lab import paths
 from lab.ui import LabError, Step, say
 
 from . import build, rules, scripts, style, tree
+from .check import Check
 from .kernel import Tools
 
 CHECKS = (*rules.CHECKS, *style.CHECKS, *scripts.CHECKS, *build.CHECKS)
@@ -24,17 +25,19 @@ SKIPPED = (
 )
 
 
-def find(check, tools, root):
+def find(check: Check, tools: Tools, root: Path) -> list[str]:
     files = [name for name in tree.files_of(root) if check.wants(name)]
     if not files:
         return ["there is no file to look at"]
-    with Step(check.name) if check.slow else contextlib.nullcontext():
+    if not check.slow:
+        return check.find(tools, root, files)
+    with Step(check.name):
         return check.find(tools, root, files)
 
 
-def selftest(check, tools, root):
+def selftest(check: Check, tools: Tools, root: Path) -> list[str]:
     """Each defect that is planted is found."""
-    missed = []
+    missed: list[str] = []
     for plant in check.plants:
         path = root / plant.path
         text = path.read_text()
@@ -48,7 +51,7 @@ def selftest(check, tools, root):
     return missed
 
 
-def report(name, found, root):
+def report(name: str, found: Sequence[str], root: Path) -> int:
     print(f"{'FAIL' if found else 'ok'} {name}")
     for line in found:
         print(f"    {line.replace(f'{root}/', '')}")
@@ -56,11 +59,11 @@ def report(name, found, root):
     return 1 if found else 0
 
 
-def run(checks, root):
+def run(checks: Sequence[Check], root: Path) -> int:
     tools = Tools()
     tree.copy(paths.TREE, tree.files_of(paths.TREE), root)
     failed = 0
-    missed = []
+    missed: list[str] = []
     for check in checks:
         failed += report(check.name, find(check, tools, root), root)
     with Step("self-test: planting defects"):
@@ -71,7 +74,7 @@ def run(checks, root):
     return failed
 
 
-def main():
+def main() -> int:
     wanted = sys.argv[1:]
     checks = [check for check in CHECKS
               if not wanted or any(name in check.name for name in wanted)]

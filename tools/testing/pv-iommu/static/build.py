@@ -3,11 +3,12 @@
 
 import re
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import tree
-from .check import Check, Plant, append, output
-from .kernel import HEADERS
+from .check import Check, Find, Plant, append, output
+from .kernel import HEADERS, Tools
 from .style import DRIVER, GUEST, INTERFACE
 
 KMOD = GUEST + "kmod/"
@@ -19,7 +20,8 @@ HARMLESS = re.compile(r"^(make\[?|  [A-Z]|Skipping BTF generation)")
 BAD = re.compile(r"\b(warning|error)\b", re.I)
 
 
-def kbuild(headers, root, where, targets, made, *args):
+def kbuild(headers: Path, root: Path, where: str, targets: Sequence[str],
+           made: Sequence[str], *args: str) -> list[str]:
     """The findings of one run of the kernel's make in a directory of root."""
     _, out, err = output(["make", "-k", "-C", headers, f"M={root / where}",
                           "W=1", "C=2", "CF=-D__CHECK_ENDIAN__",
@@ -32,13 +34,14 @@ def kbuild(headers, root, where, targets, made, *args):
             if not (root / where / name).exists()]
 
 
-def objects(files, where):
+def objects(files: Sequence[str], where: str) -> list[str]:
     """Targets for the C files in a directory."""
     return [f"{Path(name).stem}.o" for name in files
             if f"{Path(name).parent}/" == where and name.endswith(".c")]
 
 
-def modules(headers, root, where, files, makefile, made):
+def modules(headers: Path, root: Path, where: str, files: Sequence[str],
+            makefile: str, made: Sequence[str]) -> list[str]:
     """All of it; the self-test has no use for more than its object."""
     if where + makefile in files:
         return kbuild(headers, root, where, ["modules"], made)
@@ -46,7 +49,7 @@ def modules(headers, root, where, files, makefile, made):
     return kbuild(headers, root, where, targets, targets) if targets else []
 
 
-def kunit(headers, root, files):
+def kunit(headers: Path, root: Path, files: Sequence[str]) -> list[str]:
     """Debian's kernels are without KUnit, but 6.12's headers know it.
 
     That is enough for objects, which nobody will link.
@@ -59,9 +62,9 @@ def kunit(headers, root, files):
                   "CONFIG_XEN_PV_IOMMU_KUNIT_TEST=y")
 
 
-def build(release):
+def build(release: str) -> Find:
     """A find() that builds for one kernel."""
-    def find(tools, root, files):
+    def find(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
         headers = tools.headers[release]
         with tempfile.TemporaryDirectory() as name:
             # a place of its own: no object of another kernel is there
@@ -99,7 +102,7 @@ MESSAGES = ("-Wunused-const-variable", "different base types",
             "plain integer as NULL")
 
 
-def checks():
+def checks() -> Iterator[Check]:
     for release in HEADERS:
         plants = [Plant(DRIVER + "gfn.c", append(BAD_C), MESSAGES),
                   Plant(KMOD + "balloon.c", append(BAD_C), MESSAGES),

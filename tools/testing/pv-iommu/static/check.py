@@ -4,10 +4,15 @@
 import dataclasses
 import os
 import subprocess
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Callable
+
+from .kernel import Tools
 
 HERE = Path(__file__).resolve().parent
+
+Find = Callable[[Tools, Path, Sequence[str]], list[str]]
+Edit = Callable[[str], str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,8 +23,8 @@ class Plant:
     of expect is a part of a finding.
     """
     path: str
-    edit: Callable
-    expect: tuple
+    edit: Edit
+    expect: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,28 +35,28 @@ class Check:
     the ones to look at.  wants() says which files it is for.
     """
     name: str
-    wants: Callable
-    find: Callable
-    plants: tuple
+    wants: Callable[[str], bool]
+    find: Find
+    plants: tuple[Plant, ...]
     slow: bool = False
 
 
-def append(text):
+def append(text: str) -> Edit:
     """An edit that adds text at the end."""
     return lambda old: old + text
 
 
-def output(argv, cwd, env=None):
+def output(argv: Iterable[str | Path], cwd: Path) -> tuple[int, str, str]:
     """(exit status, standard output, standard error) of one tool."""
     done = subprocess.run([str(arg) for arg in argv], cwd=cwd, text=True,
                           errors="replace", capture_output=True,
                           stdin=subprocess.DEVNULL,
                           env=dict(os.environ, LC_ALL="C.UTF-8",
-                                   PYTHONDONTWRITEBYTECODE="1", **(env or {})))
+                                   PYTHONDONTWRITEBYTECODE="1"))
     return done.returncode, done.stdout, done.stderr
 
 
-def linted(name, argv, cwd):
+def linted(name: str, argv: Iterable[str | Path], cwd: Path) -> list[str]:
     """The lines of a tool that prints its findings and fails if it has any.
 
     One that fails without a word has broken down, which is a finding, too.

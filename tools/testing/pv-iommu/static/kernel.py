@@ -14,7 +14,7 @@ from lab.ui import LabError, run_logged
 # Some semantic patches are partly OCaml; the compiler is 110 MB to fetch.
 PACKAGES = """
 git make gcc libc6-dev binutils xz-utils perl python3
-sparse coccinelle ocaml shellcheck pylint flake8
+sparse coccinelle ocaml shellcheck pylint flake8 mypy
 """.split()
 
 # release -> the package that depends on its headers
@@ -27,7 +27,7 @@ SOURCE = "linux-source-6.12"
 class Tools:
     """Everything is installed or fetched before the first check."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.cache = Cache(paths.cache_dir())
         self.cache.root.mkdir(parents=True, exist_ok=True)
         apt = Apt(self.cache)
@@ -38,7 +38,7 @@ class Tools:
         self.include = Path("/usr/src") / common / "include"
         self.scripts = self._scripts(apt)
 
-    def _headers(self, apt, release, package):
+    def _headers(self, apt: Apt, release: str, package: str) -> Path:
         depends = apt.candidate(package).get("Depends", "")
         match = re.match(r"linux-headers-(\S+)", depends)
         if not match or not match[1].startswith(f"{release}."):
@@ -50,15 +50,15 @@ class Tools:
             raise LabError(f"{match[0]} is installed but has no {path}")
         return path
 
-    def _scripts(self, apt):
+    def _scripts(self, apt: Apt) -> Path:
         record = apt.candidate(SOURCE)
         inputs = {"package": SOURCE, "version": record["Version"],
                   "sha256": record["SHA256"]}
 
-        def build(directory):
+        def build(directory: Path) -> None:
             deb = apt.download(SOURCE, record["Version"], record["SHA256"])
             with tempfile.TemporaryDirectory(dir=self.cache.root) as tmp:
-                unpack(deb, tmp)
+                unpack(deb, Path(tmp))
                 run_logged("unpacking the kernel's scripts",
                            ["tar", "-xf", f"{tmp}/usr/src/{SOURCE}.tar.xz",
                             "-C", tmp, "--wildcards", "--strip-components=1",

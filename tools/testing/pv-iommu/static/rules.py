@@ -2,9 +2,11 @@
 """Checks of rules that no tool knows: licence lines, sizes, Kconfig."""
 
 import re
-from pathlib import PurePath
+from collections.abc import Sequence
+from pathlib import Path, PurePath
 
 from .check import Check, Plant, append
+from .kernel import Tools
 from .style import DRIVER, INTERFACE
 
 XEN = "tools/testing/pv-iommu/xen/"
@@ -20,7 +22,7 @@ NO_LICENCE = re.compile(r"""
 COMMENTS = {".h": "/* {} */", ".rst": ".. {}", ".md": "<!-- {} -->"}
 
 
-def licence_line(name):
+def licence_line(name: str) -> str:
     licence = "MIT" if name.startswith(INTERFACE) else "GPL-2.0-only"
     suffix = PurePath(name).suffix
     if suffix == ".c":
@@ -31,7 +33,7 @@ def licence_line(name):
     return form.format(f"SPDX-License-Identifier: {licence}")
 
 
-def spdx(_tools, root, files):
+def spdx(_tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
     found = []
     for name in files:
         lines = (root / name).read_text(errors="replace").splitlines()
@@ -42,7 +44,7 @@ def spdx(_tools, root, files):
     return found
 
 
-def sizes(_tools, root, files):
+def sizes(_tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
     found = []
     for name in files:
         lines = len((root / name).read_text().splitlines())
@@ -51,7 +53,7 @@ def sizes(_tools, root, files):
     return found
 
 
-def kconfig(_tools, root, files):
+def kconfig(_tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
     """Four lines of help, as checkpatch wants it.
 
     An apostrophe in a help text makes checkpatch itself blind for all that

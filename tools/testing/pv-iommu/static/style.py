@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Checks of the sources' text with the kernel's own scripts."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from .check import Check, Plant, append, linted, output
+from .kernel import Tools
 
 DRIVER = "drivers/xen/pv-iommu/"
 INTERFACE = "include/xen/interface/"
@@ -23,13 +27,13 @@ IGNORE = (
 )
 
 
-def ignored(name):
+def ignored(name: str) -> str:
     return ",".join(types for where, types in IGNORE if name.startswith(where))
 
 
-def checkpatch(tools, root, files):
-    found = []
-    groups = {}
+def checkpatch(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    groups: dict[str, list[str]] = {}
     for name in files:
         groups.setdefault(ignored(name), []).append(name)
     for types, names in groups.items():
@@ -40,12 +44,12 @@ def checkpatch(tools, root, files):
     return found
 
 
-def kernel_doc(tools, root, files):
+def kernel_doc(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
     return linted("kernel-doc", ["perl", tools.scripts / "kernel-doc", "-none",
                                  "-Werror", *files], root)
 
 
-def option_line(patch):
+def option_line(patch: Path) -> list[str]:
     """What a semantic patch wants to be called with."""
     for line in patch.read_text().splitlines():
         _, found, options = line.partition("Options:")
@@ -54,8 +58,8 @@ def option_line(patch):
     return []
 
 
-def coccinelle(tools, root, files):
-    found = []
+def coccinelle(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
+    found: list[str] = []
     for patch in sorted(tools.scripts.glob("coccinelle/**/*.cocci")):
         code, out, err = output(
             ["spatch", "-D", "report", "--very-quiet", "--cocci-file", patch,
@@ -109,19 +113,19 @@ static int planted_zero(struct work_struct *work)
 """
 
 
-def kernel_code(name):
+def kernel_code(name: str) -> bool:
     return name.startswith((DRIVER, INTERFACE, GUEST)) and name.endswith(C)
 
 
 # The programs in the guest are not for the kernel's semantic patches, which
 # ask for functions that user space does not have.
-def in_kernel(name):
+def in_kernel(name: str) -> bool:
     return name.startswith((DRIVER, INTERFACE, GUEST + "kmod/",
                             GUEST + "kmod-bench/")) and name.endswith(C)
 
 
 # All that is C but the hypervisor's, and what is beside it.
-def for_checkpatch(name):
+def for_checkpatch(name: str) -> bool:
     return name.startswith((DRIVER, INTERFACE, GUEST)) and \
         not name.endswith(".md") or \
         name.startswith(BENCH) and name.endswith(C)

@@ -3,11 +3,13 @@
 
 import shutil
 import tempfile
+from collections.abc import Iterable
+from pathlib import Path
 
 from lab.ui import output_of
 
 
-def files_of(tree):
+def files_of(tree: Path) -> list[str]:
     """All files but what .gitignore names: as well without a .git."""
     with tempfile.TemporaryDirectory() as git:
         output_of(["git", "init", "-q", "--bare", git])
@@ -17,7 +19,7 @@ def files_of(tree):
     return sorted(names.splitlines())
 
 
-def copy(tree, files, target):
+def copy(tree: Path, files: Iterable[str], target: Path) -> None:
     """Copy files to the same places below target."""
     for name in files:
         path = target / name
