@@ -3,6 +3,7 @@
 #: about A device that has a driver but is idle when the driver is loaded gets no DMA, the log says so, and others work; after unloading it has it again.
 #: needs module
 #: variants vtd amdvi
+#: first
 #: core vtd
 #: slow amdvi
 #: device nvme

@@ -3,6 +3,7 @@
 #: about Devices that are not on the PCI bus, there already or new, keep the addresses of xen-swiotlb before, under and after the driver.
 #: needs module
 #: variants vtd
+#: first
 #: core vtd
 #: device nvme
 #: guest pviommu-platform.ko

@@ -3,6 +3,7 @@
 #: about Whatever the hypervisor answers that the driver cannot work with, it says what it was, and I/O goes on over xen-swiotlb.
 #: needs module
 #: variants vtd
+#: first
 #: core vtd
 #: device nvme
 #: guest iommu-op pviommu-fail.ko

@@ -3,6 +3,7 @@
 #: about A device that is plugged in and cannot be claimed gets no DMA, the log says so, and others work; found once more, it works.
 #: needs module
 #: variants vtd
+#: first
 #: core vtd
 #: device nvme
 #: device rp0

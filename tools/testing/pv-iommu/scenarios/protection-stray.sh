@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A stray DMA goes through on xen-swiotlb and is blocked, with a fault, once the driver has taken over.
 #: variants vtd vtd-strict amdvi
+#: first
 #: core amdvi
 #: device edu64
 #: guest edu-stray
