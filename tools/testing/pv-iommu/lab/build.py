@@ -220,7 +220,7 @@ class Parts:
 
         def inputs() -> Inputs:
             overlay = [path for path in paths.OVERLAY.rglob("*")
-                       if path.is_file() and path.suffix != ".rst"]
+                       if path.is_file() and path.suffix not in (".md", ".rst")]
             return {**hash_files(overlay + source_files(paths.INTERFACE),
                                  paths.TREE),
                     "source": version, "source hashes": str(files),

@@ -49,6 +49,10 @@ dma() {
 
 dmt_up 64
 dmt_on "$PCI_EDU64"
+# the machine may have more of its kind
+for other in /sys/bus/pci/drivers/pviommu*dmatest/0000:*; do
+	[ "${other##*/}" = "$PCI_EDU64" ] || device_free "${other##*/}"
+done
 buf=0
 for kind in single sg coherent; do
 	buf=$((buf + 1))

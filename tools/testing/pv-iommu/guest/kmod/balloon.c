@@ -34,7 +34,7 @@
 #include <xen/xen.h>
 
 #define RUN_ORDER	11
-#define RUN_PAGES	(1U << RUN_ORDER)
+#define RUN_PAGES	((unsigned int)BIT(RUN_ORDER))
 /* All of it but one, so that what is behind it is known. */
 #define RUN_NR		(RUN_PAGES - 1)
 
