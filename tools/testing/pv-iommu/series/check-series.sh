@@ -44,24 +44,22 @@ check() {
 	fi
 }
 
-# Types of message that are not asked for, and why:
-#   FILE_PATH_CHANGES     "does MAINTAINERS need updating?" for each new file,
-#                         whatever MAINTAINERS says; maintained() looks there
-#   CONST_STRUCT          of forbid.c: filled at run time
-#   (--no-signoff)        the submitter signs
-# In the interface header, whose text is the hypervisor's public header:
-#   PREFER_KERNEL_TYPES, BIT_MACRO   these are Linux' own; all of
-#                         include/xen/interface does without
-#   SPACING, LINE_SPACING GUEST_HANDLE(void) and DEFINE_GUEST_HANDLE_STRUCT() are
-#                         taken for a cast and a declaration
-IGNORE=FILE_PATH_CHANGES,CONST_STRUCT
-IGNORE_HEADER=PREFER_KERNEL_TYPES,BIT_MACRO,SPACING,LINE_SPACING
+# ignored PATCH: types of message that are not asked for: those of files in it,
+# with the reasons in the list; and FILE_PATH_CHANGES, "does MAINTAINERS need
+# updating?" for each new file, whatever MAINTAINERS says: maintained() looks
+# there.  (--no-signoff: the submitter signs.)
+ignored() {
+	printf FILE_PATH_CHANGES
+	while read -r where types; do
+		case $where in '' | '#'*) continue ;; esac
+		! grep -q "^+++ b/$where" "$1" || printf ',%s' "$types"
+	done < "$here/../static/checkpatch-ignore"
+}
 
 checkpatch() {
-	ignore=$IGNORE
-	case $1 in *-iommu_op-interface.patch) ignore=$ignore,$IGNORE_HEADER ;; esac
 	(cd "$tree" && perl scripts/checkpatch.pl --strict --no-signoff \
-		--show-types --terse --no-summary --ignore "$ignore" "$1") \
+		--show-types --terse --no-summary \
+		--ignore "$(ignored "$1")" "$1") \
 		> "$tmp/checkpatch" 2>&1 || :
 	cat "$tmp/checkpatch"
 	[ ! -s "$tmp/checkpatch" ]

@@ -4,7 +4,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .check import Check, Plant, append, linted, output
+from .check import HERE, Check, Plant, append, linted, output
 from .kernel import Tools
 
 DRIVER = "drivers/xen/pv-iommu/"
@@ -13,18 +13,10 @@ GUEST = "tools/testing/pv-iommu/guest/"
 BENCH = "tools/testing/pv-iommu/bench/"
 C = (".c", ".h")
 
-# Types of message that are not asked for: where, which, and why.
-IGNORE = (
-    # Its text is the hypervisor's public header, and the first two are Linux'
-    # own; all of include/xen/interface does without.  The others take
-    # GUEST_HANDLE(void) and DEFINE_GUEST_HANDLE_STRUCT() for a cast and for a
-    # declaration.
-    (INTERFACE, "PREFER_KERNEL_TYPES,BIT_MACRO,SPACING,LINE_SPACING"),
-    # One that is filled at run time: the architecture's, but for a few members.
-    (DRIVER + "forbid.c", "CONST_STRUCT"),
-    # Gives to user space the types and macros of a kernel header.
-    (GUEST + "shim/", "NEW_TYPEDEFS,MACRO_ARG_REUSE"),
-)
+# Where -> types of message that are not asked for there, see the file.
+IGNORE = [line.split() for line in
+          (HERE / "checkpatch-ignore").read_text().splitlines()
+          if line and not line.startswith("#")]
 
 
 def ignored(name: str) -> str:
