@@ -7,14 +7,13 @@ for the lab:
     #: about TEXT              one sentence (required)
     #: variants NAME...        standard variants to run, see STANDARD
     #: variant NAME KEY=VALUE  one of its own; KEY: like=STANDARD first, then
-                              what differs: iommu, xen, xenargs, linux, cpus,
-                              cpu (see qemu.py), switch ("none": where the
-                              driver is built in, not xen_pv_iommu=on, as the
-                              lab else says)
+                              what differs: iommu, xen, xenargs (more arguments
+                              for Xen), linux, cpus (else 2), cpu (see qemu.py),
+                              switch ("none": where the driver is built in, not
+                              xen_pv_iommu=on, as the lab else says)
     #: xen debug|ref|debian|none  the hypervisor: with assertions (default),
                               without, Debian's own, or bare Linux; of
                               variants that do not say themselves
-    #: xenargs TEXT            more arguments for Xen
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
     #: guest PART...           "fio", "ethtool", "perf", "bpftrace", what guest/
@@ -37,7 +36,6 @@ for the lab:
     #: timeout SECONDS         from its begin to its verdict (default 300)
     #: memory MEGABYTES        of the machine (default 6144)
     #: dom0mem MEGABYTES       of dom0 (default 1024), from the top of it
-    #: cpus NUMBER             of the machine (default 2)
 """
 
 import dataclasses
@@ -182,8 +180,8 @@ def parse(path: Path) -> list[Scenario]:
             for name, changes in variants.items()]
 
 
-TEXTS = ("about", "xenargs", "linux")
-NUMBERS = ("timeout", "memory", "dom0mem", "cpus")
+TEXTS = ("about", "linux")
+NUMBERS = ("timeout", "memory", "dom0mem")
 SWITCHES = ("first", "ends")
 LISTS = ("core", "slow", "guest", "trace")
 WORDS: dict[str, Collection[str]] = {
@@ -224,7 +222,7 @@ def _directive(fields: dict[str, Any], variants: dict[str, dict[str, str]],
 
 def _apply(scenario: Scenario, name: str,
            changes: dict[str, str]) -> Scenario:
-    """One variant; of words for Xen and Linux it has the scenario's, too."""
+    """One variant; of words for Linux it has the scenario's, too."""
     fields: dict[str, Any] = {"variant": name}
     given = dict(changes)
     if like := given.pop("like", None):
@@ -232,8 +230,10 @@ def _apply(scenario: Scenario, name: str,
         linux = f"{base.get('linux', '')} {given.get('linux', '')}".strip()
         given = {**base, **given, "linux": linux}
     for key, value in given.items():
-        if key in ("xenargs", "linux"):
-            fields[key] = f"{getattr(scenario, key)} {value}".strip()
+        if key == "linux":
+            fields[key] = f"{scenario.linux} {value}".strip()
+        elif key == "xenargs":
+            fields[key] = value
         elif key == "cpus":
             fields[key] = _number(value, scenario.name)
         elif key in CHOICES:

@@ -65,9 +65,6 @@ class Requests:
         self.record.begun = True
         self.progress("begin", f"dom0 {text} runs the scenario")
 
-    def do_step(self, text: str) -> None:
-        self.progress("step", text)
-
     def do_state(self, text: str) -> None:
         """What was done, and checks nothing."""
         self.progress("ok", text)

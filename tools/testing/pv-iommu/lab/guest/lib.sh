@@ -38,7 +38,6 @@ ask() {
 	echo "$REPLY_TEXT"
 }
 
-step() { request step "$*"; }
 state() { request state "$*"; }
 ok() { request ok "$*"; }
 stat_is() { request stat "$1" "$2"; }
@@ -358,13 +357,6 @@ xen_free() {
 	request xenlog wait 1 10 'Dom heap: .*free' || die "Xen does not say"
 	request xenlog last 'Dom heap: .*free'
 	echo "$REPLY_TEXT" | sed 's/.*Dom heap: *\([0-9]*\)kB.*/\1/'
-}
-
-# linux_free: kB that Linux could have free
-linux_free() {
-	sync
-	echo 3 >/proc/sys/vm/drop_caches
-	awk '/^MemAvailable:/ { print $2 }' /proc/meminfo
 }
 
 # --- the driver
