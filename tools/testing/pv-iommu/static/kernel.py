@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What the checks take from Debian: tools, kernel headers, scripts/."""
 
-import re
 import shutil
 import tempfile
 from pathlib import Path
 
-from lab import paths
+from lab import fetch, kernels, paths
 from lab.apt import Apt, unpack
 from lab.cache import Cache
-from lab.ui import LabError, run_logged
+from lab.ui import run_logged
 
 # Some semantic patches are partly OCaml; the compiler is 110 MB to fetch.
 PACKAGES = """
@@ -17,8 +16,8 @@ git make gcc libc6-dev binutils xz-utils perl python3
 sparse coccinelle ocaml shellcheck pylint flake8 mypy
 """.split()
 
-# release -> the package that depends on its headers
-HEADERS = {"6.12": "linux-headers-6.12-amd64", "6.1": "linux-headers-amd64"}
+# Of kernels.KINDS: those whose headers the modules are built for.
+HEADERS = ("6.12", "6.1")
 
 # Debian's headers come without checkpatch.pl and the semantic patches.
 SOURCE = "linux-source-6.12"
@@ -32,23 +31,14 @@ class Tools:
         self.cache.root.mkdir(parents=True, exist_ok=True)
         apt = Apt(self.cache)
         apt.install(PACKAGES)
-        self.headers = {release: self._headers(apt, release, package)
-                        for release, package in HEADERS.items()}
+        self.headers = {}
+        for name in HEADERS:
+            kernel = fetch.Kernel(apt, self.cache, name,
+                                  kernels.KINDS[name].package)
+            self.headers[name] = kernel.headers()
         common = self.headers["6.12"].name.replace("amd64", "common")
         self.include = Path("/usr/src") / common / "include"
         self.scripts = self._scripts(apt)
-
-    def _headers(self, apt: Apt, release: str, package: str) -> Path:
-        depends = apt.candidate(package).get("Depends", "")
-        match = re.match(r"linux-headers-(\S+)", depends)
-        if not match or not match[1].startswith(f"{release}."):
-            raise LabError(f"{package} depends on no headers of {release}: "
-                           f"'{depends}'")
-        apt.install([match[0]])
-        path = Path("/usr/src") / match[0]
-        if not (path / "Makefile").exists():
-            raise LabError(f"{match[0]} is installed but has no {path}")
-        return path
 
     def _scripts(self, apt: Apt) -> Path:
         record = apt.candidate(SOURCE)
