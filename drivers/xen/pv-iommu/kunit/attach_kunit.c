@@ -261,7 +261,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "xpi-attach",
-	.init = fixture_init,
+	.init = fixture_init_both,
+	.exit = fixture_exit_both,
 	.test_cases = cases,
 };
 

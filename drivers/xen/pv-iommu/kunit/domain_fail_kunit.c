@@ -445,7 +445,8 @@ static struct kunit_case cases[] = {
 
 static struct kunit_suite suite = {
 	.name = "xpi-domain-fail",
-	.init = fixture_init,
+	.init = fixture_init_both,
+	.exit = fixture_exit_both,
 	.test_cases = cases,
 };
 

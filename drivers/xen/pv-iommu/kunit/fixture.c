@@ -12,23 +12,50 @@
 
 #include "../gfn.h"
 #include "fixture.h"
+#include "mirror.h"
 
 /* Fixed with xen_pv_iommu_kunit_seed=, to see a failure again. */
 static unsigned long seed;
 core_param(xen_pv_iommu_kunit_seed, seed, ulong, 0444);
 
-unsigned long fixture_p2m_entry(unsigned long pfn)
+static unsigned long p2m_entry(const struct fixture *f, unsigned long pfn)
 {
-	struct fixture *f = kunit_get_current_test()->priv;
 	unsigned int i = f->nr_rules;
 
 	while (i--) {
-		struct fixture_p2m_rule *r = &f->rules[i];
+		const struct fixture_p2m_rule *r = &f->rules[i];
 
 		if (pfn - r->pfn < r->nr)
 			return r->entry + (r->same ? 0 : pfn - r->pfn);
 	}
+	if (pfn >= FIXTURE_PFNS)
+		return INVALID_P2M_ENTRY;
 	return f->contiguous ? fixture_contiguous(pfn) : fixture_scattered(pfn);
+}
+
+unsigned long fixture_p2m_entry(unsigned long pfn)
+{
+	return p2m_entry(kunit_get_current_test()->priv, pfn);
+}
+
+/* A frame is dom0's if it is behind one of its PFNs now. */
+static bool owns(struct model *m, u64 gfn)
+{
+	const struct fixture *f = m->owner;
+	u64 offset = gfn - FIXTURE_GFN_OFFSET;
+	unsigned int i;
+
+	if (gfn >= FIXTURE_RAW_GFN && gfn < FIXTURE_RAW_END_GFN)
+		return true;
+
+	for (i = 0; i < f->nr_rules; i++) {
+		const struct fixture_p2m_rule *r = &f->rules[i];
+		u64 n = gfn - r->entry;
+
+		if (n < (r->same ? 1 : r->nr) && p2m_entry(f, r->pfn + n) == gfn)
+			return true;
+	}
+	return p2m_entry(f, f->contiguous ? offset : (offset / 2) ^ 1) == gfn;
 }
 
 /* The array has most of it, so that runs go in and out of it. */
@@ -50,10 +77,30 @@ int fixture_init(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, f);
 	f->model = model_create(test);
+	f->model->owns = owns;
+	f->model->owner = f;
 	test->priv = f;
 	kunit_activate_static_stub(test, xpi_p2m_entry, fixture_p2m_entry);
 	kunit_activate_static_stub(test, xpi_p2m_run, fixture_p2m_run);
 	return 0;
+}
+
+/* The same of suites that are on Xen, too, where that is possible. */
+int fixture_init_both(struct kunit *test)
+{
+	int ret = fixture_init(test);
+
+	mirror_create(test, fixture_model(test));
+	return ret;
+}
+
+/* The .exit of these. */
+void fixture_exit_both(struct kunit *test)
+{
+	struct fixture *f = test->priv;
+
+	if (f && f->model->mirror)
+		mirror_expect_same(test, f->model->mirror);
 }
 
 /* Give frames special entries. */
@@ -156,7 +203,7 @@ static void let_other_cpu(struct model *m, void *data)
 	complete(&race->go);
 	for (i = 0; i < 2000 && !atomic_read(&race->started); i++)
 		mdelay(1);
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 2000; i++) {
 		if (spin_is_contended(race->lock) ||
 		    atomic_read(&race->returned))
 			break;

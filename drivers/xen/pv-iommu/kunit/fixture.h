@@ -35,14 +35,25 @@ struct fixture {
 	unsigned int nr_rules;
 };
 
-/* The GFN of an ordinary PFN; there is one PFN for each GFN. */
+/*
+ * The GFN of an ordinary PFN.  Those between scattered ones are not dom0's, and
+ * those behind the last of the contiguous ones, so that a run that is longer
+ * than it should be is refused.
+ */
+#define FIXTURE_PFNS		BIT(22)
 #define FIXTURE_GFN_OFFSET	0x100000UL
-#define fixture_scattered(pfn)	(((pfn) ^ 1UL) + FIXTURE_GFN_OFFSET)
+#define fixture_scattered(pfn)	(2 * ((pfn) ^ 1UL) + FIXTURE_GFN_OFFSET)
 #define fixture_contiguous(pfn)	((pfn) + FIXTURE_GFN_OFFSET)
+
+/* Frames without a PFN, for tests that make operations themselves. */
+#define FIXTURE_RAW_GFN		6000
+#define FIXTURE_RAW_END_GFN	10000
 
 #define FIXTURE_RW		(XPI_SHADOW_READ | XPI_SHADOW_WRITE)
 
 int fixture_init(struct kunit *test);
+int fixture_init_both(struct kunit *test);
+void fixture_exit_both(struct kunit *test);
 void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
 		 unsigned long entry, bool same);
 unsigned long fixture_p2m_entry(unsigned long pfn);

@@ -3,6 +3,7 @@
 
 #include <linux/string.h>
 
+#include "mirror.h"
 #include "model.h"
 
 /* Count from here on. */
@@ -13,6 +14,7 @@ void model_count(struct model *m)
 	m->flushes = 0;
 	m->biggest = 0;
 	m->splits = 0;
+	m->absent = 0;
 	m->fired = 0;
 	m->nr_log = 0;
 	memset(m->ops, 0, sizeof(m->ops));
@@ -46,6 +48,8 @@ static u64 look(struct model *m, struct xarray *xa, u64 dfn, bool gfn)
 	void *entry;
 
 	spin_lock_irqsave(&m->lock, flags);
+	if (m->mirror)
+		mirror_look(m->mirror, dfn);
 	entry = xa_load(xa, dfn);
 	if (entry)
 		ret = gfn ? model_entry_gfn(entry) : xa_to_value(entry) & 3;
@@ -67,17 +71,16 @@ u64 model_flags(struct model *m, u64 dfn)
 /* Where a device ends up at a dfn: its IOTLB comes first. */
 u64 model_access(struct model *m, u64 dfn)
 {
-	u64 gfn = look(m, &m->iotlb, dfn, true);
 	unsigned long flags;
 	void *entry;
 
-	if (gfn != MODEL_NOTHING)
-		return gfn;
-
 	spin_lock_irqsave(&m->lock, flags);
-	entry = xa_load(&m->b2m, dfn);
-	if (entry)
-		xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
+	entry = xa_load(&m->iotlb, dfn);
+	if (!entry && !xa_load(&m->fresh, dfn)) {
+		entry = xa_load(&m->b2m, dfn);
+		if (entry)
+			xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
+	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	return entry ? model_entry_gfn(entry) : MODEL_NOTHING;
 }
@@ -132,6 +135,8 @@ unsigned long model_nr_stale(struct model *m)
 	xa_for_each(&m->iotlb, index, entry)
 		if (xa_load(&m->b2m, index) != entry)
 			n++;
+	xa_for_each(&m->fresh, index, entry)
+		n++;
 	spin_unlock_irqrestore(&m->lock, flags);
 	return n;
 }

@@ -71,6 +71,19 @@ static bool host_has(struct model *m, u64 dfn, u64 nr)
 	return false;
 }
 
+/* Are all frames dom0's RAM, or all MMIO that it may access? */
+static bool may_access(struct model *m, u64 gfn, u64 nr)
+{
+	u64 i;
+
+	if (gfn + nr > (gfn < MODEL_MMIO_GFN ? MODEL_MMIO_GFN : MODEL_END_GFN))
+		return false;
+	for (i = 0; m->owns && gfn < MODEL_MMIO_GFN && i < nr; i++)
+		if (!m->owns(m, gfn + i))
+			return false;
+	return true;
+}
+
 /* A device reads or writes at a dfn; what it finds is cached. */
 static void touch(struct model *m, u64 dfn, void *entry)
 {
@@ -80,6 +93,15 @@ static void touch(struct model *m, u64 dfn, void *entry)
 		xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
 	else if (cached != entry)
 		m->stale++;
+}
+
+/* In caching mode a device that came by before has cached that nothing is there. */
+static void make_visible(struct model *m, u64 dfn, void *entry)
+{
+	if (m->caps.flags & XEN_IOMMU_CAP_caching_mode)
+		xa_store(&m->fresh, dfn, entry, GFP_ATOMIC);
+	else
+		touch(m, dfn, entry);
 }
 
 int model_map(struct model *m, const struct xen_iommu_op_map *map)
@@ -100,9 +122,7 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	    host_has(m, map->dfn, map->nr_frames))
 		return -EEXIST;
 
-	/* All RAM, or all MMIO. */
-	if (map->gfn + map->nr_frames > (map->gfn < MODEL_MMIO_GFN ?
-					 MODEL_MMIO_GFN : MODEL_END_GFN))
+	if (!may_access(m, map->gfn, map->nr_frames))
 		return -EPERM;
 
 	for (i = 0; i < map->nr_frames; i++) {
@@ -112,8 +132,10 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 		if (WARN_ON(xa_is_err(xa_store(&m->b2m, map->dfn + i, entry,
 					       GFP_ATOMIC))))
 			return -ENOMEM;
-		touch(m, map->dfn + i, entry);
+		make_visible(m, map->dfn + i, entry);
 	}
+	if (!(map->flags & XEN_IOMMU_MAP_no_flush))
+		m->flush_new = m->caps.flags & XEN_IOMMU_CAP_caching_mode;
 	model_make_large(m, map->dfn, map->gfn, map->nr_frames);
 	return 0;
 }
@@ -161,6 +183,7 @@ static u64 unmap_range(struct model *m, u64 dfn, u64 nr, struct list_head *list)
 		p->gfn = model_entry_gfn(entry);
 		list_add_tail(&p->list, list);
 		xa_erase(&m->b2m, index);
+		xa_erase(&m->fresh, index);
 		found++;
 	}
 	return found;
@@ -182,16 +205,8 @@ int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
 	found = unmap_range(m, dfn, nr, lazy ? &m->lazy : &m->strict) +
 		unmap_host(m, dfn, dfn + nr);
 	unmap->nr_frames = found;
+	m->absent += nr - found;
 	return found < nr && !sparse ? -ENOENT : 0;
-}
-
-/* A flush on the way has failed; only one that is asked for makes up for it. */
-int model_unmap_partly(struct model *m, struct xen_iommu_op_unmap *unmap)
-{
-	unmap->nr_frames = unmap_range(m, unmap->dfn,
-				       DIV_ROUND_UP(unmap->nr_frames, 2),
-				       &m->lazy);
-	return -EIO;
 }
 
 /* Nothing stale is cached at a dfn any more, and a device comes by again. */
@@ -200,8 +215,19 @@ static void flush_frame(struct model *m, u64 dfn)
 	void *entry = xa_load(&m->b2m, dfn);
 
 	xa_erase(&m->iotlb, dfn);
+	xa_erase(&m->fresh, dfn);
 	if (entry)
 		touch(m, dfn, entry);
+}
+
+/* Devices forget that nothing was there. */
+void model_flush_new(struct model *m, u64 start, u64 nr)
+{
+	unsigned long index;
+	void *entry;
+
+	xa_for_each_range(&m->fresh, index, entry, start, start + nr - 1)
+		flush_frame(m, index);
 }
 
 /* Flush the part of a list that is in a range, and let its frames go. */
@@ -237,6 +263,7 @@ int model_flush(struct model *m, const struct xen_iommu_op_flush *flush)
 	model_flush_list(m, &m->lazy, start, nr);
 	model_flush_list(m, &m->strict, start, nr);
 	m->flushes--;
+	model_flush_new(m, start, nr);
 	xa_for_each_range(&m->iotlb, index, entry, start, start + nr - 1)
 		flush_frame(m, index);
 	return 0;
@@ -266,6 +293,8 @@ void model_drop_all(struct model *m)
 	xa_destroy(&m->b2m);
 	xa_destroy(&m->large);
 	xa_destroy(&m->iotlb);
+	xa_destroy(&m->fresh);
+	xa_destroy(&m->doubts);
 	xa_destroy(&m->refs);
 }
 

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "mirror.h"
 #include "model.h"
 
 /* There is one at a time, as there is one hypervisor. */
@@ -81,7 +82,7 @@ static int query_caps(struct model *m, struct xen_iommu_op_query_caps *query)
 	return 0;
 }
 
-static int do_op(struct model *m, struct xen_iommu_op *op)
+static int carry_out(struct model *m, struct xen_iommu_op *op)
 {
 	bool cleared = false;
 	int ret;
@@ -120,6 +121,29 @@ static int do_op(struct model *m, struct xen_iommu_op *op)
 	}
 }
 
+static int do_op(struct model *m, struct xen_iommu_op *op)
+{
+	struct xen_iommu_op asked = *op;
+	int status = carry_out(m, op);
+
+	if (m->mirror)
+		mirror_add(m->mirror, &asked, op, status);
+	return status;
+}
+
+/* A flush on the way has failed; only one that is asked for makes up for it. */
+static int do_half_of_unmap(struct model *m, struct xen_iommu_op *op)
+{
+	struct xen_iommu_op half = *op;
+
+	half.u.unmap.nr_frames = DIV_ROUND_UP(op->u.unmap.nr_frames, 2);
+	half.u.unmap.flags |= XEN_IOMMU_UNMAP_no_flush | XEN_IOMMU_UNMAP_sparse;
+	do_op(m, &half);
+	op->u.unmap.nr_frames = half.u.unmap.nr_frames;
+	m->owes_flush = true;
+	return -EIO;
+}
+
 static void note_op(struct model *m, const struct xen_iommu_op *op, int status)
 {
 	if (op->status != XPI_STATUS_UNREACHED)
@@ -151,7 +175,7 @@ static int try_op(struct model *m, struct xen_iommu_op *op,
 		  struct model_fault *fault)
 {
 	if (fault && fault->kind == MODEL_PARTLY)
-		return model_unmap_partly(m, &op->u.unmap);
+		return do_half_of_unmap(m, op);
 	if (!fault || (fault->kind != MODEL_STATUS &&
 		       fault->kind != MODEL_NO_TABLE))
 		return do_op(m, op);
@@ -165,6 +189,7 @@ static int try_op(struct model *m, struct xen_iommu_op *op,
 /* Returns false when the call ends before the operation. */
 static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
 {
+	struct xen_iommu_op asked = *op;
 	struct model_fault *fault;
 	int status;
 
@@ -184,6 +209,10 @@ static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
 	}
 
 	status = try_op(m, op, fault);
+	if (fault)
+		model_doubt(m, &asked, 1);
+	else
+		model_settle(m, &asked, status);
 	note_op(m, op, status);
 	m->nr_ops++;
 
@@ -202,6 +231,9 @@ int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr)
 	m->biggest = max(m->biggest, nr);
 	for (i = 0; i < nr && one_op(m, &ops[i], &ret); i++)
 		;
+	model_doubt(m, ops + i, nr - i);
+	if (m->mirror)
+		mirror_submit(m->mirror);
 	return ret;
 }
 
@@ -210,16 +242,19 @@ int model_call_end(struct model *m, int ret) __releases(&m->lock)
 {
 	struct model_fault *fault = NULL;
 
-	if (!list_empty(&m->strict)) {
+	if (!list_empty(&m->strict) || m->flush_new) {
 		fault = next_fault(m, BIT(MODEL_NO_FLUSH), NULL);
 		if (fault) {
 			/* Only a flush that is asked for makes up for it. */
 			list_splice_tail_init(&m->strict, &m->lazy);
+			m->owes_flush = true;
 			ret = ret ?: fault->err;
 		} else {
 			model_flush_list(m, &m->strict, 0, ~0ULL);
+			model_flush_new(m, 0, ~0ULL);
 		}
 	}
+	m->flush_new = false;
 	spin_unlock_irqrestore(&m->lock, m->irq_flags);
 	return ret;
 }
@@ -229,9 +264,12 @@ static int backend_submit(struct xen_iommu_op *ops, unsigned int nr)
 	struct model *m = the_model;
 	int ret = model_call_begin(m);
 
-	if (!ret)
-		ret = nr > m->caps.max_ops ? -E2BIG :
-					     model_call_ops(m, ops, nr);
+	if (!ret && nr > m->caps.max_ops)
+		ret = -E2BIG;
+	if (ret)
+		model_doubt(m, ops, nr);
+	else
+		ret = model_call_ops(m, ops, nr);
 	return model_call_end(m, ret);
 }
 
@@ -320,7 +358,9 @@ struct model *model_create(struct kunit *test)
 	xa_init(&m->b2m);
 	xa_init(&m->large);
 	xa_init(&m->iotlb);
+	xa_init(&m->fresh);
 	xa_init(&m->refs);
+	xa_init(&m->doubts);
 	INIT_LIST_HEAD(&m->strict);
 	INIT_LIST_HEAD(&m->lazy);
 	m->owned = true;

@@ -16,7 +16,7 @@
 
 #include "../hypercall.h"
 
-/* Frames of dom0 end here; what follows is MMIO that it may access. */
+/* RAM ends here; what follows is MMIO that dom0 may access. */
 #define MODEL_MMIO_GFN		BIT_ULL(40)
 /* And here is the end of all. */
 #define MODEL_END_GFN		(MODEL_MMIO_GFN + BIT_ULL(20))
@@ -55,6 +55,8 @@ struct model_fault {
 	int err;
 };
 
+struct mirror;
+
 struct model_range {
 	u64 start;
 	u64 end;
@@ -70,7 +72,10 @@ struct model_reserved {
  * @lock: guards what follows
  * @irq_flags: of the call that is under way
  * @caps: what it offers
+ * @mirror: the real one that does the same, or NULL
  * @reserved: ranges that it does not map
+ * @owns: is a frame of RAM dom0's?  NULL: all are
+ * @owner: for @owns
  * @owned: dom0 has taken over
  * @host: what is left of the host map
  * @nr_host: ranges in @host
@@ -82,8 +87,13 @@ struct model_reserved {
  * @splits: large pages that were split
  * @iotlb: what devices have cached: dfn -> mapping.  They access all that is
  *	mapped all the time, so that whatever is mapped is in here
+ * @fresh: mappings that no device sees before the next flush, as it has the dfn
+ *	cached as not present: dfn -> mapping.  In caching mode only
  * @refs: references on frames: gfn -> number
+ * @doubts: what unmaps that went wrong were about: see model-doubt.c
+ * @owes_flush: the last flush that was asked for went wrong
  * @strict: unmapped in this call, to be flushed at its end
+ * @flush_new: this call is to flush what is @fresh at its end
  * @lazy: unmapped, to be flushed when the caller wants it
  * @faults: what goes wrong
  * @fired: how often it did
@@ -97,6 +107,7 @@ struct model_reserved {
  * @biggest: most operations in one call
  * @not_preset: operations whose status was not preset
  * @stale: mappings that were made over what is still cached
+ * @absent: frames that were to be unmapped where nothing was mapped
  * @log: the first operations that were reached, as they were when done
  * @nr_log: of them
  */
@@ -104,7 +115,10 @@ struct model {
 	spinlock_t lock;	/* guards what follows */
 	unsigned long irq_flags;
 	struct xpi_caps caps;
+	struct mirror *mirror;
 	struct model_reserved reserved;
+	bool (*owns)(struct model *m, u64 gfn);
+	void *owner;
 	bool owned;
 	struct model_range *host;
 	unsigned int nr_host;
@@ -115,8 +129,12 @@ struct model {
 	struct xarray large;
 	unsigned int splits;
 	struct xarray iotlb;
+	struct xarray fresh;
 	struct xarray refs;
+	struct xarray doubts;
+	bool owes_flush;
 	struct list_head strict;
+	bool flush_new;
 	struct list_head lazy;
 	struct model_fault faults[4];
 	unsigned int fired;
@@ -131,6 +149,7 @@ struct model {
 	unsigned int biggest;
 	unsigned int not_preset;
 	unsigned int stale;
+	u64 absent;
 	struct xen_iommu_op log[64];
 	unsigned int nr_log;
 };
@@ -148,9 +167,9 @@ int model_call_end(struct model *m, int ret);
 /* model-ops.c, called with the lock held */
 int model_map(struct model *m, const struct xen_iommu_op_map *map);
 int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap);
-int model_unmap_partly(struct model *m, struct xen_iommu_op_unmap *unmap);
 int model_flush(struct model *m, const struct xen_iommu_op_flush *flush);
 int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup);
+void model_flush_new(struct model *m, u64 start, u64 nr);
 void model_flush_list(struct model *m, struct list_head *list, u64 start,
 		      u64 nr);
 void model_drop_all(struct model *m);
@@ -160,6 +179,16 @@ void model_make_large(struct model *m, u64 dfn, u64 gfn, u64 nr);
 bool model_is_large(struct model *m, u64 dfn);
 bool model_needs_split(struct model *m, u64 dfn, u64 nr);
 void model_split(struct model *m, u64 dfn, u64 nr);
+
+/* model-doubt.c, likewise */
+void model_doubt(struct model *m, const struct xen_iommu_op *ops,
+		 unsigned int nr);
+void model_settle(struct model *m, const struct xen_iommu_op *op, int status);
+
+/* For tests: what the driver cannot help, and what it may have to assume. */
+bool model_excused(struct model *m, u64 dfn);
+bool model_doubted(struct model *m, u64 dfn);
+bool model_owes_flush(struct model *m);
 
 /* model-look.c, for tests to look at it */
 void model_count(struct model *m);

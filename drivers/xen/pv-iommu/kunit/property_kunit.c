@@ -8,6 +8,7 @@
 #include <linux/prandom.h>
 
 #include "fixture.h"
+#include "mirror.h"
 
 /* Single frames and short runs, or runs that fill tables of the shadow. */
 #define SHORT_FRAMES	256
@@ -40,6 +41,9 @@ struct run {
 	unsigned int step;
 	unsigned int done[8];
 	unsigned int refused;
+	unsigned long checked;
+	unsigned long excused;
+	unsigned int recovered;
 	unsigned int seen_runs;
 	unsigned int seen_splits;
 };
@@ -49,23 +53,43 @@ static u32 random(struct run *r, u32 below)
 	return prandom_u32_state(&r->rnd) % below;
 }
 
-/* A frame that is in quarantine is in use, whatever the core thinks. */
-static bool unusable(struct run *r, u64 dfn)
+static bool quarantined(struct run *r, u64 dfn)
 {
-	return xpi_shadow_get(&r->d->shadow, dfn) & XPI_SHADOW_QUARANTINED ||
-	       r->d->batch.flush_failed;
+	return xpi_shadow_get(&r->d->shadow, dfn) & XPI_SHADOW_QUARANTINED;
+}
+
+/*
+ * Nothing is reached, unless the hypervisor refused that.  Then the driver has
+ * to know, and it may not keep other frames out of use.
+ */
+static void check_free(struct run *r, u64 dfn, u64 reached)
+{
+	if (quarantined(r, dfn))
+		KUNIT_ASSERT_TRUE_MSG(r->test, model_doubted(r->m, dfn),
+				      "quarantine: dfn %llu, step %u", dfn,
+				      r->step);
+	r->checked++;
+	if (reached == MODEL_NOTHING)
+		return;
+
+	r->excused++;
+	KUNIT_ASSERT_TRUE_MSG(r->test, model_excused(r->m, dfn),
+			      "reached: dfn %llu, step %u", dfn, r->step);
+	KUNIT_ASSERT_TRUE_MSG(r->test, quarantined(r, dfn) ||
+			      r->d->batch.flush_failed,
+			      "not known: dfn %llu, step %u", dfn, r->step);
 }
 
 static void check_frame(struct run *r, u64 dfn)
 {
 	u64 want = MODEL_NOTHING, reached = model_access(r->m, dfn);
 
-	if (r->ref.use[dfn] == LAZY || unusable(r, dfn))
+	if (r->ref.use[dfn] == FREE)
+		check_free(r, dfn, reached);
+	if (r->ref.use[dfn] != MAPPED)
 		return;
-	if (r->ref.use[dfn] == MAPPED)
+	if (r->d->active)
 		want = fixture_p2m_entry(r->ref.pfn[dfn]);
-	if (!r->d->active)
-		want = MODEL_NOTHING;
 	KUNIT_ASSERT_EQ_MSG(r->test, want, reached, "dfn %llu, step %u", dfn,
 			    r->step);
 }
@@ -76,6 +100,10 @@ static void check_all(struct run *r)
 
 	for (dfn = 0; dfn < r->frames; dfn++)
 		check_frame(r, dfn);
+	if (r->m->mirror)
+		mirror_expect_same(r->test, r->m->mirror);
+	if (r->d->batch.flush_failed)
+		KUNIT_ASSERT_TRUE(r->test, model_owes_flush(r->m));
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->stale);
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->not_preset);
 }
@@ -133,14 +161,23 @@ static void undo(struct run *r, u64 dfn, unsigned long n)
 
 static void do_map(struct run *r)
 {
+	static const struct {
+		u64 access;
+		u64 flags;
+	} ways[] = {
+		{ XPI_SHADOW_READ, XEN_IOMMU_MAP_readable },
+		{ XPI_SHADOW_WRITE, XEN_IOMMU_MAP_writable },
+		{ FIXTURE_RW, XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable },
+	};
 	unsigned long i, mapped, pfn = random(r, 1000), n;
+	unsigned int way = random(r, ARRAY_SIZE(ways));
 	int ret;
 	u64 dfn;
 
 	n = find(r, FREE, &dfn);
 	if (!n)
 		return;
-	ret = xpi_domain_map(r->d, dfn, pfn, n, FIXTURE_RW, GFP_KERNEL,
+	ret = xpi_domain_map(r->d, dfn, pfn, n, ways[way].access, GFP_KERNEL,
 			     &mapped);
 	/* Other work may come in between. */
 	if (!ret && random(r, 4) == 0)
@@ -157,6 +194,7 @@ static void do_map(struct run *r)
 	set(r, dfn, n, MAPPED);
 	for (i = 0; i < n; i++)
 		check_frame(r, dfn + i);
+	KUNIT_ASSERT_EQ(r->test, ways[way].flags, model_flags(r->m, dfn));
 }
 
 static void do_unmap_strict(struct run *r)
@@ -272,6 +310,32 @@ static void do_fault(struct run *r)
 	model_fail(r->m, f);
 }
 
+/* Nothing fails any more: each frame that is free can be used again. */
+static void recover(struct run *r)
+{
+	unsigned long n;
+	u64 dfn;
+
+	model_heal(r->m);
+	for (dfn = 0; dfn < r->frames; dfn += max(n, 1UL)) {
+		for (n = 0; dfn + n < r->frames; n++)
+			if (r->ref.use[dfn + n] != FREE)
+				break;
+		if (!n)
+			continue;
+		KUNIT_ASSERT_EQ_MSG(r->test, 0,
+				    fixture_map(r->d, dfn, dfn, n),
+				    "dfn %llu, step %u", dfn, r->step);
+		fixture_unmap_strict(r->test, r->d, dfn, n);
+	}
+	for (dfn = 0; dfn < r->frames; dfn++)
+		KUNIT_ASSERT_FALSE(r->test, r->ref.use[dfn] == FREE &&
+				   (quarantined(r, dfn) ||
+				    model_access(r->m, dfn) != MODEL_NOTHING));
+	KUNIT_ASSERT_FALSE(r->test, r->d->batch.flush_failed);
+	r->recovered++;
+}
+
 static void renew(struct run *r)
 {
 	struct xpi_caps *caps = &r->m->caps;
@@ -304,8 +368,8 @@ static void run(struct kunit *test, bool runs, bool faults)
 	r->frames = runs ? LONG_FRAMES : SHORT_FRAMES;
 	/* Runs of up to 64 frames, and scattered ones. */
 	if (!runs) {
-		fixture_p2m(test, 64, 64, 5000, false);
-		fixture_p2m(test, 400, 300, 6000, false);
+		fixture_p2m(test, 64, 64, 0x50000, false);
+		fixture_p2m(test, 400, 300, 0x60000, false);
 	}
 	prandom_seed_state(&r->rnd, fixture_seed(test));
 
@@ -313,6 +377,8 @@ static void run(struct kunit *test, bool runs, bool faults)
 	     r->step++) {
 		unsigned int what = random(r, ARRAY_SIZE(work));
 
+		if (faults && random(r, 64) == 0)
+			recover(r);
 		if (runs && r->step % LONG_LIFE == 0)
 			renew(r);
 		/* A run is but one operation that can fail. */
@@ -324,9 +390,13 @@ static void run(struct kunit *test, bool runs, bool faults)
 
 	model_heal(r->m);
 	do_flush(r);
+	recover(r);
 	check_all(r);
 	kunit_info(test, "%u mappings refused, %lu frames mapped", r->refused,
 		   model_nr_mapped(r->m));
+	kunit_info(test, "%lu free frames checked, %lu excused, %u times all used again",
+		   r->checked, r->excused, r->recovered);
+	KUNIT_EXPECT_LE(test, r->excused, faults ? r->checked / 16 : 0);
 
 	/* In the end nothing is left, not even in quarantine. */
 	xpi_domain_deactivate(r->d);
@@ -364,6 +434,19 @@ static void random_faults_make_nothing_unsafe(struct kunit *test)
 	run(test, false, true);
 }
 
+/* A new mapping is seen behind a flush, which the call for it has to do. */
+static void random_work_in_caching_mode(struct kunit *test)
+{
+	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_caching_mode;
+	run(test, false, false);
+}
+
+static void random_faults_in_caching_mode_make_nothing_unsafe(struct kunit *test)
+{
+	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_caching_mode;
+	run(test, false, true);
+}
+
 static void random_work_without_deferred_flushes(struct kunit *test)
 {
 	fixture_model(test)->caps.flags &= ~XEN_IOMMU_CAP_deferred_flush;
@@ -375,13 +458,16 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE_SLOW(random_runs_agree_with_the_reference),
 	KUNIT_CASE_SLOW(random_faults_of_runs_make_nothing_unsafe),
 	KUNIT_CASE_SLOW(random_faults_make_nothing_unsafe),
+	KUNIT_CASE_SLOW(random_work_in_caching_mode),
+	KUNIT_CASE_SLOW(random_faults_in_caching_mode_make_nothing_unsafe),
 	KUNIT_CASE_SLOW(random_work_without_deferred_flushes),
 	{}
 };
 
 static struct kunit_suite suite = {
 	.name = "xpi-property",
-	.init = fixture_init,
+	.init = fixture_init_both,
+	.exit = fixture_exit_both,
 	.test_cases = cases,
 };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Taking the host map away, in few calls, and bringing it back. */
 
-#include <linux/pfn.h>
 #include <linux/slab.h>
 
 #include <kunit/static_stub.h>
@@ -18,6 +17,9 @@ static struct boot_e820_entry *machine;
 static unsigned int nr_machine;
 static int machine_error;
 
+/* What Xen has mapped at boot. */
+static struct model_range *boot;
+
 static int machine_memory_map(struct boot_e820_entry *map, unsigned int *nr)
 {
 	memcpy(map, machine, min(*nr, nr_machine) * sizeof(*map));
@@ -25,37 +27,19 @@ static int machine_memory_map(struct boot_e820_entry *map, unsigned int *nr)
 	return machine_error;
 }
 
-static void add_ram(struct kunit *test, u64 addr, u64 size)
+static void add_e820(struct kunit *test, struct boot_e820_entry entry)
 {
 	KUNIT_ASSERT_LT(test, nr_machine, MAX_MAP);
-	machine[nr_machine++] = (struct boot_e820_entry) {
-		.addr = addr, .size = size, .type = E820_TYPE_RAM,
-	};
+	machine[nr_machine++] = entry;
 }
 
-/* The host map is what Xen maps: all of the first 4 GiB, and the memory. */
-static void build_host_map(struct kunit *test, struct model *m)
+static void add_host(struct kunit *test, u64 start, u64 end)
 {
-	struct model_range *boot = kunit_kcalloc(test, MAX_MAP + 1,
-						 sizeof(*boot), GFP_KERNEL);
-	unsigned int i;
+	struct model *m = fixture_model(test);
 
-	KUNIT_ASSERT_NOT_NULL(test, boot);
-	boot[m->nr_boot++] = (struct model_range) { 0, PFN_DOWN(SZ_4G) };
-	for (i = 0; i < nr_machine; i++) {
-		u64 start = max_t(u64, PFN_DOWN(machine[i].addr),
-				  PFN_DOWN(SZ_4G));
-		u64 end = PFN_UP(machine[i].addr + machine[i].size);
-
-		if (start < end && end <= m->caps.max_dfn + 1)
-			boot[m->nr_boot++] = (struct model_range) { start, end };
-	}
-	m->boot = boot;
-	m->max_host = 2 * MAX_MAP;
-	m->host = kcalloc(m->max_host, sizeof(*m->host), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, m->host);
-	memcpy(m->host, boot, m->nr_boot * sizeof(*boot));
-	m->nr_host = m->nr_boot;
+	KUNIT_ASSERT_LT(test, m->nr_boot, MAX_MAP);
+	boot[m->nr_boot++] = (struct model_range) { start, end };
+	m->host[m->nr_host++] = (struct model_range) { start, end };
 }
 
 static int init(struct kunit *test)
@@ -69,6 +53,13 @@ static int init(struct kunit *test)
 	machine_error = 0;
 	kunit_activate_static_stub(test, xpi_machine_memory_map,
 				   machine_memory_map);
+
+	boot = kunit_kcalloc(test, MAX_MAP, sizeof(*boot), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, boot);
+	m->boot = boot;
+	m->max_host = 2 * MAX_MAP;
+	m->host = kcalloc(m->max_host, sizeof(*m->host), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, m->host);
 	m->owned = false;
 	m->caps.max_dfn = BIT_ULL(36) - 1;
 	m->caps.flags &= ~XEN_IOMMU_CAP_clear;
@@ -85,26 +76,142 @@ static struct xpi *hypervisor(struct kunit *test)
 	return xpi;
 }
 
-/* An ordinary PC: 1 MiB hole, 3 GiB below the PCI hole, 5 GiB above. */
-static struct xpi *small_machine(struct kunit *test)
+/**
+ * struct layout - a machine, and what Xen maps there, written by hand
+ * @name: for the log
+ * @e820: what XENMEM_machine_memory_map says, in bytes
+ * @host: what is in the host map, in frames; each once
+ * @max_dfn: the highest frame that can be mapped, or 0 for the usual one
+ * @absent: so many frames are asked for that are not there (any more): Xen leaves
+ *	out its own and the interrupt range, and entries may overlap
+ * @ops: so many operations are made, with the flush
+ */
+struct layout {
+	const char *name;
+	struct boot_e820_entry e820[8];
+	struct model_range host[6];
+	u64 max_dfn;
+	u64 absent;
+	unsigned int ops;
+};
+
+#define RAM		E820_TYPE_RAM
+#define RESERVED	E820_TYPE_RESERVED
+
+static const struct layout layouts[] = {
+	{ .name = "PC of 8 GiB",
+	  .e820 = {
+		{ 0, 0x9fc00, RAM }, { 0x9fc00, 0x400, RESERVED },
+		{ 0xf0000, 0x10000, RESERVED }, { 0x100000, 0xbfee0000, RAM },
+		{ 0xbffe0000, 0x20000, RESERVED },
+		{ 0xfed1c000, 0x4000, RESERVED },
+		{ 0x100000000, 0x140000000, RAM },
+	  },
+	  .host = { { 0x0, 0xbf400 }, { 0xbf800, 0xfee00 },
+		    { 0xfef00, 0x100000 }, { 0x100000, 0x240000 } },
+	  .absent = 0x500, .ops = 3,
+	},
+	{ .name = "nothing above 4 GiB",
+	  .e820 = { { 0, 0x9fc00, RAM }, { 0x100000, 0x7fee0000, RAM } },
+	  .host = { { 0x0, 0xfee00 }, { 0xfef00, 0x100000 } },
+	  .absent = 0x100, .ops = 2,
+	},
+	{ .name = "holes and reserved parts",
+	  .e820 = {
+		{ 0, 0x80000000, RAM }, { 0x80000000, 0x10000000, RESERVED },
+		{ 0x180000000, 0x80000000, RAM },
+		{ 0x240000000, 0x40000000, RESERVED },
+		{ 0x1000000000, 0x100000000, RAM },
+	  },
+	  .host = { { 0x0, 0x100000 }, { 0x180000, 0x200000 },
+		    { 0x250000, 0x280000 }, { 0x1000000, 0x1100000 } },
+	  .absent = 0x10000, .ops = 5,
+	},
+	{ .name = "an entry across 4 GiB",
+	  .e820 = { { 0, 0x80000000, RAM }, { 0xc0000000, 0x80000000, RAM } },
+	  .host = { { 0x0, 0x100000 }, { 0x100000, 0x140000 } },
+	  .absent = 0, .ops = 3,
+	},
+	{ .name = "pages that are memory in part",
+	  .e820 = {
+		{ 0, 0x80000000, RAM }, { 0x100001800, 0x1000, RAM },
+		{ 0x100010000, 0x10400, RAM }, { 0x100020800, 0xf800, RAM },
+		{ 0x100040fff, 0x1, RAM }, { 0x100050000, 0x1001, RAM },
+	  },
+	  .host = { { 0x0, 0x100000 }, { 0x100001, 0x100003 },
+		    { 0x100010, 0x100030 }, { 0x100040, 0x100041 },
+		    { 0x100050, 0x100052 } },
+	  /* Page 0x100020 is in two entries. */
+	  .absent = 1, .ops = 7,
+	},
+	{ .name = "out of order, beyond 2^33 and in part beyond it",
+	  .e820 = {
+		{ 0x1c0000000, 0x100000000, RAM },
+		{ 0x100000000, 0x100000000, RAM },
+		{ 0x200000000, 0x100000000, RAM }, { 0, 0x80000000, RAM },
+	  },
+	  .host = { { 0x0, 0x100000 }, { 0x100000, 0x200000 } },
+	  .max_dfn = 0x1fffff, .absent = 0x40000, .ops = 4,
+	},
+	{ .name = "less than 4 GiB can be mapped",
+	  .e820 = { { 0, 0xc0000000, RAM }, { 0x100000000, 0x40000000, RAM } },
+	  .host = { { 0x0, 0x80000 } },
+	  .max_dfn = 0x7ffff, .absent = 0, .ops = 2,
+	},
+	{ .name = "16 TiB",
+	  .e820 = { { 0, 0x80000000, RAM }, { 0x100000000, 0xfff00000000, RAM } },
+	  .host = { { 0x0, 0x100000 }, { 0x100000, 0x100000000 } },
+	  .absent = 0, .ops = 3,
+	},
+};
+
+KUNIT_ARRAY_PARAM_DESC(layout, layouts, name);
+
+static struct xpi *machine_of(struct kunit *test, const struct layout *l)
 {
-	add_ram(test, 0, 0x9fc00);
-	add_ram(test, 0x100000, 3ULL * SZ_1G - 0x100000);
-	add_ram(test, SZ_4G, 5ULL * SZ_1G);
-	build_host_map(test, fixture_model(test));
+	unsigned int i;
+
+	if (l->max_dfn)
+		fixture_model(test)->caps.max_dfn = l->max_dfn;
+	for (i = 0; i < ARRAY_SIZE(l->e820) && l->e820[i].type; i++)
+		add_e820(test, l->e820[i]);
+	for (i = 0; i < ARRAY_SIZE(l->host) && l->host[i].end; i++)
+		add_host(test, l->host[i].start, l->host[i].end);
 	return hypervisor(test);
 }
 
-/* @size of memory in @parts, with a hole behind each. */
-static struct xpi *big_machine(struct kunit *test, u64 size, unsigned int parts)
+static struct xpi *small_machine(struct kunit *test)
 {
-	u64 part = round_down(size / parts, PAGE_SIZE);
+	return machine_of(test, &layouts[0]);
+}
+
+/* @gib of memory above 4 GiB in @parts, with a hole of 16 MiB behind each. */
+static struct xpi *big_machine(struct kunit *test, u64 gib, unsigned int parts)
+{
+	u64 nr = gib * 0x40000 / parts, first = 0x100000;
 	unsigned int i;
 
-	for (i = 0; i < parts; i++)
-		add_ram(test, i * (part + SZ_16M), part);
-	build_host_map(test, fixture_model(test));
+	add_host(test, 0, 0x100000);
+	for (i = 0; i < parts; i++, first += nr + 0x1000) {
+		add_e820(test, (struct boot_e820_entry) {
+			.addr = first * 0x1000, .size = nr * 0x1000, .type = RAM,
+		});
+		add_host(test, first, first + nr);
+	}
 	return hypervisor(test);
+}
+
+static void each_host_map_is_unmapped_and_no_more(struct kunit *test)
+{
+	const struct layout *l = test->param_value;
+	struct model *m = fixture_model(test);
+	struct xpi *xpi = machine_of(test, l);
+
+	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
+	KUNIT_EXPECT_EQ(test, 0U, m->nr_host);
+	KUNIT_EXPECT_EQ(test, l->absent, m->absent);
+	/* The first one took over. */
+	KUNIT_EXPECT_EQ(test, l->ops + 1, m->nr_ops);
 }
 
 static void where_xen_clears_one_call_does(struct kunit *test)
@@ -172,39 +279,13 @@ static void a_big_host_map_takes_few_calls(struct kunit *test)
 	struct xpi *xpi;
 
 	m->caps.max_ops = s->max_ops;
-	xpi = big_machine(test, s->gib * SZ_1G, s->parts);
+	xpi = big_machine(test, s->gib, s->parts);
 	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
 	KUNIT_EXPECT_EQ(test, 0U, m->nr_host);
+	KUNIT_EXPECT_EQ(test, 0ULL, m->absent);
 	KUNIT_EXPECT_LE(test, m->calls, 64U);
 	KUNIT_EXPECT_LE(test, m->biggest, s->max_ops);
 	kunit_info(test, "%u hypercalls", m->calls);
-}
-
-static void memory_beyond_the_highest_frame_is_left_out(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct xpi *xpi;
-
-	m->caps.max_dfn = PFN_DOWN(SZ_4G * 2) - 1;
-	add_ram(test, SZ_4G, SZ_4G);
-	add_ram(test, SZ_4G * 2, SZ_4G);
-	add_ram(test, SZ_4G * 2 - SZ_1G, SZ_4G);
-	build_host_map(test, m);
-	xpi = hypervisor(test);
-	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
-	KUNIT_EXPECT_EQ(test, 0U, m->nr_host);
-}
-
-static void pages_that_are_memory_in_part_are_unmapped(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct xpi *xpi;
-
-	add_ram(test, SZ_4G + 0x1800, 0x1000);
-	build_host_map(test, m);
-	xpi = hypervisor(test);
-	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
-	KUNIT_EXPECT_EQ(test, 0U, m->nr_host);
 }
 
 static const int enable_errors[] = {
@@ -257,7 +338,7 @@ static void a_memory_map_that_cannot_be_is_not_believed(struct kunit *test)
 	struct xpi *xpi = small_machine(test);
 
 	while (nr_machine < 1025)
-		add_ram(test, SZ_4G, SZ_1G);
+		add_e820(test, layouts[0].e820[0]);
 	KUNIT_EXPECT_NE(test, 0, xpi_takeover(xpi));
 	expect_given_back(test);
 }
@@ -356,9 +437,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(where_xen_clears_one_call_does),
 	KUNIT_CASE(where_xen_does_not_clear_all_is_unmapped),
 	KUNIT_CASE(a_clear_that_was_not_done_is_made_up_for),
+	KUNIT_CASE_PARAM(each_host_map_is_unmapped_and_no_more,
+			 layout_gen_params),
 	KUNIT_CASE_PARAM(a_big_host_map_takes_few_calls, size_gen_params),
-	KUNIT_CASE(memory_beyond_the_highest_frame_is_left_out),
-	KUNIT_CASE(pages_that_are_memory_in_part_are_unmapped),
 	KUNIT_CASE_PARAM(a_refused_takeover_changes_nothing, enable_gen_params),
 	KUNIT_CASE(without_a_memory_map_it_gives_back),
 	KUNIT_CASE(a_memory_map_that_cannot_be_is_not_believed),

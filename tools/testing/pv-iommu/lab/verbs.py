@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from . import kernels, ktap
 from .build import Parts
 from .hostside import Log, NetPeer, Pattern
 from .judge import Record, split_log
@@ -33,6 +34,7 @@ class Requests:
         self.record = record
         self.qemu = qemu
         self.disks = disks
+        self.console = console
         self.xen_log = Log(console, lambda text: split_log(text)[0])
         self.trace_log = Log(qemu.trace_log)
         self.parts = parts
@@ -138,6 +140,11 @@ class Requests:
         return self._check(good, f"received {len(got)} bytes, " +
                            ("what dom0 sent" if good else
                             f"not the {length} that dom0 sent"))
+
+    def do_ktap(self, text: str) -> str:
+        """ktap xen|bare: did the KUnit tests of this boot run and pass?"""
+        tree = self.parts.linux_source(kernels.SOURCE).tree()
+        return self._check(*ktap.verdict(self.console, tree, text))
 
     # Logs
 
