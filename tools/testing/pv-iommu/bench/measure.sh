@@ -238,7 +238,7 @@ for depth in 1 4 32; do
 	disk nvme-read-1m-qd$depth read 1m $depth
 done
 ok "the disk was measured"
-virtio_give "$PCI_VIRTIO_NET"
+virtio_give
 net_both
 ok "the network was measured"
 finish

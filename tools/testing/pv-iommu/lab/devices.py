@@ -11,7 +11,7 @@ from its own BAR through it, megasas reads past its list and hangs now and then,
 am53c974 crashes its driver on a shared interrupt.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Iterable
 
@@ -31,6 +31,7 @@ class Device:
     kconfig: what the self-built kernels need for that.
     bus: the device that makes its bus, else it is on the root bus.
     root: the number of the root bus that it makes, for an expander.
+    machine: more words for QEMU, about the machine.
     """
     slot: int | None = None
     kind: str = ""
@@ -39,6 +40,7 @@ class Device:
     kconfig: str = ""
     bus: str = ""
     root: str = ""
+    machine: tuple[str, ...] = ()
 
 
 def _disk(slot: int, qemu: str, modules: str, kconfig: str, disk: str = "",
@@ -102,9 +104,12 @@ TABLE = {
                          "virtio_pci virtio_scsi sd_mod",
                          "VIRTIO_PCI SCSI_VIRTIO BLK_DEV_SD",
                          "scsi-hd,bus={id}.0,{back}"),
-    "mptsas1068": _disk(0x0f, "mptsas1068", "mptsas sd_mod",
-                        "FUSION_SAS BLK_DEV_SD", "scsi-hd,bus={id}.0,{back}"),
-    "rp0": _port(0x10, 1),
+    # without a disk: the driver finds none behind QEMU's model
+    "mptsas1068": Device(0x0f, qemu=("mptsas1068",), modules="mptsas",
+                         kconfig="FUSION_SAS"),
+    # for devices plugged in later; as in a server, not by way of ACPI
+    "rp0": replace(_port(0x10, 1), machine=(
+        "-global", "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off")),
 
     # behind a bridge from PCIe to PCI: its devices are one group
     "rp1": _port(0x11, 2, qemu="pcie-root-port"),
@@ -138,14 +143,15 @@ TABLE = {
                   ("intel-hda",
                    # with its own timer it drops what comes late
                    "hda-output,bus={id}.0,mixer=off,use-timer=off,{back}"),
-                  "snd_hda_intel snd_hda_codec_generic",
+                  "snd_hda_codec_generic snd_hda_intel",
                   "SND_HDA_INTEL SND_HDA_GENERIC"),
     "virtio-rng": Device(0x1a, "random", (f"virtio-rng-pci,{VIRTIO},{{back}}",),
                          "virtio_pci virtio_rng",
                          "VIRTIO_PCI HW_RANDOM_VIRTIO"),
 
-    # one that makes virtual functions, in a slot that can report errors
-    "rp4": _port(0x1b, 7),
+    # one that makes virtual functions, behind a port that can report errors:
+    # not faster, or Linux waits after a reset for a link that QEMU never shows
+    "rp4": _port(0x1b, 7, qemu="pcie-root-port,io-reserve=0,x-speed=5"),
     "nvme-sriov": _disk(0, "nvme,serial={id},subsys=subsys-{id},"
                         "max_ioqpairs=6,msix_qsize=7,sriov_max_vfs=2,"
                         "sriov_vq_flexible=4,sriov_vi_flexible=2",
@@ -227,6 +233,7 @@ class Devices:
         self._there.add(name)
         if device.bus:
             self.add(device.bus)
+        self.argv += device.machine
         back = self._behind(name, device, left)
         if left:
             raise LabError(f"device {name} has no option {list(left)[0]}")

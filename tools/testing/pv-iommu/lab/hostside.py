@@ -31,6 +31,18 @@ class Pattern:
             done.stderr.strip() or f"exit code {done.returncode}"
 
 
+WAV_HEADER = 44
+WAV_FRAME = 4
+
+
+def heard(wav: Path, length: int) -> bytes:
+    """Of a recording: the first so many bytes that are not silence."""
+    data = wav.read_bytes()[WAV_HEADER:]
+    begin = next((offset for offset in range(0, len(data), WAV_FRAME)
+                  if any(data[offset:offset + WAV_FRAME])), len(data))
+    return data[begin:begin + length]
+
+
 class Log:
     """A growing log that can be asked what came since a mark."""
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from . import kernels, ktap
 from .build import Parts
-from .hostside import Log, NetPeer, Pattern
+from .hostside import Log, NetPeer, Pattern, heard
 from .judge import Record, split_log
 from .qemu import Qemu
 from .ui import LabError
@@ -123,6 +123,14 @@ class Requests:
                                      int(length), seed)
         return self._check(not fault, f"image {name}, {length} bytes at "
                            f"{offset}: " + (fault or "what dom0 wrote"))
+
+    def do_audio(self, text: str) -> str:
+        """audio NAME LENGTH SEED: is this pattern what was played?"""
+        name, length, seed = text.split()
+        found = heard(self.disks[name], int(length))
+        good = found == self.pattern().make(int(length), seed)
+        return self._check(good, f"{name} played {len(found)} bytes, " +
+                           ("what dom0 gave it" if good else "other ones"))
 
     def do_net_source(self, text: str) -> str:
         """net-source LENGTH SEED: the port where the pattern can be had."""

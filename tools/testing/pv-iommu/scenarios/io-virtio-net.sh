@@ -7,7 +7,7 @@
 #: device virtio-net
 
 driver_load
-virtio_give "$PCI_VIRTIO_NET"
+virtio_give
 net_up "$PCI_VIRTIO_NET" virtio_net
 net_verify 8
 driver_carried

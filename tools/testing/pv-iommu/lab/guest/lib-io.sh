@@ -28,6 +28,13 @@ device_is() {
 	done
 }
 
+# modules_up: all of $MODULES
+modules_up() {
+	for module in $MODULES; do
+		modprobe "$module" || die "modprobe $module failed"
+	done
+}
+
 # device_translated PCI: the core of Linux says that its DMA is the driver's
 device_translated() {
 	[ "$DRIVER" != none ] || return 0
@@ -60,9 +67,7 @@ nvme_up() {
 # usb_check NAME MiB: the same for a disk that is plugged into a USB controller
 usb_check() {
 	device_is "$1"
-	for usb_module in $MODULES; do
-		modprobe "$usb_module" || die "modprobe $usb_module failed"
-	done
+	modules_up
 	request qmp device_add driver=usb-storage bus="$1.0" \
 		drive="disk-$1" id="stick-$1" || die "device_add: $REPLY_TEXT"
 	disk_check "$1" "$2"
@@ -87,9 +92,12 @@ card_check() {
 	ip link set "$NET" down
 }
 
-# card_errors INTERFACE: none of its counters of what went wrong has moved
+# card_errors INTERFACE: nothing was lost or broken, beside what $LOSES names
 card_errors() {
 	for card_file in "/sys/class/net/$1/statistics/"*; do
+		case " $LOSES " in
+		*" ${card_file##*/} "*) continue ;;
+		esac
 		case ${card_file##*/} in
 		*error* | *dropped* | *missed* | *aborted*)
 			is "$(cat "$card_file")" 0 >/run/check ||
@@ -113,6 +121,7 @@ io_start() {
 
 io_writes() { awk '{ print $5 }' "/sys/block/${1##*/}/stat"; }
 io_has_begun() { [ "$(io_writes "$1")" -gt "$io_began" ]; }
+io_has_verified() { [ "$(awk '{ print $1 }' "/sys/block/${1##*/}/stat")" -gt 100 ]; }
 io_is_under_way() { kill -0 "$FIO_PID" 2>/dev/null; }
 
 # io_stop: of one that would go on; it has met no error so far

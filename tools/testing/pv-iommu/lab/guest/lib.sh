@@ -175,13 +175,16 @@ device_give() {
 		die "$1 cannot be bound to $(cat /run/driver-of)"
 }
 
-# virtio_give PCI: to its driver, which init keeps it from where that is built in
+# virtio_give: virtio devices to their driver, which init keeps them from where it
+# is built in
 virtio_give() {
 	[ -e /sys/bus/pci/drivers/virtio-pci ] || modprobe virtio_pci ||
 		die "modprobe virtio_pci failed"
-	[ -e "/sys/bus/pci/devices/$1/driver" ] ||
-		echo "$1" >/sys/bus/pci/drivers/virtio-pci/bind ||
-		die "$1 cannot be bound to virtio-pci"
+	while read -r virtio_pci; do
+		[ -e "/sys/bus/pci/devices/$virtio_pci/driver" ] ||
+			echo "$virtio_pci" >/sys/bus/pci/drivers/virtio-pci/bind ||
+			die "$virtio_pci cannot be bound to virtio-pci"
+	done </run/lab/virtio
 }
 
 # --- data

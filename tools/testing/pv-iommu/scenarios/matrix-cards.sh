@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about Eight network cards, some behind a bridge or a switch, move data both ways through mappings that dom0 made; one leaves segmenting to the card, and two send each other jumbo frames.
+#: variants vtd vtd-strict amdvi amdvi-strict
+#: slow vtd amdvi-strict
+#: device e1000
+#: device e1000e
+#: device i82559er
+#: device rtl8139
+#: device pcnet
+#: device tulip
+#: device vmxnet3
+#: device virtio-net
+#: device pair0
+#: device pair1
+#: guest ethtool
+#: timeout 600
+# QEMU's i82559er reads one descriptor more than its driver has given it
+#: expect xen DMAR:\[DMA Read\] Request device \[0000:00:15.0\] fault addr
+
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
+. /lab/lib-io.sh
+
+NEAR_IP=10.9.0.1
+FAR_IP=10.9.0.2
+PORT=5001		# 1389 in /proc/PID/net/tcp
+
+# What the cards do with large pieces of a packet.  QEMU's models of e1000e and
+# vmxnet3 drop a packet of which a piece is in two pages that are no neighbours
+# in machine memory: without scatter-gather it is one piece in one page.
+whole() { ethtool -K "$NET" sg off >/dev/null || die "ethtool -K $NET sg off failed"; }
+segments() {
+	ethtool -k "$NET" | grep -q 'tcp-segmentation-offload: on' ||
+		die "$NET does not segment"
+}
+plain() { :; }
+# pcnet has no way to have the other side wait when its ring is full
+loses() { LOSES='rx_errors rx_missed_errors'; }
+
+# The pair: two cards on one wire, the far one in a network namespace.
+far() { nsenter -t "$FAR" -n "$@"; }
+far_is_apart() { [ "$(readlink "/proc/$FAR/ns/net")" != "$(readlink /proc/self/ns/net)" ]; }
+
+# pair_card NAME: its interface in $NET
+pair_card() {
+	device_is "$1"
+	modules_up
+	wait_for 10 net_of "$PCI" || die "no network interface at $PCI"
+	NET=$(net_of "$PCI")
+	device_translated "$PCI"
+}
+
+pair_up() {
+	pair_card pair1
+	far_net=$NET
+	pair_card pair0
+	unshare -n sleep 600 &
+	FAR=$!
+	wait_for 5 far_is_apart || die "no network namespace"
+	ip link set "$far_net" netns $FAR || die "$far_net does not go there"
+	far ip link set "$far_net" mtu 9000 || die "$far_net: no jumbo frames"
+	far ip addr add $FAR_IP/24 dev "$far_net"
+	far ip link set "$far_net" up
+	ip link set "$NET" mtu 9000 || die "$NET: no jumbo frames"
+	ip addr add $NEAR_IP/24 dev "$NET"
+	ip link set "$NET" up
+	wait_for 15 grep -q 1 "/sys/class/net/$NET/carrier" ||
+		die "$NET has no carrier"
+	wait_for 15 ping -c 1 -W 2 $FAR_IP || die "the pair does not answer"
+}
+
+pair_down() {
+	ip addr flush dev "$NET"
+	ip link set "$NET" down
+	kill $FAR
+	wait $FAR
+}
+
+listening() { grep -qs ":1389 .* 0A " "/proc/$1/net/tcp" "/proc/$1/net/tcp6"; }
+packets() { cat "/sys/class/net/$NET/statistics/$1_packets"; }
+
+# pair_send in|out: a MiB through both cards, in frames of more than 4 KiB
+pair_send() {
+	new_seed
+	pattern make $((1 << 20)) "$seed" >/tmp/sent
+	if [ "$1" = out ]; then
+		counted=tx
+		before=$(packets tx)
+		far nc -l -p $PORT -e sh -c 'cat >/tmp/came' &
+		there=$!
+		wait_for 5 listening $FAR || die "nobody listens"
+		nc -w 60 $FAR_IP $PORT </tmp/sent
+	else
+		counted=rx
+		before=$(packets rx)
+		nc -l -p $PORT -e sh -c 'cat >/tmp/came' &
+		there=$!
+		wait_for 5 listening self || die "nobody listens"
+		far nc -w 60 $NEAR_IP $PORT </tmp/sent
+	fi
+	wait $there
+	cmp /tmp/sent /tmp/came >/run/cmp 2>&1 ||
+		die "other data came over the pair: $(cat /run/cmp)"
+	frames=$(($(packets $counted) - before))
+	[ $frames -lt 256 ] || die "$frames frames for a MiB"
+	ok "the pair moved a MiB $1 in $frames frames"
+	rm /tmp/sent /tmp/came
+}
+
+driver_load
+virtio_give
+
+for card in "e1000 segments" "e1000e whole" "vmxnet3 whole" "i82559er plain" \
+	"rtl8139 plain" "pcnet loses" "tulip plain" "virtio-net plain"; do
+	LOSES=
+	card_check "${card% *}" 1 "${card#* }"
+done
+pair_up
+pair_send out
+pair_send in
+card_errors "$NET"
+pair_down
+driver_carried
+finish
