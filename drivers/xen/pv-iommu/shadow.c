@@ -30,7 +30,8 @@ VISIBLE_IF_KUNIT u64 *xpi_shadow_page(gfp_t gfp)
 {
 	KUNIT_STATIC_STUB_REDIRECT(xpi_shadow_page, gfp);
 
-	return (u64 *)__get_free_page(gfp);
+	/* A mapping that fails is an answer that drivers know, and it is counted. */
+	return (u64 *)__get_free_page(gfp | __GFP_NOWARN);
 }
 
 /*
