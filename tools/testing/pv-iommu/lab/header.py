@@ -26,7 +26,8 @@ for the lab:
                               "module", one that can ("unload"), or cannot
                               ("no-unload"), be unloaded; "kunit": has the
                               tests; "retype": groups of several devices can
-                              change their type
+                              change their type; "iova-api": dma_iova_link()
+                              and its like
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
@@ -69,6 +70,7 @@ NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "module": lambda kind: not kind.builtin,
     "builtin": lambda kind: kind.builtin,
     "kunit": lambda kind: kind.has("kunit"),
+    "iova-api": lambda kind: not kind.package,
     "unload": lambda kind: kind.unload,
     "retype": lambda kind: kind.retype,
     "no-unload": lambda kind: not kind.builtin and not kind.unload,

@@ -1,31 +1,63 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about Dom0 gives memory to Xen and takes it back while its disk is busy.
+#: about Dom0 gives memory that it did DMA to back to Xen, and takes it again, while its disk is busy.
 #: variants vtd amdvi
 #: slow amdvi
 #: device nvme
-#: guest fio
+#: device edu64
+#: guest fio pviommu-dmatest.ko
 #: timeout 600
 
 balloon=/sys/devices/system/xen_memory/xen_memory0
 current() { cat $balloon/info/current_kb; }
 reached() { current=$(current); [ $((current > $1 ? current - $1 : $1 - current)) -lt 4096 ]; }
 
+# requests: how many the disk has done; under_way: more than it had
+requests() { awk '{ print $1 + $5 }' "/sys/block/${DISK##*/}/stat"; }
+under_way() { [ "$(requests)" -gt "$began" ]; }
+
+# busy: writes and verifies until /run/busy goes
+busy() {
+	while [ -e /run/busy ]; do
+		fio_start "$DISK" 4m
+		wait "$FIO_PID" || return 1
+		echo >>/run/passes
+	done
+}
+
+# move_to KB: the balloon, with I/O before, meanwhile and after
+move_to() {
+	began=$(requests)
+	wait_for 20 under_way || die "the disk is idle"
+	echo "$1" >$balloon/target_kb
+	began=$(requests)
+	wait_for 60 reached "$1" || die "dom0 has $(current) kB instead of $1"
+	under_way || die "no I/O while the balloon moved"
+	began=$(requests)
+	wait_for 20 under_way || die "no I/O after the balloon moved"
+}
+
 driver_load
 disk_up "$PCI_NVME" nvme
+dmt_up 64
+dmt_on "$PCI_EDU64"
 full=$(cat $balloon/target_kb)
-turn=0
-while [ $turn -lt 3 ]; do
-	fio_start "$DISK" 32m
-	for target in $((full - 300000)) "$full"; do
-		echo "$target" >$balloon/target_kb
-		wait_for 60 reached "$target" ||
-			die "dom0 has $(current) kB instead of $target"
-	done
-	fio_end
-	turn=$((turn + 1))
+: >/run/busy
+busy &
+worker=$!
+for turn in 1 2; do
+	dmt_must "" given size=67108864
+	move_to $((full - 300000))
+	dmt_must "" given
+	given=$(dmt_get given)
+	[ "$given" -gt 0 ] || die "no page given to Xen had been used for DMA"
+	ok "turn $turn: Xen got 300 MB, $given pages of which a device had reached"
+	move_to "$full"
 done
-ok "three times 300 MB less and back"
-disk_verify "$DISK" nvme 32 16
+rm /run/busy
+wait $worker || die "fio: $(cat /run/fio-* | grep -E 'verify|error' | head -n 1)"
+ok "fio wrote and verified 4 MiB $(wc -l </run/passes) times meanwhile"
+rm /run/passes
+disk_verify "$DISK" nvme 32 8
 driver_carried
 finish

@@ -7,13 +7,21 @@
 #: guest pviommu-dmatest.ko
 #: timeout 600
 
+# mapped: frames that are mapped now
+mapped() { echo $(($(driver_stat frames_map) - $(driver_stat frames_unmap))); }
+
 driver_load
 dmt_up 28
 dmt_on "$PCI_EDU"
-dmt_must "addresses used up and got back" exhaust
+before=$(mapped)
+dmt_must "addresses used up and got back, and none leads to the buffer" exhaust
 stat_is mappings "$(dmt_get first)"
 check "the limit was met" is "$(dmt_get exhausted)" 1
+check "all of them were looked at" is "$(dmt_get left_pages)" 65536
+check "the driver has as many frames mapped as before" is "$(mapped)" "$before"
 dmt_must "" alloc buf=0 kind=sg size=65536
 dmt_must "" map buf=0
-dmt_must "the device still works" edu_check buf=0 seed=1
+dmt_must "the device still works" edu_check buf=0 seed=1 pages=4
+dmt_must "" lookup buf=0
+driver_carried
 finish

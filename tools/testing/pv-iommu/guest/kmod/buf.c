@@ -74,6 +74,7 @@ int dmt_buf_alloc(struct device *dev, struct dmt_buf *buf, u64 seed, gfp_t gfp)
 
 	switch (buf->kind) {
 	case DMT_COHERENT:
+		buf->dir = DMA_BIDIRECTIONAL;
 		buf->mem = dma_alloc_coherent(dev, buf->size, &buf->dma, gfp);
 		buf->mapped = buf->mem;
 		ret = buf->mem ? 0 : -ENOMEM;
@@ -200,4 +201,18 @@ size_t dmt_buf_verify(struct dmt_buf *buf, u64 seed, size_t off, size_t len,
 			*first_bad = off;
 	}
 	return bad;
+}
+
+size_t dmt_buf_nr_frames(struct dmt_buf *buf)
+{
+	return DIV_ROUND_UP(buf->offset + buf->size, PAGE_SIZE);
+}
+
+/* Frame number @i of a mapped buffer. */
+void dmt_buf_frame(struct dmt_buf *buf, size_t i, struct dmt_frame *frame)
+{
+	size_t off = i ? i * PAGE_SIZE - buf->offset : 0;
+
+	frame->dfn = dmt_buf_dma(buf, off) >> PAGE_SHIFT;
+	frame->pfn = dmt_buf_pfn(buf, off);
 }

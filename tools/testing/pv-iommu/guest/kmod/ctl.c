@@ -4,7 +4,7 @@
  * "NAME key=value ...", which returns when it is done and fails as the command
  * fails; reading gives the "key value" lines of the last command.
  *
- *   mask bits=N
+ *   mask bits=N [coherent=N]
  *   alloc buf=I kind=coherent|single|sg size=N [dir=to|from|both] [offset=N]
  *         [seed=N]         coherent: mapped with it
  *   map|unmap|free|show buf=I
@@ -19,8 +19,9 @@
  *                          each of the first N pages; fails with -EILSEQ
  *   lookup buf=I | lookup addr=N         through the hypervisor
  *   resource phys=N len=N  MMIO, as for peer-to-peer: map, look up, unmap
- *   stress ...             see stress.c
- *   exhaust ...            see exhaust.c
+ *   list, reuse, stress, exhaust, nomem, fill, hog, given, iova
+ *                          see list.c, reuse.c, stress.c, exhaust.c, nomem.c,
+ *                          given.c, iova.c
  */
 
 #include <linux/debugfs.h>
@@ -67,7 +68,7 @@ bool dmt_arg_u64(const char *args, const char *key, u64 *val)
 	return !kstrtou64(word, 0, val);
 }
 
-static bool arg_is(const char *args, const char *key, const char *val)
+bool dmt_arg_is(const char *args, const char *key, const char *val)
 {
 	const char *s = find_arg(args, key);
 	size_t n = strlen(val);
@@ -75,7 +76,7 @@ static bool arg_is(const char *args, const char *key, const char *val)
 	return s && !strncmp(s, val, n) && (!s[n] || s[n] == ' ');
 }
 
-static struct dmt_buf *arg_buf(struct dmt_dev *dmt, const char *args)
+struct dmt_buf *dmt_arg_buf(struct dmt_dev *dmt, const char *args)
 {
 	u64 i;
 
@@ -98,16 +99,21 @@ static bool arg_part(const char *args, struct dmt_buf *buf, u64 *off, u64 *len)
 
 static int cmd_mask(struct dmt_dev *dmt, const char *args)
 {
-	u64 bits;
+	u64 bits, coherent;
 
 	if (!dmt_arg_u64(args, "bits", &bits) || !bits || bits > 64)
 		return -EINVAL;
-	return dma_set_mask_and_coherent(&dmt->pdev->dev, DMA_BIT_MASK(bits));
+	coherent = bits;
+	dmt_arg_u64(args, "coherent", &coherent);
+	if (!coherent || coherent > 64)
+		return -EINVAL;
+	return dma_set_mask(&dmt->pdev->dev, DMA_BIT_MASK(bits)) ?:
+	       dma_set_coherent_mask(&dmt->pdev->dev, DMA_BIT_MASK(coherent));
 }
 
 static int cmd_show(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -130,7 +136,7 @@ static int cmd_show(struct dmt_dev *dmt, const char *args)
 
 static int cmd_alloc(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	u64 size = 0, offset = 0, seed = 1;
 	int ret;
 
@@ -142,19 +148,19 @@ static int cmd_alloc(struct dmt_dev *dmt, const char *args)
 	memset(buf, 0, sizeof(*buf));
 	buf->size = size;
 	buf->offset = min_t(u64, offset, PAGE_SIZE);
-	if (arg_is(args, "kind", "coherent"))
+	if (dmt_arg_is(args, "kind", "coherent"))
 		buf->kind = DMT_COHERENT;
-	else if (arg_is(args, "kind", "single"))
+	else if (dmt_arg_is(args, "kind", "single"))
 		buf->kind = DMT_SINGLE;
-	else if (arg_is(args, "kind", "sg"))
+	else if (dmt_arg_is(args, "kind", "sg"))
 		buf->kind = DMT_SG;
 	else
 		return -EINVAL;
-	if (arg_is(args, "dir", "to"))
+	if (dmt_arg_is(args, "dir", "to"))
 		buf->dir = DMA_TO_DEVICE;
-	else if (arg_is(args, "dir", "from"))
+	else if (dmt_arg_is(args, "dir", "from"))
 		buf->dir = DMA_FROM_DEVICE;
-	else if (!find_arg(args, "dir") || arg_is(args, "dir", "both"))
+	else if (!find_arg(args, "dir") || dmt_arg_is(args, "dir", "both"))
 		buf->dir = DMA_BIDIRECTIONAL;
 	else
 		return -EINVAL;
@@ -165,7 +171,7 @@ static int cmd_alloc(struct dmt_dev *dmt, const char *args)
 
 static int cmd_map(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	int ret;
 
 	if (!buf || !buf->allocated || buf->mapped)
@@ -176,7 +182,7 @@ static int cmd_map(struct dmt_dev *dmt, const char *args)
 
 static int cmd_unmap(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 
 	if (!buf || !buf->mapped || buf->kind == DMT_COHERENT)
 		return -EINVAL;
@@ -186,7 +192,7 @@ static int cmd_unmap(struct dmt_dev *dmt, const char *args)
 
 static int cmd_free(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 
 	if (!buf || !buf->allocated || (buf->mapped && buf->kind != DMT_COHERENT))
 		return -EINVAL;
@@ -196,10 +202,10 @@ static int cmd_free(struct dmt_dev *dmt, const char *args)
 
 static int cmd_sync(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
-	bool for_cpu = arg_is(args, "for", "cpu");
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
+	bool for_cpu = dmt_arg_is(args, "for", "cpu");
 
-	if (!buf || !buf->mapped || (!for_cpu && !arg_is(args, "for", "device")))
+	if (!buf || !buf->mapped || (!for_cpu && !dmt_arg_is(args, "for", "device")))
 		return -EINVAL;
 	dmt_buf_sync(&dmt->pdev->dev, buf, for_cpu);
 	return 0;
@@ -207,7 +213,7 @@ static int cmd_sync(struct dmt_dev *dmt, const char *args)
 
 static int cmd_fill(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	u64 seed, off, len;
 
 	if (!buf || !buf->allocated || !dmt_arg_u64(args, "seed", &seed) ||
@@ -219,7 +225,7 @@ static int cmd_fill(struct dmt_dev *dmt, const char *args)
 
 static int cmd_verify(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	u64 seed, off, len;
 	size_t bad, first = 0;
 
@@ -302,7 +308,7 @@ static int check_chunk(struct dmt_dev *dmt, struct dmt_buf *buf, u64 seed,
 
 static int cmd_edu_check(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	u64 seed, chunk = 64, pages = ~0ULL, done = 0;
 	size_t off = 0, page_end, bad = 0;
 	int ret;
@@ -327,7 +333,7 @@ static int cmd_edu_check(struct dmt_dev *dmt, const char *args)
 
 static int cmd_lookup(struct dmt_dev *dmt, const char *args)
 {
-	struct dmt_buf *buf = arg_buf(dmt, args);
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
 	struct dmt_lookup res = {};
 	u32 pgsize, flags;
 	u64 addr, gfn;
@@ -400,8 +406,17 @@ static const struct {
 	{ "edu_check", cmd_edu_check },
 	{ "lookup", cmd_lookup },
 	{ "resource", cmd_resource },
+	{ "list", dmt_list },
+	{ "reuse", dmt_reuse },
 	{ "stress", dmt_stress },
 	{ "exhaust", dmt_exhaust },
+	{ "nomem", dmt_nomem },
+	{ "fill", dmt_fill },
+	{ "hog", dmt_hog },
+	{ "given", dmt_given },
+#ifdef DMT_HAS_IOVA
+	{ "iova", dmt_iova },
+#endif
 };
 
 static int run(struct dmt_dev *dmt, const char *line)

@@ -7,8 +7,13 @@
  *   edu.c      the DMA engine
  *   buf.c      a buffer: allocate, map, pattern, verify, unmap
  *   lookup.c   what the hypervisor says that a bus address leads to
+ *   list.c     scatterlists as drivers make them
+ *   reuse.c    DMA to addresses that come back, and none to what is unmapped
  *   stress.c   threads mapping and unmapping at the same time
- *   exhaust.c  mapping until nothing is left
+ *   exhaust.c  mapping until no address is left
+ *   nomem.c    mapping when there is no memory for it
+ *   given.c    pages that were used for DMA and are Xen's now
+ *   iova.c     addresses first, memory later; where the kernel has that
  */
 
 #ifndef PVIOMMU_DMATEST_H
@@ -27,6 +32,12 @@ enum dmt_kind {
 	DMT_COHERENT,
 	DMT_SINGLE,
 	DMT_SG,		/* single pages, shuffled */
+};
+
+/* A device's frame, and the frame of Linux that is, or was, mapped there. */
+struct dmt_frame {
+	u64 dfn;
+	unsigned long pfn;
 };
 
 struct dmt_buf {
@@ -97,6 +108,9 @@ void dmt_buf_fill(struct dmt_buf *buf, u64 seed, size_t off, size_t len);
 size_t dmt_buf_verify(struct dmt_buf *buf, u64 seed, size_t off, size_t len,
 		      size_t *first_bad);
 
+void dmt_buf_frame(struct dmt_buf *buf, size_t i, struct dmt_frame *frame);
+size_t dmt_buf_nr_frames(struct dmt_buf *buf);
+
 /* lookup.c */
 struct dmt_lookup {
 	u64 pages;		/* asked for */
@@ -107,22 +121,53 @@ struct dmt_lookup {
 
 bool dmt_lookup_available(void);
 int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags);
+void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
+		       enum dma_data_direction dir, bool mapped,
+		       struct dmt_lookup *res);
 void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res);
-/*
- * @buf was mapped at the dfns in @dfns until now and still has its memory: no
- * dfn of them may lead there any more.
- */
-void dmt_lookup_unmapped(struct dmt_buf *buf, const u64 *dfns,
+int dmt_lookup_leftovers(struct dmt_buf *buf, u64 first, u64 last,
 			 struct dmt_lookup *res);
-size_t dmt_buf_nr_frames(struct dmt_buf *buf);
-void dmt_buf_dfns(struct dmt_buf *buf, u64 *dfns);
+bool dmt_lookup_show(struct dmt_dev *dmt, const char *name,
+		     const struct dmt_lookup *res);
+
+/* What lazy unmapping has to be over after: the flush queue's timer is 10 ms. */
+#define DMT_DRAIN_MS	250
+bool dmt_is_strict(struct device *dev);
 
 /* ctl.c */
 extern const struct file_operations dmt_ctl_fops;
 bool dmt_arg_u64(const char *args, const char *key, u64 *val);
+bool dmt_arg_is(const char *args, const char *key, const char *val);
+struct dmt_buf *dmt_arg_buf(struct dmt_dev *dmt, const char *args);
 
-/* stress.c, exhaust.c */
+/* reuse.c */
+struct dmt_reuse_stats {
+	u64 rounds;
+	u64 reused;		/* rounds at an address that had another buffer */
+	u64 failed;		/* rounds without a buffer, or a device */
+	u64 missed;		/* writes that did not arrive */
+	u64 strays;		/* unmapped buffers that changed */
+};
+
+int dmt_reuse_for(struct dmt_dev *dmt, unsigned int seconds, u64 seed,
+		  struct dmt_reuse_stats *stats);
+bool dmt_reuse_show(struct dmt_dev *dmt, const struct dmt_reuse_stats *stats);
+
+/* given.c */
+void dmt_given_forget(void);
+
+/* nomem.c */
+void dmt_fill_end(void);
+
+/* The commands that have files of their own. */
+int dmt_list(struct dmt_dev *dmt, const char *args);
+int dmt_reuse(struct dmt_dev *dmt, const char *args);
 int dmt_stress(struct dmt_dev *dmt, const char *args);
 int dmt_exhaust(struct dmt_dev *dmt, const char *args);
+int dmt_nomem(struct dmt_dev *dmt, const char *args);
+int dmt_fill(struct dmt_dev *dmt, const char *args);
+int dmt_hog(struct dmt_dev *dmt, const char *args);
+int dmt_given(struct dmt_dev *dmt, const char *args);
+int dmt_iova(struct dmt_dev *dmt, const char *args);
 
 #endif /* PVIOMMU_DMATEST_H */

@@ -4,8 +4,14 @@
  * device really reaches: the DMA layer's own view is not asked.
  */
 
+#include <linux/bsearch.h>
 #include <linux/errno.h>
+#include <linux/iommu.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/seq_buf.h>
 #include <linux/slab.h>
+#include <linux/sort.h>
 #include <linux/stddef.h>
 
 #include <asm/xen/hypercall.h>
@@ -63,31 +69,12 @@ int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags)
 	return 0;
 }
 
-size_t dmt_buf_nr_frames(struct dmt_buf *buf)
-{
-	return DIV_ROUND_UP(buf->offset + buf->size, PAGE_SIZE);
-}
-
-/* Offset into the buffer of its frame number @i. */
-static size_t frame_off(struct dmt_buf *buf, size_t i)
-{
-	return i ? i * PAGE_SIZE - buf->offset : 0;
-}
-
-void dmt_buf_dfns(struct dmt_buf *buf, u64 *dfns)
-{
-	size_t i, nr = dmt_buf_nr_frames(buf);
-
-	for (i = 0; i < nr; i++)
-		dfns[i] = dmt_buf_dma(buf, frame_off(buf, i)) >> PAGE_SHIFT;
-}
-
-static bool rights_ok(struct dmt_buf *buf, u32 flags)
+static bool rights_ok(enum dma_data_direction dir, u32 flags)
 {
 	flags &= MAP_RW;
-	if (buf->kind == DMT_COHERENT || buf->dir == DMA_BIDIRECTIONAL)
+	if (dir == DMA_BIDIRECTIONAL)
 		return flags == MAP_RW;
-	if (buf->dir == DMA_TO_DEVICE)
+	if (dir == DMA_TO_DEVICE)
 		return flags == XEN_IOMMU_MAP_readable;
 	/* Some hardware has no write-only mappings. */
 	return flags & XEN_IOMMU_MAP_writable;
@@ -99,58 +86,137 @@ static void wrong(struct dmt_lookup *res, u64 dfn)
 		res->first_wrong_dfn = dfn;
 }
 
-/*
- * One batch: looks @nr dfns up.  Without @mapped no answer is right that leads
- * to the frame of the buffer that was there; another buffer may be there by
- * now, and its frames are its own, because ours are not free yet.
- */
-static void check_batch(struct dmt_buf *buf, size_t first, const u64 *dfns,
-			unsigned int nr, bool mapped, struct dmt_lookup *res)
+/* What do up to %BATCH device frames lead to?  False when the call failed. */
+static bool ask(struct xen_iommu_op *ops, const struct dmt_frame *frames,
+		unsigned int nr, struct dmt_lookup *res)
 {
-	struct xen_iommu_op ops[BATCH] = {};
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		ops[i].op = XEN_IOMMUOP_lookup;
-		ops[i].u.lookup.dfn = dfns[i];
+		ops[i].u.lookup.dfn = frames[i].dfn;
 	}
 	res->pages += nr;
 	if (submit(ops, nr)) {
 		res->errors += nr;
-		return;
+		return false;
 	}
-	for (i = 0; i < nr; i++) {
-		unsigned long pfn = dmt_buf_pfn(buf, frame_off(buf, first + i));
-		bool ours = !ops[i].status &&
-			    ops[i].u.lookup.gfn == pfn_to_gfn(pfn);
-
+	for (i = 0; i < nr; i++)
 		if (ops[i].status && ops[i].status != -ENOENT)
 			res->errors++;
-		else if (mapped ? !ours || !rights_ok(buf, ops[i].u.lookup.flags) :
-				  ours)
-			wrong(res, dfns[i]);
+	return true;
+}
+
+/**
+ * dmt_lookup_frames() - is each frame mapped, or unmapped, as it should be?
+ * @frames: where which frame is or was mapped
+ * @nr: how many
+ * @dir: how they are mapped
+ * @mapped: false: none may lead there.  Another buffer may be there by now,
+ *	but its frames are its own as long as those of @frames are not free
+ * @res: counts of this are added
+ */
+void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
+		       enum dma_data_direction dir, bool mapped,
+		       struct dmt_lookup *res)
+{
+	struct xen_iommu_op ops[BATCH] = {};
+	size_t i, j, n;
+
+	for (i = 0; i < nr; i += n) {
+		n = min_t(size_t, BATCH, nr - i);
+		if (!ask(ops, frames + i, n, res))
+			continue;
+		for (j = 0; j < n; j++) {
+			bool ours = !ops[j].status && ops[j].u.lookup.gfn ==
+				    pfn_to_gfn(frames[i + j].pfn);
+
+			if (mapped ? !ours || !rights_ok(dir, ops[j].u.lookup.flags) :
+				     ours)
+				wrong(res, frames[i + j].dfn);
+		}
 	}
 }
 
 void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res)
 {
 	size_t i, n, nr = dmt_buf_nr_frames(buf);
-	u64 dfns[BATCH];
+	struct dmt_frame frames[BATCH];
 
 	for (i = 0; i < nr; i += n) {
 		for (n = 0; n < BATCH && i + n < nr; n++)
-			dfns[n] = dmt_buf_dma(buf, frame_off(buf, i + n)) >> PAGE_SHIFT;
-		check_batch(buf, i, dfns, n, true, res);
+			dmt_buf_frame(buf, i + n, &frames[n]);
+		dmt_lookup_frames(frames, n, buf->dir, true, res);
 	}
 }
 
-void dmt_lookup_unmapped(struct dmt_buf *buf, const u64 *dfns,
+static int compare_gfns(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/**
+ * dmt_lookup_leftovers() - does any address lead to a buffer that has none?
+ * @buf: not mapped
+ * @first: first device frame to look at
+ * @last: last one
+ * @res: each frame that leads into @buf counts as wrong
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int dmt_lookup_leftovers(struct dmt_buf *buf, u64 first, u64 last,
 			 struct dmt_lookup *res)
 {
 	size_t i, n, nr = dmt_buf_nr_frames(buf);
+	struct xen_iommu_op ops[BATCH] = {};
+	struct dmt_frame frames[BATCH];
+	u64 *gfns;
 
-	for (i = 0; i < nr; i += n) {
-		n = min_t(size_t, BATCH, nr - i);
-		check_batch(buf, i, dfns + i, n, false, res);
+	gfns = kvmalloc_array(nr, sizeof(*gfns), GFP_KERNEL);
+	if (!gfns)
+		return -ENOMEM;
+	for (i = 0; i < nr; i++)
+		gfns[i] = pfn_to_gfn(dmt_buf_pfn(buf, i ? i * PAGE_SIZE -
+						 buf->offset : 0));
+	sort(gfns, nr, sizeof(*gfns), compare_gfns, NULL);
+
+	for (; first <= last; first += n) {
+		n = min_t(u64, BATCH, last - first + 1);
+		for (i = 0; i < n; i++)
+			frames[i].dfn = first + i;
+		if (!ask(ops, frames, n, res))
+			continue;
+		for (i = 0; i < n; i++) {
+			u64 gfn = ops[i].u.lookup.gfn;
+
+			if (!ops[i].status && bsearch(&gfn, gfns, nr, sizeof(gfn),
+						      compare_gfns))
+				wrong(res, first + i);
+		}
+		cond_resched();
 	}
+	kvfree(gfns);
+	return 0;
+}
+
+/* Returns whether anything was wrong. */
+bool dmt_lookup_show(struct dmt_dev *dmt, const char *name,
+		     const struct dmt_lookup *res)
+{
+	seq_buf_printf(dmt->out, "%s_pages %llu\n%s_wrong %llu\n%s_errors %llu\n",
+		       name, res->pages, name, res->wrong, name, res->errors);
+	if (res->wrong)
+		seq_buf_printf(dmt->out, "%s_first_wrong_dfn %#llx\n", name,
+			       res->first_wrong_dfn);
+	return res->wrong || res->errors;
+}
+
+/* Is unmapping over when it returns, or only when the flush queue drains? */
+bool dmt_is_strict(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type == IOMMU_DOMAIN_DMA;
 }

@@ -6,16 +6,19 @@
  * kinds and sizes up to max_kb= (default 256) at the same time, a part of them
  * with interrupts off, each keeping up to live= (default 16) mapped.  Where
  * the hypervisor can be asked, each page of each buffer is checked: after the
- * map, again before the unmap, and, when unmaps are strict, after it.  Without
- * strict= the type of the device's domain decides about that.
+ * map, again before the unmap, and after it: at once when unmaps are strict,
+ * else some of them when the flush queue has had time to drain.  Without
+ * strict= the type of the device's domain decides about that.  Meanwhile the
+ * device does what reuse.c describes.
  *
  * Fails with -EILSEQ when anything was wrong.
  */
 
 #include <linux/completion.h>
 #include <linux/cpumask.h>
-#include <linux/iommu.h>
+#include <linux/delay.h>
 #include <linux/irqflags.h>
+#include <linux/jiffies.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
 #include <linux/sched.h>
@@ -26,6 +29,7 @@
 
 #define MAX_THREADS	64
 #define MAX_LIVE	256
+#define NR_GONE		16
 
 struct stress_stats {
 	u64 maps;
@@ -48,6 +52,14 @@ struct stress {
 	bool strict;
 };
 
+/* A buffer that was unmapped lazily, kept until it has to be out of reach. */
+struct gone {
+	struct dmt_buf buf;
+	struct dmt_frame *frames;
+	u64 seed;
+	unsigned long due;
+};
+
 struct stress_thread {
 	const struct stress *st;
 	struct task_struct *task;
@@ -55,30 +67,69 @@ struct stress_thread {
 	u64 random;
 	struct dmt_buf *bufs;
 	u64 *seeds;
-	u64 *dfns;
+	struct gone gone[NR_GONE];
+	unsigned int next_gone;
 };
+
+/* Somebody else's pages being ours, too, shows in its first bytes. */
+static void check_data(struct stress_thread *t, struct dmt_buf *buf, u64 seed)
+{
+	size_t first;
+
+	if (dmt_buf_verify(buf, seed, 0, min_t(size_t, buf->size, 64), &first))
+		t->stats.data_bad++;
+}
+
+/* Nothing may lead to it any more.  It ends here. */
+static void check_gone(struct stress_thread *t, struct gone *g)
+{
+	if (t->st->lookup && g->buf.kind != DMT_COHERENT)
+		dmt_lookup_frames(g->frames, dmt_buf_nr_frames(&g->buf),
+				  g->buf.dir, false, &t->stats.unmapped);
+	check_data(t, &g->buf, g->seed);
+	dmt_buf_free(t->st->dev, &g->buf);
+}
+
+/* In turn, so the next one is the oldest. */
+static bool gone_is_free(struct stress_thread *t)
+{
+	struct gone *g = &t->gone[t->next_gone];
+
+	if (g->buf.allocated && time_after(jiffies, g->due))
+		check_gone(t, g);
+	return !g->buf.allocated;
+}
 
 static void one_unmap(struct stress_thread *t, unsigned int slot)
 {
 	const struct stress *st = t->st;
 	struct dmt_buf *buf = &t->bufs[slot];
-	size_t first;
+	struct gone *g = &t->gone[t->next_gone];
+	size_t i;
 
+	t->stats.unmaps++;
 	if (st->lookup)
 		dmt_lookup_mapped(buf, &t->stats.kept);
-	if (buf->kind != DMT_COHERENT) {
-		if (st->lookup && st->strict)
-			dmt_buf_dfns(buf, t->dfns);
-		dmt_buf_unmap(st->dev, buf);
-		if (st->lookup && st->strict)
-			dmt_lookup_unmapped(buf, t->dfns, &t->stats.unmapped);
+	if (!gone_is_free(t)) {
+		/* There is not that much memory: a part is checked. */
+		if (buf->kind != DMT_COHERENT)
+			dmt_buf_unmap(st->dev, buf);
+		check_data(t, buf, t->seeds[slot]);
+		dmt_buf_free(st->dev, buf);
+		return;
 	}
-	/* Somebody else's pages being ours, too, shows here. */
-	if (dmt_buf_verify(buf, t->seeds[slot], 0, min_t(size_t, buf->size, 64),
-			   &first))
-		t->stats.data_bad++;
-	t->stats.unmaps++;
-	dmt_buf_free(st->dev, buf);
+	for (i = 0; i < dmt_buf_nr_frames(buf); i++)
+		dmt_buf_frame(buf, i, &g->frames[i]);
+	if (buf->kind != DMT_COHERENT)
+		dmt_buf_unmap(st->dev, buf);
+	g->buf = *buf;
+	g->seed = t->seeds[slot];
+	g->due = jiffies + msecs_to_jiffies(DMT_DRAIN_MS);
+	memset(buf, 0, sizeof(*buf));
+	if (st->strict || g->buf.kind == DMT_COHERENT)
+		check_gone(t, g);
+	else
+		t->next_gone = (t->next_gone + 1) % NR_GONE;
 }
 
 static void one_map(struct stress_thread *t, unsigned int slot)
@@ -141,27 +192,42 @@ static int stress_fn(void *data)
 	for (slot = 0; slot < t->st->live; slot++)
 		if (t->bufs[slot].allocated)
 			one_unmap(t, slot);
+	if (!t->st->strict)
+		msleep(DMT_DRAIN_MS);
+	for (slot = 0; slot < NR_GONE; slot++)
+		if (t->gone[slot].buf.allocated)
+			check_gone(t, &t->gone[slot]);
 	return 0;
 }
 
 static void thread_free(struct stress_thread *t)
 {
+	unsigned int i;
+
 	kvfree(t->bufs);
 	kvfree(t->seeds);
-	kvfree(t->dfns);
+	for (i = 0; i < NR_GONE; i++)
+		kvfree(t->gone[i].frames);
 }
 
 static int thread_start(struct stress_thread *t, const struct stress *st,
 			unsigned int nr, u64 seed)
 {
+	unsigned int i;
+
 	t->st = st;
 	t->random = dmt_mix(seed + nr);
 	t->bufs = kvcalloc(st->live, sizeof(*t->bufs), GFP_KERNEL);
 	t->seeds = kvcalloc(st->live, sizeof(*t->seeds), GFP_KERNEL);
-	t->dfns = kvcalloc(st->max_bytes / PAGE_SIZE + 2, sizeof(*t->dfns),
-			   GFP_KERNEL);
-	if (!t->bufs || !t->seeds || !t->dfns)
+	if (!t->bufs || !t->seeds)
 		return -ENOMEM;
+	for (i = 0; i < NR_GONE; i++) {
+		t->gone[i].frames = kvcalloc(st->max_bytes / PAGE_SIZE + 2,
+					     sizeof(*t->gone[i].frames),
+					     GFP_KERNEL);
+		if (!t->gone[i].frames)
+			return -ENOMEM;
+	}
 	t->task = kthread_create(stress_fn, t, "dmatest/%u", nr);
 	if (IS_ERR(t->task)) {
 		int ret = PTR_ERR(t->task);
@@ -195,19 +261,9 @@ static void add_stats(struct stress_stats *to, const struct stress_stats *from)
 	add_lookup(&to->unmapped, &from->unmapped);
 }
 
-static bool show_lookup(struct dmt_dev *dmt, const char *name,
-			const struct dmt_lookup *res)
-{
-	seq_buf_printf(dmt->out, "%s_pages %llu\n%s_wrong %llu\n%s_errors %llu\n",
-		       name, res->pages, name, res->wrong, name, res->errors);
-	if (res->wrong)
-		seq_buf_printf(dmt->out, "%s_first_wrong_dfn %#llx\n", name,
-			       res->first_wrong_dfn);
-	return res->wrong || res->errors;
-}
-
 static int show(struct dmt_dev *dmt, const struct stress *st,
-		const struct stress_stats *sum, u64 seed)
+		const struct stress_stats *sum,
+		const struct dmt_reuse_stats *reuse, u64 seed)
 {
 	bool bad = sum->data_bad || sum->unmaps != sum->maps;
 
@@ -217,22 +273,17 @@ static int show(struct dmt_dev *dmt, const struct stress *st,
 		       sum->maps, sum->atomic_maps, sum->unmaps, sum->frames);
 	seq_buf_printf(dmt->out, "alloc_failed %llu\nmap_failed %llu\ndata_bad %llu\n",
 		       sum->alloc_failed, sum->map_failed, sum->data_bad);
-	bad |= show_lookup(dmt, "mapped", &sum->mapped);
-	bad |= show_lookup(dmt, "kept", &sum->kept);
-	bad |= show_lookup(dmt, "unmapped", &sum->unmapped);
+	bad |= dmt_lookup_show(dmt, "mapped", &sum->mapped);
+	bad |= dmt_lookup_show(dmt, "kept", &sum->kept);
+	bad |= dmt_lookup_show(dmt, "unmapped", &sum->unmapped);
+	bad |= dmt_reuse_show(dmt, reuse);
 	return bad ? -EILSEQ : 0;
 }
 
-static bool domain_is_strict(struct device *dev)
+static int run_threads(struct dmt_dev *dmt, struct stress_thread *t, u64 nr,
+		       u64 seconds, u64 seed, struct dmt_reuse_stats *reuse)
 {
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	return domain && domain->type == IOMMU_DOMAIN_DMA;
-}
-
-static void run_threads(struct stress_thread *t, u64 nr, u64 seconds)
-{
-	int cpu = -1;
+	int cpu = -1, ret;
 	u64 i;
 
 	for (i = 0; i < nr; i++) {
@@ -244,22 +295,24 @@ static void run_threads(struct stress_thread *t, u64 nr, u64 seconds)
 		get_task_struct(t[i].task);
 		wake_up_process(t[i].task);
 	}
-	schedule_timeout_interruptible(seconds * HZ);
+	ret = dmt_reuse_for(dmt, seconds, seed, reuse);
 	for (i = 0; i < nr; i++) {
 		kthread_stop(t[i].task);
 		put_task_struct(t[i].task);
 		t[i].task = NULL;
 	}
+	return ret;
 }
 
 int dmt_stress(struct dmt_dev *dmt, const char *args)
 {
 	struct stress st = { .dev = &dmt->pdev->dev };
 	u64 seconds = 10, nr = num_online_cpus(), seed = 1, max_kb = 256, live = 16;
-	u64 i, strict = domain_is_strict(st.dev);
+	u64 i, strict = dmt_is_strict(st.dev);
+	struct dmt_reuse_stats reuse = {};
 	struct stress_stats sum = {};
 	struct stress_thread *t;
-	int ret = 0;
+	int ret = 0, bad;
 
 	dmt_arg_u64(args, "seconds", &seconds);
 	dmt_arg_u64(args, "threads", &nr);
@@ -281,10 +334,11 @@ int dmt_stress(struct dmt_dev *dmt, const char *args)
 	for (i = 0; i < nr && !ret; i++)
 		ret = thread_start(&t[i], &st, i, seed);
 	if (!ret) {
-		run_threads(t, nr, seconds);
+		ret = run_threads(dmt, t, nr, seconds, seed, &reuse);
 		for (i = 0; i < nr; i++)
 			add_stats(&sum, &t[i].stats);
-		ret = show(dmt, &st, &sum, seed);
+		bad = show(dmt, &st, &sum, &reuse, seed);
+		ret = ret ?: bad;
 	}
 	for (i = 0; i < nr; i++) {
 		if (t[i].task)

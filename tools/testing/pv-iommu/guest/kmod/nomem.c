@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ *   nomem [kind=sg|single] [size=N] [leave=N]
+ *
+ * Takes all memory that can be had in atomic context, but for leave= pages
+ * (default 0), and tries to map a buffer of size= bytes (default 8 MiB; single: 4
+ * MiB), which needs page tables that are not there.  That has to fail; nothing
+ * of the buffer may be mapped anywhere afterwards, and mapping has to work as
+ * soon as there is memory.  The whole range of the device's mask is looked
+ * through for that, so it should be small.
+ *
+ *   fill [left=N]
+ *
+ * Takes memory until left= MiB of it are free, and keeps it; without left= gives
+ * it back.
+ *
+ *   hog [times=N] [ms=N] [pause=N]
+ *
+ * Takes the same memory times= (default 20) times, keeps it for ms= (default 5)
+ * and leaves pause= (default 20) ms between.
+ */
+
+#include <linux/delay.h>
+#include <linux/gfp.h>
+#include <linux/irqflags.h>
+#include <linux/list.h>
+#include <linux/mm.h>
+#include <linux/sched.h>
+#include <linux/seq_buf.h>
+#include <linux/sizes.h>
+#include <linux/swap.h>
+
+#include "dmatest.h"
+
+/* Until there is none left; @gfp says how deep to reach. */
+static void take(struct list_head *pages, gfp_t gfp)
+{
+	struct page *page;
+
+	while ((page = alloc_page(gfp | __GFP_NOWARN))) {
+		list_add(&page->lru, pages);
+		if (!irqs_disabled())
+			cond_resched();
+	}
+}
+
+static void give(struct list_head *pages, u64 max)
+{
+	while (max-- && !list_empty(pages)) {
+		struct page *page = list_first_entry(pages, struct page, lru);
+
+		list_del(&page->lru);
+		__free_page(page);
+		if (!irqs_disabled())
+			cond_resched();
+	}
+}
+
+/* dma_map_*() with nothing left for it to allocate. */
+static int map_without(struct device *dev, struct dmt_buf *buf, u64 leave)
+{
+	unsigned long flags;
+	LIST_HEAD(pages);
+	int ret;
+
+	/* The reserves are for a moment, in which nobody else wants memory. */
+	take(&pages, GFP_NOWAIT);
+	local_irq_save(flags);
+	take(&pages, GFP_ATOMIC);
+	give(&pages, leave);
+	ret = dmt_buf_map(dev, buf);
+	local_irq_restore(flags);
+	give(&pages, U64_MAX);
+	return ret;
+}
+
+static int check(struct dmt_dev *dmt, struct dmt_buf *buf, u64 leave)
+{
+	struct device *dev = &dmt->pdev->dev;
+	struct dmt_lookup left = {}, mapped = {};
+	bool bad;
+	int ret;
+
+	ret = map_without(dev, buf, leave);
+	seq_buf_printf(dmt->out, "refused %d\n", ret);
+	if (!ret) {
+		dmt_buf_unmap(dev, buf);
+		return -EILSEQ;
+	}
+
+	if (!dmt_is_strict(dev))
+		msleep(DMT_DRAIN_MS);
+	ret = dmt_lookup_leftovers(buf, 0, dma_get_mask(dev) >> PAGE_SHIFT, &left);
+	bad = dmt_lookup_show(dmt, "left", &left);
+	ret = ret ?: dmt_buf_map(dev, buf);
+	seq_buf_printf(dmt->out, "with_memory %d\n", ret);
+	if (ret)
+		return ret;
+	dmt_lookup_mapped(buf, &mapped);
+	dmt_buf_unmap(dev, buf);
+	bad |= dmt_lookup_show(dmt, "mapped", &mapped);
+	return bad ? -EILSEQ : 0;
+}
+
+int dmt_nomem(struct dmt_dev *dmt, const char *args)
+{
+	struct dmt_buf buf = {
+		.kind = DMT_SG, .dir = DMA_BIDIRECTIONAL, .size = SZ_8M,
+	};
+	struct device *dev = &dmt->pdev->dev;
+	u64 leave = 0, size;
+	int ret;
+
+	if (dmt_arg_is(args, "kind", "single")) {
+		buf.kind = DMT_SINGLE;
+		buf.size = SZ_4M;
+	}
+	size = buf.size;
+	dmt_arg_u64(args, "size", &size);
+	dmt_arg_u64(args, "leave", &leave);
+	if (!size || size > SZ_256M || !dmt_lookup_available())
+		return -EINVAL;
+	buf.size = size;
+	ret = dmt_buf_alloc(dev, &buf, 1, GFP_KERNEL);
+	if (ret)
+		return ret;
+	ret = check(dmt, &buf, leave);
+	dmt_buf_free(dev, &buf);
+	return ret;
+}
+
+static LIST_HEAD(filled);
+
+void dmt_fill_end(void)
+{
+	give(&filled, U64_MAX);
+}
+
+int dmt_fill(struct dmt_dev *dmt, const char *args)
+{
+	u64 left, nr = 0;
+
+	dmt_fill_end();
+	if (!dmt_arg_u64(args, "left", &left))
+		return 0;
+	while (nr_free_pages() > left << (20 - PAGE_SHIFT)) {
+		struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY |
+					       __GFP_NOWARN);
+
+		if (!page)
+			return -ENOMEM;
+		list_add(&page->lru, &filled);
+		nr++;
+		cond_resched();
+	}
+	seq_buf_printf(dmt->out, "taken %llu\n", nr);
+	return 0;
+}
+
+int dmt_hog(struct dmt_dev *dmt, const char *args)
+{
+	u64 times = 20, ms = 5, pause = 20, i;
+
+	dmt_arg_u64(args, "times", &times);
+	dmt_arg_u64(args, "ms", &ms);
+	dmt_arg_u64(args, "pause", &pause);
+	for (i = 0; i < times && !fatal_signal_pending(current); i++) {
+		LIST_HEAD(pages);
+
+		take(&pages, GFP_NOWAIT);
+		take(&pages, GFP_ATOMIC);
+		msleep(ms);
+		give(&pages, U64_MAX);
+		msleep(pause);
+	}
+	seq_buf_printf(dmt->out, "times %llu\n", i);
+	return 0;
+}
