@@ -7,11 +7,12 @@
 #: core vtd
 #: device nvme
 #: device rp0
-#: device spare0
+#: device spare3
 #: guest pviommu-fail.ko
 #: expect linux nvme 0000:\S+: it could not be claimed: this device cannot do DMA
 
 plugged() { ls -d "/sys/bus/pci/devices/$PCI_RP0"/0000:*:00.0; }
+unplugged() { ! plugged; }
 
 driver_load
 disk_up "$PCI_NVME" nvme
@@ -19,7 +20,7 @@ other=$DISK
 
 insmod /lab/pviommu-fail.ko func=iommu_probe_device ret=-12 ||
 	die "iommu_probe_device() cannot be made to fail"
-request qmp device_add driver=nvme bus=rp0 id=hot drive=disk-spare0 \
+request qmp device_add driver=nvme bus=rp0 id=hot drive=disk-spare3 \
 	serial=hot || die "device_add: $REPLY_TEXT"
 wait_for 20 plugged || die "dom0 does not see the new device"
 HOT=$(basename "$(plugged)")
@@ -36,8 +37,9 @@ disk_verify "$other" nvme 0 2
 echo 1 >"/sys/bus/pci/devices/$HOT/remove"
 echo 1 >/sys/bus/pci/rescan
 disk_up "$HOT" nvme
-disk_verify "$DISK" spare0 0 2
+disk_verify "$DISK" spare3 0 2
 [ -e "/sys/bus/pci/devices/$HOT/iommu_group" ] || die "it has no group"
 driver_carried
 request qmp device_del id=hot || die "device_del: $REPLY_TEXT"
+wait_for 30 unplugged || die "the device does not go"
 finish

@@ -83,7 +83,7 @@ static const char *try_single(struct device *dev, u64 mask, u8 *mem)
 
 static void try_device(struct seq_file *s, const char *name, struct device *dev)
 {
-	static const unsigned int bits[] = { 24, 32, 64 };
+	static const unsigned int bits[] = { 31, 32, 64 };
 	u64 mask, coherent = dev->coherent_dma_mask;
 	u64 streaming = dma_get_mask(dev);
 	u8 *mem = (void *)__get_free_page(GFP_KERNEL);
@@ -92,14 +92,7 @@ static void try_device(struct seq_file *s, const char *name, struct device *dev)
 
 	for (i = 0; mem && i < ARRAY_SIZE(bits); i++) {
 		mask = DMA_BIT_MASK(bits[i]);
-		wrong = NULL;
-		/*
-		 * xen-swiotlb's own buffers are not below 16 MiB, so it refuses
-		 * such a mask; but that is what the PNP bus gives its devices.
-		 */
-		if (bits[i] == 24)
-			dev->coherent_dma_mask = mask;
-		else if (dma_set_mask_and_coherent(dev, mask))
+		if (dma_set_mask_and_coherent(dev, mask))
 			wrong = "mask refused";
 		else
 			wrong = try_single(dev, mask, mem);
