@@ -24,7 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK		(1UL << 20)
+#define BLOCK		0x100000UL
 #define ALIGNMENT	4096
 
 static uint64_t seed;
@@ -52,7 +52,7 @@ static void fail(const char *what)
 	exit(2);
 }
 
-static void differ(uint64_t offset, size_t length)
+static void tell_where(uint64_t offset, size_t length)
 {
 	const unsigned char *a = (unsigned char *)wanted;
 	const unsigned char *b = (unsigned char *)found;
@@ -111,7 +111,7 @@ static void compare(int fd, uint64_t offset, uint64_t length)
 			exit(1);
 		}
 		if (memcmp(wanted, found, size))
-			differ(at, size);
+			tell_where(at, size);
 	}
 }
 
@@ -136,7 +136,7 @@ static int open_direct(const char *path, int flags)
 	return fd;
 }
 
-static uint64_t number(const char *text)
+static uint64_t parse(const char *text)
 {
 	char *end;
 	uint64_t value;
@@ -152,7 +152,7 @@ static uint64_t number(const char *text)
 
 static void on_file(char **argv, bool writing)
 {
-	uint64_t offset = number(argv[1]), length = number(argv[2]);
+	uint64_t offset = parse(argv[1]), length = parse(argv[2]);
 	int fd = open_direct(argv[0], writing ? O_WRONLY : O_RDONLY);
 
 	if (offset % ALIGNMENT || length % ALIGNMENT) {
@@ -160,7 +160,7 @@ static void on_file(char **argv, bool writing)
 			ALIGNMENT);
 		exit(2);
 	}
-	seed = number(argv[3]);
+	seed = parse(argv[3]);
 	if (lseek(fd, offset, SEEK_SET) < 0)
 		fail("lseek");
 	if (!writing) {
@@ -174,9 +174,9 @@ static void on_file(char **argv, bool writing)
 
 static void on_stream(char **argv, bool writing)
 {
-	uint64_t length = number(argv[0]);
+	uint64_t length = parse(argv[0]);
 
-	seed = number(argv[1]);
+	seed = parse(argv[1]);
 	if (writing) {
 		output(STDOUT_FILENO, 0, length);
 		return;

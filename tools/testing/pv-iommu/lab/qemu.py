@@ -35,8 +35,9 @@ IOMMUS: dict[str, list[str]] = {
     "none": [],
 }
 
+# QEMU's memory is all zeros, and none of the host's until it is touched.
 XEN_ARGS = ("console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all "
-            "iommu=verbose,debug noreboot")
+            "iommu=verbose,debug noreboot bootscrub=0")
 LINUX_ARGS = "loglevel=7 panic=1 net.ifnames=0"
 
 

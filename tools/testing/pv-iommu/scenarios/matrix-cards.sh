@@ -82,6 +82,7 @@ packets() { cat "/sys/class/net/$NET/statistics/$1_packets"; }
 # pair_send in|out: a MiB through both cards, in frames of more than 4 KiB
 pair_send() {
 	new_seed
+	# shellcheck disable=SC2154 # set by new_seed
 	pattern make $((1 << 20)) "$seed" >/tmp/sent
 	if [ "$1" = out ]; then
 		counted=tx

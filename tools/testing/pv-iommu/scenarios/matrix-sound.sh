@@ -15,6 +15,7 @@ modules_up
 device_translated "$PCI"
 wait_for 10 test -c /dev/snd/pcmC0D0p || die "no sound card"
 new_seed
+# shellcheck disable=SC2154 # set by new_seed
 pattern make 49152 "$seed" >/tmp/sound
 check "a quarter of a second of noise was played" \
 	play /dev/snd/pcmC0D0p /tmp/sound
