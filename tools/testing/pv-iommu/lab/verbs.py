@@ -163,7 +163,10 @@ class Requests:
             return ""
         if action == "count":
             return str(len(log.matches(rest)))
-        if action == "last":
+        if action == "boot":
+            # since power-on
+            log = Log(log.path, log.lines)
+        if action in ("boot", "last"):
             found = log.matches(rest)
             if not found:
                 raise Refused(f"no line matches {rest}")

@@ -15,7 +15,7 @@
 
 # xen_said REGEX: the part of the last such line that is in brackets
 xen_said() {
-	request xenlog last "$1" || die "Xen's log has no line '$1'"
+	request xenlog boot "$1" || die "Xen's log has no line '$1'"
 	echo "$REPLY_TEXT" | sed -nE "s/.*$1.*/\\1/p"
 }
 
