@@ -67,6 +67,8 @@ goes() {
 	ok "unplugged under I/O, $1"
 	FIO_PID=$steady
 	fio_end
+	# hotplug's driver waits a second after it has switched the slot off
+	sleep 3
 }
 
 driver_load
