@@ -27,7 +27,7 @@ for name in $DISKS; do
 	device_is "$name"
 	# shellcheck disable=SC2086 # words
 	disk_up "$PCI" $MODULES
-	io_start "$DISK" 4m --loops=1000
+	io_start "$DISK" 4m --loops=1000 --rate=1m
 	jobs="$jobs $name:$DISK:$FIO_PID"
 done
 e1000e_up
