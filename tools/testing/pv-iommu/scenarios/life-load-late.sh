@@ -8,7 +8,11 @@
 #: device nvme
 #: guest fio
 
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
+. /lab/lib-io.sh
+
 disk_up "$PCI_NVME" nvme
+others_free "$PCI_NVME" nvme
 fio_start "$DISK" 24m
 driver_refused "$PCI_NVME"
 fio_end

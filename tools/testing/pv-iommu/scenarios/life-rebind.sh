@@ -14,6 +14,7 @@
 driver_load
 mapped_mark
 disk_up "$PCI_NVME" nvme
+others_free "$PCI_NVME" nvme
 turn=0
 while [ $turn -lt 10 ]; do
 	device_free "$PCI_NVME"

@@ -35,6 +35,14 @@ modules_up() {
 	done
 }
 
+# others_free PCI DRIVER: the driver keeps this device only
+others_free() {
+	for others_path in "/sys/bus/pci/drivers/$2"/*:*:*; do
+		[ "${others_path##*/}" = "$1" ] ||
+			echo "${others_path##*/}" >"/sys/bus/pci/drivers/$2/unbind"
+	done
+}
+
 # device_translated PCI: the core of Linux says that its DMA is the driver's
 device_translated() {
 	[ "$DRIVER" != none ] || return 0
