@@ -11,6 +11,7 @@
 #: guest fio
 # of the disk that goes in the middle of its work
 #: expect linux (I/O error, dev|I/O error on dev) nvme\d+n\d+
+#: expect linux nvme nvme\d+: (controller is down|Device not ready; aborting)
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh

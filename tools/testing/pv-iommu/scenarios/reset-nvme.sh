@@ -10,6 +10,8 @@
 # what the scenario has the device do
 #: expect linux nvme .*timeout, (aborting|reset controller)
 #: expect linux nvme .*Abort status
+#: expect linux pcieport .*PCIe Bus Error: severity=Uncorrect\w+ \(Fatal\), type=Data Link Layer
+#: expect linux pcieport .*AER: Uncorrect\w+ \(Fatal\) error
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
