@@ -201,7 +201,7 @@ def listing(names: Iterable[str]) -> str:
                    for name in names if name in TABLE)
 
 
-def modules() -> set[str]:
+def all_modules() -> set[str]:
     """All that dom0 may have to load."""
     return {module for device in TABLE.values()
             for module in device.modules.split()}

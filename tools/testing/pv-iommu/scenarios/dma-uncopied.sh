@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 #: about No buffer is copied for its address: swiotlb, which is needed without the driver, has nothing to do with it.
 #: variants vtd amdvi
-#: core vtd
 #: device edu32
 #: device nvme
 #: guest fio pviommu-dmatest.ko

@@ -8,60 +8,38 @@
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
-# Hypercalls of our own, on dfns that the driver does not use: it gives them out
-# from the top down, and has no device to do DMA for.
+# The hypercall by itself: with the module not loaded, or where a driver that is
+# built in has no device to do DMA for.
 DFN=0x40000
-OWN_DFN=0x41000
 BALLOON=/sys/kernel/debug/pviommu-balloon
 
 op() {
 	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tail -n 1 /run/op)"
 }
 
-# fetch GFN: the device reads at DFN; what it got is in $GOT
-fetch() {
-	edu-stray -d "$PCI_EDU64" -m 64 fetch $((DFN << 12)) $(($1 << 12)) \
-		$OWN_DFN >/run/stray 2>&1 ||
-		die "edu-stray: $(tail -n 1 /run/stray)"
-	GOT=$(sed -n 's/^verdict=//p' /run/stray)
-}
-
-# reaches GFN: what it reads is what is there
-reaches() {
-	fetch "$1"
-	is "$GOT" fetched
-}
-
-# blocked GFN: the device gets nothing, and the IOMMU says so
-blocked() {
+# faults: a read there by the device does; reaches: it does not
+faults() {
 	dma_faults_mark
-	fetch "$1"
-	is "$GOT" blocked && dma_faults "$PCI_EDU64" 3
+	edu-stray -d "$PCI_EDU64" -m 64 read $((DFN << 12)) 64 >/run/stray 2>&1 ||
+		die "edu-stray: $(tail -n 1 /run/stray)"
+	dma_faults "$PCI_EDU64" 3
 }
 
-# parted WHERE: the address space is taken over, by whomever
-parted() {
-	insmod /lab/pviommu-balloon.ko || die "the balloon module does not load"
-	gfn=$(sed -n 's/^gfn //p' $BALLOON)
-	check "$1: nothing is mapped: the device gets nothing" blocked "$gfn"
-	op map "$DFN" "$gfn" r
-	check "$1: dom0's page is mapped: the device gets what is in it" \
-		reaches "$gfn"
-	op unmap "$DFN" no_flush
-	check "$1: unmapped, not flushed: it still does, by the IOTLB" \
-		reaches "$gfn"
-	echo out >$BALLOON || die "Xen did not take the page"
-	check "$1: the page is Xen's: the device gets nothing" blocked "$gfn"
-	rmmod pviommu-balloon || die "the page did not come back"
-}
+reaches() { ! faults; }
 
 hypercalls_up
-if [ "$DRIVER" = module ] && ! driver_is_loaded; then
-	op enable clear
-	parted "without the driver"
-	op disable
-fi
-driver_load
-parted "with the driver"
-driver_unload || :
+insmod /lab/pviommu-balloon.ko || die "the balloon module does not load"
+[ "$DRIVER" != module ] || op enable clear
+check "nothing is mapped: the device's read faults" faults
+
+op map "$DFN" "$(sed -n 's/^gfn //p' $BALLOON)" r
+check "dom0's page is mapped: the device reads it" reaches
+op unmap "$DFN" no_flush
+check "unmapped, not flushed: the device reads it from the IOTLB" reaches
+
+echo out >$BALLOON || die "Xen did not take the page"
+check "the page is Xen's: the device's read faults" faults
+
+[ "$DRIVER" != module ] || op disable
+rmmod pviommu-balloon || die "the page did not come back"
 finish
