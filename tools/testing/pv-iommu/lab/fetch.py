@@ -17,13 +17,8 @@ from .ui import LabError, output_of, run_logged
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
 
 # Modules that dom0 may load; what they depend on comes along.
-<<<<<<< HEAD
 MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
-                  "crc32c_generic"} | devices.modules())
-=======
-MODULES = sorted({"uas", "xen_privcmd", "xenfs", "crc32c_generic"} |
-                 devices.all_modules())
->>>>>>> 493fd49 (lab: a name of its own for the list of all modules)
+                  "crc32c_generic"} | devices.all_modules())
 
 
 def xen_pin() -> tuple[str, dict[str, str]]:
