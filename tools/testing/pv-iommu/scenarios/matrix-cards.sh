@@ -28,7 +28,9 @@ PORT=5001		# 1389 in /proc/PID/net/tcp
 
 # What the cards do with large pieces of a packet.  QEMU's models of e1000e and
 # vmxnet3 drop a packet of which a piece is in two pages that are no neighbours
-# in machine memory: without scatter-gather it is one piece in one page.
+# in machine memory: without scatter-gather it is one piece in one page.  That
+# of rtl8139, with segmenting as is its default, stopped sending in two of three
+# runs.
 whole() { ethtool -K "$NET" sg off >/dev/null || die "ethtool -K $NET sg off failed"; }
 segments() {
 	ethtool -k "$NET" | grep -q 'tcp-segmentation-offload: on' ||
@@ -113,7 +115,7 @@ driver_load
 virtio_give
 
 for card in "e1000 segments" "e1000e whole" "vmxnet3 whole" "i82559er plain" \
-	"rtl8139 plain" "pcnet loses" "tulip plain" "virtio-net plain"; do
+	"rtl8139 whole" "pcnet loses" "tulip plain" "virtio-net plain"; do
 	LOSES=
 	card_check "${card% *}" 1 "${card#* }"
 done
