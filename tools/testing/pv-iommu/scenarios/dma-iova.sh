@@ -3,7 +3,6 @@
 #: about Addresses first, memory in parts later: what is linked is reached, what is unlinked or failed half-way is not.
 #: variants vtd vtd-strict amdvi
 #: slow vtd-strict amdvi
-#: core vtd
 #: needs iova-api
 #: device edu64
 #: guest pviommu-dmatest.ko

@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 #: about Memory that a device and user space share is the same pages for both, and for the kernel; a dma-buf of user memory, too.
 #: variants vtd amdvi
-#: core vtd
 #: device edu64
 #: guest pviommu-dmatest.ko pviommu-userdma.ko userdma
 

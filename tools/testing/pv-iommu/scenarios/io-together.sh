@@ -3,6 +3,7 @@
 #: about All kinds of disks and a network card work at once, and each one's data is verified.
 #: variants vtd amdvi vtd48
 #: variant vtd-4cpus like=vtd cpus=4
+#: slow vtd48 vtd-4cpus
 #: core vtd
 #: device nvme
 #: device nvme2

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about A CPU goes off and comes back again and again, in the middle of I/O and with unmappings of its own still queued; all of them are done, and the data is right.
 #: variants vtd vtd-strict amdvi
-#: slow amdvi
+#: slow vtd-strict amdvi
 #: device nvme
 #: guest fio
 

@@ -4,7 +4,6 @@
 #: needs module
 #: variants vtd
 #: first
-#: core vtd
 #: device nvme
 #: guest pviommu-platform.ko
 

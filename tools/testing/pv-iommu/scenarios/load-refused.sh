@@ -4,7 +4,6 @@
 #: needs module
 #: variants vtd
 #: first
-#: core vtd
 #: device nvme
 #: guest iommu-op pviommu-fail.ko
 #: expect linux xen-pv-iommu: not used: the hypervisor (does not let|offers iommu_op in a format|is in a mode|did not tell|refused the takeover)

@@ -4,7 +4,6 @@
 #: needs module
 #: variants vtd
 #: first
-#: core vtd
 #: device nvme
 #: device rp0
 #: device spare3

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about Virtual functions of an NVMe come and go under I/O of the physical one, each a device of its own whose I/O is verified.
 #: variants vtd vtd-strict amdvi amdvi-strict
-#: slow vtd amdvi-strict
+#: slow vtd vtd-strict amdvi-strict
 #: device nvme-sriov
 #: guest fio nvme-vf
 #: timeout 600

@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 #: about In lazy mode, too, a device does not reach what was unmapped once the flush queue has drained, also when its address comes back.
 #: variants vtd amdvi
-#: core vtd
 #: device edu64
 #: guest pviommu-dmatest.ko
 #: trace amdvi_translation_result
