@@ -33,7 +33,7 @@ POWER_OFF = 60
 
 # A boot that takes long hangs if its console has been silent for so many
 # seconds; and whatever it says if it takes this long.
-SILENCE = 40
+SILENCE = 120
 LONGEST_BOOT = 600
 
 Narrator = Callable[[Scenario], Callable[[str, str], None]]
