@@ -294,8 +294,11 @@ def select(scenarios: list[Scenario],
                            "shows them all")
         if kernel:
             _one_of(kernel, kernels.KINDS, "kernel")
-            matching = all_of(matching, kernel)
-            if not matching:
-                raise LabError(f"{word} makes no sense on {kernel}")
+        matching = all_of(matching, kernel) if kernel else \
+            of_default(matching)
+        if not matching:
+            raise LabError(f"{word} makes no sense on "
+                           f"{kernel or kernels.DEFAULT}; name a kernel: "
+                           f"NAME@VARIANT/KERNEL")
         chosen += [s for s in matching if s not in chosen]
     return chosen

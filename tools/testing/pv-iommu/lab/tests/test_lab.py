@@ -109,6 +109,11 @@ class HeaderTest(InDirectory):
         self.assertEqual(len(header.select(found, ["na@vtd"])), 1)
         with self.assertRaises(LabError):
             header.select(found, ["name@other"])
+        alone = dataclasses.replace(found[0], name="needy", needs="kunit")
+        self.assertEqual([s.id for s in header.select(
+            [alone], ["needy@vtd/7.2-debug"])], ["needy@vtd/7.2-debug"])
+        with self.assertRaisesRegex(LabError, "no sense on 6.12; name a"):
+            header.select([alone], ["needy@vtd"])
 
     def test_other_kernels(self):
         first, second = self.parse("#: about It.\n#: variants vtd amdvi\n")
