@@ -121,7 +121,7 @@ card_counts() {
 
 # io_start NODE SIZE [FIO OPTIONS...]: fio_start, and wait until it writes
 io_start() {
-	io_began=$(($(io_writes "$1") + 50))
+	io_began=$(($(io_writes "$1") + 10))
 	fio_start "$@"
 	wait_for 30 io_has_begun "$1" || die "fio does not begin on $1"
 	io_is_under_way || die "fio ended before its time"
