@@ -297,7 +297,11 @@ void mirror_submit(struct mirror *mirror)
 	mirror->nr = 0;
 }
 
-static void add_look(struct mirror *mirror, u64 dfn)
+/*
+ * Is a frame mapped alike?  Xen is asked with what the model is told next, or in
+ * the end: a hypercall for each would take minutes.
+ */
+void mirror_look(struct mirror *mirror, u64 dfn)
 {
 	struct xen_iommu_op asked = {
 		.op = XEN_IOMMUOP_lookup, .u.lookup.dfn = dfn,
@@ -307,30 +311,16 @@ static void add_look(struct mirror *mirror, u64 dfn)
 	mirror_add(mirror, &asked, &done, status);
 }
 
-/* Is a frame mapped alike? */
-void mirror_look(struct mirror *mirror, u64 dfn)
-{
-	add_look(mirror, dfn);
-	mirror_submit(mirror);
-}
-
 /* Are all frames mapped alike that ever were? */
-void mirror_compare(struct mirror *mirror)
-{
-	unsigned long dfn;
-	void *entry;
-
-	xa_for_each(&mirror->seen, dfn, entry)
-		add_look(mirror, dfn);
-	mirror_submit(mirror);
-}
-
 void mirror_expect_same(struct kunit *test, struct mirror *mirror)
 {
-	unsigned long flags;
+	unsigned long dfn, flags;
+	void *entry;
 
 	spin_lock_irqsave(&mirror->model->lock, flags);
-	mirror_compare(mirror);
+	xa_for_each(&mirror->seen, dfn, entry)
+		mirror_look(mirror, dfn);
+	mirror_submit(mirror);
 	spin_unlock_irqrestore(&mirror->model->lock, flags);
 	KUNIT_EXPECT_EQ_MSG(test, 0U, mirror->differs, "%s", mirror->first);
 }

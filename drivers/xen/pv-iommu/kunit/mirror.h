@@ -26,6 +26,5 @@ void mirror_add(struct mirror *mirror, const struct xen_iommu_op *asked,
 		const struct xen_iommu_op *done, int status);
 void mirror_submit(struct mirror *mirror);
 void mirror_look(struct mirror *mirror, u64 dfn);
-void mirror_compare(struct mirror *mirror);
 
 #endif /* _XEN_PV_IOMMU_KUNIT_MIRROR_H */

@@ -133,7 +133,8 @@ def check(lines: list[str], tree: Path, where: str, only: str = "",
           skips: Optional[list[Skip]] = None) -> Outcome:
     """Judge the lines that a kernel printed.  where: "xen" or "bare"; only:
     the filter that the kernel was given."""
-    result = parse(lines, tree)
+    # To the parser an empty line, which a console's \r makes, ends a subtest.
+    result = parse([line for line in lines if line], tree)
     suites = {test.name: test for test in result.subtests}
     skips = read_skips() if skips is None else skips
     outcome = Outcome(passed=result.counts.passed,
@@ -161,13 +162,13 @@ def verdict(console: Path, tree: Path, where: str) -> tuple[bool, str]:
     """Of a boot of dom0 that ran the tests: good, and what to say of it."""
     lines = judge.split_log(console.read_text(errors="replace"))[1]
     outcome = check(lines, tree, where)
-    text = [f"KUnit: {outcome}"] + outcome.problems[:SHOWN]
+    said = [f"KUnit: {outcome}"] + outcome.problems[:SHOWN]
     if len(outcome.problems) > SHOWN:
-        text.append(f"and {len(outcome.problems) - SHOWN} more")
-    return outcome.good, "; ".join(text)
+        said.append(f"and {len(outcome.problems) - SHOWN} more")
+    return outcome.good, "; ".join(said)
 
 
-def said(lines: list[str]) -> list[str]:
+def warnings(lines: list[str]) -> list[str]:
     """What a kernel must not say, with what follows it."""
     bad = judge.bad_lines(lines, judge.LINUX_FORBIDDEN, PROVOKED)
     found = []
@@ -190,7 +191,7 @@ def main(argv: Optional[list[str]] = None) -> int:
     if args.console.exists():
         lines = args.console.read_text(errors="replace").splitlines()
     outcome = check(lines, args.tree, args.where, args.only)
-    outcome.problems += said(lines)
+    outcome.problems += warnings(lines)
     if args.status and outcome.good:
         outcome.problems.append(f"kunit.py ended with {args.status}")
     for problem in outcome.problems:

@@ -5,6 +5,7 @@
 #: linux xen_pv_iommu=off kunit.enable=1 kunit.filter_glob=xpi-*
 #: variants vtd amdvi
 #: variant bare xen=none iommu=none
+#: core vtd amdvi
 #: slow bare
 #: device edu
 #: device edu32
