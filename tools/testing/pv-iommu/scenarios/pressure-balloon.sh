@@ -55,7 +55,7 @@ for turn in 1 2; do
 	move_to "$full"
 done
 rm /run/busy
-wait $worker || die "fio: $(cat /run/fio-* | grep -E 'verify|error' | head -n 1)"
+wait $worker || die "fio: $(fio_fault)"
 ok "fio wrote and verified 4 MiB $(wc -l </run/passes) times meanwhile"
 rm /run/passes
 disk_verify "$DISK" nvme 32 8

@@ -138,8 +138,7 @@ io_stop() {
 	wait "$FIO_PID"
 	case $? in
 	0 | 128) ;;
-	*) die "fio: $(grep -hE 'verify|error|failed' \
-		/run/fio-* | head -n 1)" ;;
+	*) die "fio: $(fio_fault)" ;;
 	esac
 }
 

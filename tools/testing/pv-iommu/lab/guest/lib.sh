@@ -210,19 +210,36 @@ disk_verify() {
 		die "the host finds other data in the image: $REPLY_TEXT"
 }
 
-# fio_verify NODE SIZE [FIO OPTIONS...]: random writes, then verified reads
-fio_verify() {
+# fio_start NODE SIZE [FIO OPTIONS...], fio_end [TEXT]: random writes in the
+# background, then verified reads
+fio_start() {
 	fio_node=$1
 	fio_size=$2
+	fio_out=/run/fio-${1##*/}
 	shift 2
 	fio --name=verify --filename="$fio_node" --size="$fio_size" \
 		--allow_file_create=0 \
 		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
 		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
-		--randrepeat=1 --output=/run/fio "$@" >/run/fio-err 2>&1 ||
-		die "fio on $fio_node: $(cat /run/fio-err /run/fio | grep -E \
-			'verify|error|failed' | head -n 1)"
-	ok "fio wrote and verified $fio_size on $fio_node"
+		--output="$fio_out" "$@" >"$fio_out-err" 2>&1 &
+	FIO_PID=$!
+}
+
+fio_end() {
+	wait "$FIO_PID" || die "fio: $(fio_fault)"
+	ok "${1:-fio in the background verified its data}"
+}
+
+# fio_fault: what fio has to say, beside how it began
+fio_fault() {
+	cat /run/fio-*-err /run/fio-* | grep -E 'verify|error|failed' |
+		grep -v '(g=' | head -n 1
+}
+
+# fio_verify NODE SIZE [FIO OPTIONS...]: the same, and wait for it
+fio_verify() {
+	fio_start "$@"
+	fio_end "fio wrote and verified $2 on $1"
 }
 
 # net_up PCI MODULE...: the interface gets QEMU's usual address; name in $NET
@@ -271,26 +288,6 @@ net_verify() {
 }
 
 arp_ready() { ping -c 1 -W 2 10.0.2.2; }
-
-# fio_start NODE SIZE [FIO OPTIONS...], fio_end: the same in the background
-fio_start() {
-	fio_node=$1
-	fio_size=$2
-	shift 2
-	fio --name=verify --filename="$fio_node" --size="$fio_size" \
-		--allow_file_create=0 \
-		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
-		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
-		--output="/run/fio-$(basename "$fio_node")" "$@" \
-		>/dev/null 2>&1 &
-	FIO_PID=$!
-}
-
-fio_end() {
-	wait "$FIO_PID" || die "fio: $(cat /run/fio-* | grep -E \
-		'verify|error|failed' | head -n 1)"
-	ok "fio in the background verified its data"
-}
 
 # --- stray DMA, and a driver for the edu device
 
