@@ -43,9 +43,7 @@ ok "the device read and wrote $PAGES pages of the BAR at $phys"
 # by the end of the copy, 100 ms later, the flush queue has drained, too
 peer fill 23
 u_must free
-dma_faults_mark
-dmt edu_write addr="$dma" len=64 seed=24
-dma_faults "$PCI_EDU64" || die "a write after unmapping: no fault"
+must_fault "a write after unmapping" Write "$dma" seed=24
 peer verify 23
 ok "a write after unmapping faults and changes nothing"
 

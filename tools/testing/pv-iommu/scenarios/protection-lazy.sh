@@ -8,15 +8,6 @@
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
-# must_fault TEXT COMMAND...: the IOMMU faults
-must_fault() {
-	fault_text=$1
-	shift
-	dma_faults_mark
-	dmt "$@"
-	dma_faults "$PCI_EDU64" || die "$fault_text: no fault"
-}
-
 driver_load
 dmt_up 64
 dmt_on "$PCI_EDU64"
@@ -34,12 +25,10 @@ dmt_must "" unmap buf=0
 usleep 50000
 check "it was unmapped lazily" [ "$(driver_stat ops_unmap_lazy)" -gt "$lazy" ]
 
-must_fault "a write after unmap and drain" \
-	edu_write addr="$addr" len=64 seed=5
+must_fault "a write after unmap and drain" Write "$addr" seed=5
 dmt_must "a write after unmap and drain faults, and memory is as it was" \
 	verify buf=0 seed=4
-must_fault "a read after unmap and drain" \
-	edu_read addr="$addr" len=64 seed=4
+must_fault "a read after unmap and drain" Read "$addr" seed=4
 is "$(dmt_get match)" 1 >/dev/null && die "a read after unmap got the data"
 ok "a read after unmap and drain faults and gets nothing"
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; nothing else.
+#: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; all else faults at its address, in its direction.
 #: variants vtd-strict amdvi-strict
 #: core vtd-strict
 #: device edu64
@@ -8,15 +8,6 @@
 #: trace amdvi_translation_result
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
-
-# must_fault TEXT COMMAND...: the IOMMU faults
-must_fault() {
-	fault_text=$1
-	shift
-	dma_faults_mark
-	dmt "$@"
-	dma_faults "$PCI_EDU64" || die "$fault_text: no fault"
-}
 
 driver_load
 dmt_up 64
@@ -28,14 +19,14 @@ addr=$(dmt_get addr)
 dmt_must "a mapped buffer is reached in both directions" edu_check buf=0 seed=3
 dmt_must "" fill buf=0 seed=4
 # addresses are given from the top down: below is nothing, above may be
-must_fault "a read beside the mapping" edu_read addr=$((addr - 4096)) len=64
+must_fault "a read beside the mapping" Read $((addr - 4096))
 ok "a read beside the mapping faults"
 
 dmt_must "" unmap buf=0
-must_fault "a write after unmap" edu_write addr="$addr" len=64 seed=5
+must_fault "a write after unmap" Write "$addr" seed=5
 dmt_must "a write after unmap faults, and memory is as it was" \
 	verify buf=0 seed=4
-must_fault "a read after unmap" edu_read addr="$addr" len=64 seed=4
+must_fault "a read after unmap" Read "$addr" seed=4
 is "$(dmt_get match)" 1 >/dev/null && die "a read after unmap got the data"
 ok "a read after unmap faults and gets nothing"
 
@@ -50,8 +41,7 @@ amdvi)
 	dmt edu_write addr="$addr" len=64 seed=7
 	;;
 *)
-	must_fault "a write to a buffer mapped for reading" \
-		edu_write addr="$addr" len=64 seed=7
+	must_fault "a write to a buffer mapped for reading" Write "$addr" seed=7
 	ok "a write to a buffer mapped for reading faults"
 	;;
 esac

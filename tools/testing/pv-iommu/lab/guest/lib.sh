@@ -331,6 +331,7 @@ dmt_up() {
 
 # dmt_on PCI: the device that dmt is for
 dmt_on() {
+	DMT_PCI=$1
 	DMT=/sys/kernel/debug/pviommu_dmatest/$1/ctl
 	[ -e "$DMT" ] || DMT=/sys/kernel/debug/pviommu-dmatest/$1/ctl
 	[ -e "$DMT" ] || die "the test driver does not drive $1"
@@ -346,6 +347,28 @@ dmt_must() {
 	shift
 	dmt "$@" || die "$dmt_text: '$*': $(tr '\n' ' ' <"$DMT")"
 	[ -z "$dmt_text" ] || ok "$dmt_text"
+}
+
+# must_fault TEXT Read|Write ADDRESS [OPTIONS...]: the device that dmt is for does
+# so with 64 bytes there, and the IOMMU faults: at this page, in this direction.
+# QEMU's AMD-Vi tells of the address only.
+must_fault() {
+	fault_text=$1
+	case $IOMMU in
+	amdvi) fault_how=$(printf 'translation_result.*%s .*gpa 0x%x .* 0x0$' \
+		"${DMT_PCI#0000:}" "$3") ;;
+	*) fault_how=$(printf 'DMA %s\\] .*%s.* fault addr %x$' \
+		"$2" "$DMT_PCI" $(($3 & ~4095))) ;;
+	esac
+	fault_command="edu_$(echo "$2" | tr RW rw) addr=$3 len=64"
+	shift 3
+	dma_faults_mark
+	dmt "$fault_command" "$@"
+	dma_faults "$DMT_PCI" || die "$fault_text: no fault"
+	case $IOMMU in
+	amdvi) request trace wait 1 5 "$fault_how" ;;
+	*) request xenlog wait 1 5 "$fault_how" ;;
+	esac || die "$fault_text: another fault than $fault_how: $REPLY_TEXT"
 }
 
 # --- memory
