@@ -421,12 +421,17 @@ driver_carried() {
 	[ "$DRIVER" != none ] || return 0
 	carried=$(driver_stat frames_map) || die "no statistics in $STATS"
 	[ "$carried" -gt 0 ] || die "the driver mapped nothing"
-	for failed in map_failed map_refused unmap_failed unmap_absent \
-		flush_failed quarantined; do
-		is "$(driver_stat $failed)" 0 >/run/check ||
+	driver_none map_failed map_refused unmap_failed unmap_absent \
+		flush_failed quarantined
+	ok "$carried frames mapped by $(driver_stat hypercalls) hypercalls"
+}
+
+# driver_none NAME...: of these its counters none has counted
+driver_none() {
+	for failed in "$@"; do
+		is "$(driver_stat "$failed")" 0 >/run/check ||
 			die "$failed is $(cat /run/check)"
 	done
-	ok "$carried frames mapped by $(driver_stat hypercalls) hypercalls"
 }
 
 # driver_log: the driver's lines since the scenario began, and before that those
