@@ -2,11 +2,9 @@
 # shellcheck shell=sh
 #: about Without memory for its tables the driver refuses a mapping and leaves nothing of it; with little left in dom0, I/O goes on and its data is right.
 #: variants vtd amdvi
-#: slow vtd amdvi
 #: device edu
 #: device nvme
 #: guest fio pviommu-dmatest.ko
-#: timeout 600
 
 # refused OPTIONS...: mapping fails for want of memory, in the driver
 refused() {
@@ -19,8 +17,10 @@ refused() {
 }
 
 driver_load
-dmt_up 28
+dmt_up 26
 dmt_on "$PCI_EDU"
+# All the rest is to be taken and given back in a moment, again and again.
+dmt_must "" scarce left=64
 # The build of Xen with assertions gives frames in reverse: two tables.  The other
 # one may have runs that need none.
 if [ "$VARIANT" = vtd ]; then
@@ -34,12 +34,11 @@ ok "memory for a part: refused, nothing left of it, and it works with memory"
 refused=$(driver_stat map_refused)
 
 disk_up "$PCI_NVME" nvme
-dmt_must "40 MiB are left" fill left=40
-fio_verify "$DISK" 8m
-dmt_must "" fill
+dmt_must "40 MiB are left" scarce left=40
+fio_verify "$DISK" 4m
+dmt_must "" scarce
 disk_verify "$DISK" nvme 8 4
 check "no other mapping was refused" is "$(driver_stat map_refused)" "$refused"
-for name in map_failed unmap_failed unmap_absent flush_failed quarantined; do
-	check "$name is 0" is "$(driver_stat $name)" 0
-done
+driver_none map_failed unmap_failed unmap_absent flush_failed quarantined
+ok "and nothing else has failed"
 finish

@@ -10,7 +10,6 @@
  *   map|unmap|free|show buf=I
  *   fill buf=I seed=N [off=N len=N]      by the CPU
  *   verify buf=I seed=N [off=N len=N]    by the CPU; fails with -EILSEQ
- *   sync buf=I for=cpu|device
  *   edu_write addr=N len=N seed=N [off=N]  device to memory, any bus address;
  *                          off: where in the pattern to begin
  *   edu_read addr=N len=N [seed=N] [off=N] memory to device, shown
@@ -18,8 +17,7 @@
  *                          the device and the CPU see each other's data in
  *                          each of the first N pages; fails with -EILSEQ
  *   lookup buf=I | lookup addr=N         through the hypervisor
- *   resource phys=N len=N  MMIO, as for peer-to-peer: map, look up, unmap
- *   list, reuse, stress, exhaust, nomem, fill, hog, given, iova
+ *   list, reuse, stress, exhaust, nomem, scarce, hog, given, iova
  *                          see list.c, reuse.c, stress.c, exhaust.c, nomem.c,
  *                          given.c, iova.c
  */
@@ -200,17 +198,6 @@ static int cmd_free(struct dmt_dev *dmt, const char *args)
 	return 0;
 }
 
-static int cmd_sync(struct dmt_dev *dmt, const char *args)
-{
-	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
-	bool for_cpu = dmt_arg_is(args, "for", "cpu");
-
-	if (!buf || !buf->mapped || (!for_cpu && !dmt_arg_is(args, "for", "device")))
-		return -EINVAL;
-	dmt_buf_sync(&dmt->pdev->dev, buf, for_cpu);
-	return 0;
-}
-
 static int cmd_fill(struct dmt_dev *dmt, const char *args)
 {
 	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
@@ -362,32 +349,6 @@ static int cmd_lookup(struct dmt_dev *dmt, const char *args)
 	return res.wrong || res.errors ? -EILSEQ : 0;
 }
 
-static int cmd_resource(struct dmt_dev *dmt, const char *args)
-{
-	struct device *dev = &dmt->pdev->dev;
-	u64 phys, len, gfn = 0;
-	u32 pgsize, flags = 0;
-	dma_addr_t dma;
-	int ret = 0;
-
-	if (!dmt_arg_u64(args, "phys", &phys) || !dmt_arg_u64(args, "len", &len) ||
-	    !len)
-		return -EINVAL;
-	dma = dma_map_resource(dev, phys, len, DMA_BIDIRECTIONAL, 0);
-	if (dma_mapping_error(dev, dma))
-		return -EIO;
-	seq_buf_printf(dmt->out, "addr %#llx\n", (u64)dma);
-	if (dmt_lookup_available()) {
-		ret = dmt_lookup_one((dma + len - 1) >> PAGE_SHIFT, &gfn, &pgsize,
-				     &flags);
-		seq_buf_printf(dmt->out, "lookup %d\ngfn %#llx\n", ret, gfn);
-		if (!ret && gfn != (phys + len - 1) >> PAGE_SHIFT)
-			ret = -EILSEQ;
-	}
-	dma_unmap_resource(dev, dma, len, DMA_BIDIRECTIONAL, 0);
-	return ret;
-}
-
 static const struct {
 	const char *name;
 	int (*run)(struct dmt_dev *dmt, const char *args);
@@ -400,18 +361,16 @@ static const struct {
 	{ "show", cmd_show },
 	{ "fill", cmd_fill },
 	{ "verify", cmd_verify },
-	{ "sync", cmd_sync },
 	{ "edu_write", cmd_edu_write },
 	{ "edu_read", cmd_edu_read },
 	{ "edu_check", cmd_edu_check },
 	{ "lookup", cmd_lookup },
-	{ "resource", cmd_resource },
 	{ "list", dmt_list },
 	{ "reuse", dmt_reuse },
 	{ "stress", dmt_stress },
 	{ "exhaust", dmt_exhaust },
 	{ "nomem", dmt_nomem },
-	{ "fill", dmt_fill },
+	{ "scarce", dmt_scarce },
 	{ "hog", dmt_hog },
 	{ "given", dmt_given },
 #ifdef DMT_HAS_IOVA

@@ -157,7 +157,7 @@ bool dmt_reuse_show(struct dmt_dev *dmt, const struct dmt_reuse_stats *stats);
 void dmt_given_forget(void);
 
 /* nomem.c */
-void dmt_fill_end(void);
+void dmt_scarce_end(void);
 
 /* The commands that have files of their own. */
 int dmt_list(struct dmt_dev *dmt, const char *args);
@@ -165,7 +165,7 @@ int dmt_reuse(struct dmt_dev *dmt, const char *args);
 int dmt_stress(struct dmt_dev *dmt, const char *args);
 int dmt_exhaust(struct dmt_dev *dmt, const char *args);
 int dmt_nomem(struct dmt_dev *dmt, const char *args);
-int dmt_fill(struct dmt_dev *dmt, const char *args);
+int dmt_scarce(struct dmt_dev *dmt, const char *args);
 int dmt_hog(struct dmt_dev *dmt, const char *args);
 int dmt_given(struct dmt_dev *dmt, const char *args);
 int dmt_iova(struct dmt_dev *dmt, const char *args);

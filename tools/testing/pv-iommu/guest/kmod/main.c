@@ -113,7 +113,7 @@ static void __exit dmt_exit(void)
 	pci_unregister_driver(&dmt_driver);
 	debugfs_remove_recursive(root);
 	dmt_given_forget();
-	dmt_fill_end();
+	dmt_scarce_end();
 }
 module_exit(dmt_exit);
 

@@ -9,10 +9,10 @@
  * soon as there is memory.  The whole range of the device's mask is looked
  * through for that, so it should be small.
  *
- *   fill [left=N]
+ *   scarce [left=N]
  *
- * Takes memory until left= MiB of it are free, and keeps it; without left= gives
- * it back.
+ * Takes memory until no more than left= MiB of it are free, and keeps it; without
+ * left= gives it back.
  *
  *   hog [times=N] [ms=N] [pause=N]
  *
@@ -129,27 +129,28 @@ int dmt_nomem(struct dmt_dev *dmt, const char *args)
 	return ret;
 }
 
-static LIST_HEAD(filled);
+static LIST_HEAD(kept);
 
-void dmt_fill_end(void)
+void dmt_scarce_end(void)
 {
-	give(&filled, U64_MAX);
+	give(&kept, U64_MAX);
 }
 
-int dmt_fill(struct dmt_dev *dmt, const char *args)
+int dmt_scarce(struct dmt_dev *dmt, const char *args)
 {
 	u64 left, nr = 0;
 
-	dmt_fill_end();
-	if (!dmt_arg_u64(args, "left", &left))
+	if (!dmt_arg_u64(args, "left", &left)) {
+		dmt_scarce_end();
 		return 0;
+	}
 	while (nr_free_pages() > left << (20 - PAGE_SHIFT)) {
 		struct page *page = alloc_page(GFP_KERNEL | __GFP_NORETRY |
 					       __GFP_NOWARN);
 
 		if (!page)
 			return -ENOMEM;
-		list_add(&page->lru, &filled);
+		list_add(&page->lru, &kept);
 		nr++;
 		cond_resched();
 	}
