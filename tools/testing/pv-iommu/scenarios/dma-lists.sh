@@ -22,9 +22,9 @@ one_list() {
 
 driver_load
 dmt_up 32
-for bits in 64 32; do
-	eval "dmt_on \"\$PCI_EDU$bits\""
-	dmt_must "" mask bits=$bits
+for device in "$PCI_EDU64 64" "$PCI_EDU32 32"; do
+	dmt_on "${device% *}"
+	dmt_must "" mask bits="${device#* }"
 	one_list "4 MiB in single pages" 1 \
 		shape=stream entries=1024 edu=3
 	one_list "8 MiB in pieces of up to 64 KiB" 1 \
