@@ -17,7 +17,8 @@
  *   hog [times=N] [ms=N] [pause=N]
  *
  * Takes the same memory times= (default 20) times, keeps it for ms= (default 5)
- * and leaves pause= (default 20) ms between.
+ * and leaves pause= (default 20) ms between.  Who can wait for memory waits until
+ * then.
  */
 
 #include <linux/delay.h>
@@ -25,6 +26,8 @@
 #include <linux/irqflags.h>
 #include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/notifier.h>
+#include <linux/oom.h>
 #include <linux/sched.h>
 #include <linux/seq_buf.h>
 #include <linux/sizes.h>
@@ -158,10 +161,19 @@ int dmt_scarce(struct dmt_dev *dmt, const char *args)
 	return 0;
 }
 
+/* Nobody is to be killed for what will be back in a moment. */
+static int on_oom(struct notifier_block *nb, unsigned long unused, void *freed)
+{
+	*(unsigned long *)freed += 1;
+	return NOTIFY_OK;
+}
+
 int dmt_hog(struct dmt_dev *dmt, const char *args)
 {
+	struct notifier_block nb = { .notifier_call = on_oom };
 	u64 times = 20, ms = 5, pause = 20, i;
 
+	register_oom_notifier(&nb);
 	dmt_arg_u64(args, "times", &times);
 	dmt_arg_u64(args, "ms", &ms);
 	dmt_arg_u64(args, "pause", &pause);
@@ -174,6 +186,7 @@ int dmt_hog(struct dmt_dev *dmt, const char *args)
 		give(&pages, U64_MAX);
 		msleep(pause);
 	}
+	unregister_oom_notifier(&nb);
 	seq_buf_printf(dmt->out, "times %llu\n", i);
 	return 0;
 }
