@@ -2,7 +2,6 @@
 # shellcheck shell=sh
 #: about When dom0 reboots at once in the middle of I/O, with nobody told to give anything back, Xen restarts the machine all the same.
 #: variants vtd
-#: slow vtd
 #: device nvme
 #: guest fio
 #: require xen Hardware Dom0 shutdown: rebooting machine
