@@ -102,16 +102,18 @@ card_check() {
 
 # card_errors INTERFACE: nothing was lost or broken, beside what $LOSES names
 card_errors() {
-	for card_file in "/sys/class/net/$1/statistics/"*; do
+	grep . "/sys/class/net/$1/statistics/"* >/run/card
+	while read -r card_count; do
+		card_count=${card_count##*/}
 		case " $LOSES " in
-		*" ${card_file##*/} "*) continue ;;
+		*" ${card_count%:*} "*) continue ;;
 		esac
-		case ${card_file##*/} in
+		case $card_count in
+		*:0) ;;
 		*error* | *dropped* | *missed* | *aborted*)
-			is "$(cat "$card_file")" 0 >/run/check ||
-				die "$1: ${card_file##*/} is $(cat "$card_file")" ;;
+			die "$1 has counted $card_count" ;;
 		esac
-	done
+	done </run/card
 }
 
 card_counts() {
