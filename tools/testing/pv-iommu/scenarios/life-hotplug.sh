@@ -37,8 +37,6 @@ plug() {
 	disk_verify "$DISK" "$1" 8 2
 }
 
-in_order() { request qmp device_del id="hot-$1" || die "device_del: $REPLY_TEXT"; }
-
 # number OFFSET BYTES: from the port's configuration
 number() { hexdump -s "$1" -n "$2" -e "1/$2 \"%u\"" "$PORT/config"; }
 
@@ -77,7 +75,7 @@ goes_at_work() {
 	fio_start "$other" 8m
 	steady=$FIO_PID
 	io_start "$DISK" 32m --do_verify=0 --time_based --runtime=120
-	in_order "$1"
+	request qmp device_del id="hot-$1" || die "device_del: $REPLY_TEXT"
 	settled
 	wait "$FIO_PID" && die "fio went on without its disk"
 	ok "unplugged under I/O"
@@ -111,10 +109,10 @@ plug spare2
 disk_verify "$other" nvme 32 2
 driver_carried
 
-in_order spare2
-settled
 modprobe -r nvme
 mapped_back
+by_surprise
+settled
 
 # Neither the devices that went nor those that came keep the module.
 if driver_unload; then
