@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Scatterlists as drivers make them: long ones are one segment for the device, limits are kept, each page is where it should be.
 #: variants vtd vtd-strict amdvi amdvi-strict
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi-strict
 #: device edu32
 #: device edu64

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Devices of 24 to 64 bits get addresses that they can reach, or none; a mask may change, and memory from dma_alloc have one of its own.
 #: variants vtd vtd-strict amdvi vtd48
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi vtd48
 #: device edu
 #: device edu32

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about Eight network cards, some behind a bridge or a switch, move data both ways through mappings that dom0 made; one leaves segmenting to the card, and two send each other jumbo frames.
 #: variants vtd vtd-strict amdvi amdvi-strict
-# as many cards as these take a while
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi amdvi-strict
 #: device e1000
 #: device e1000e

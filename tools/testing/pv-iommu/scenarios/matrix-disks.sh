@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Disks on nine controllers, some behind a bridge, a switch or a second root bus, write and read through mappings that dom0 made, compared in the images.
 #: variants vtd vtd-strict amdvi amdvi-strict
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi amdvi-strict
 #: device virtio-scsi
 #: device virtio-blk

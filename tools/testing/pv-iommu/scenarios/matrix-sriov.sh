@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Virtual functions of an NVMe come and go under I/O of the physical one, each a device of its own whose I/O is verified.
 #: variants vtd vtd-strict amdvi amdvi-strict
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd vtd-strict amdvi-strict
 #: device nvme-sriov
 #: guest fio nvme-vf

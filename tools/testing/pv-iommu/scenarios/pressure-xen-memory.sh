@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Xen runs out of memory for page tables while a disk is busy: I/O waits or goes on, and its data is right.
 #: variants vtd vtd-strict amdvi amdvi-strict
+# slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi-strict
 #: device nvme
 #: guest fio xen-claim
