@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What a run needs, fetched or built when first asked for."""
 
+import filecmp
 import functools
 import os
 import shutil
@@ -23,6 +24,8 @@ xz-utils zstd gcc libc6-dev make binutils dpkg-dev patch bison flex
 NO_SOURCES = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
               ".symvers", "~", ".swp", ".pyc", ".md", ".rst")
 
+# Names a directory where Xen's trees stay when they are built.
+XEN_TREES = "PV_IOMMU_XEN_TREES"
 
 Made = TypeVar("Made")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -40,6 +43,22 @@ def copy_tree(files: Iterable[Path], target: Path) -> None:
         copy = target / path.relative_to(paths.TREE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+def renew(source: Path, built: Path) -> None:
+    """Move a tree to where an older one was built; what is the same in both
+    stays there as it is, with what was made of it."""
+    if not built.exists():
+        built.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(source, built)
+        return
+    for path in source.rglob("*"):
+        older = built / path.relative_to(source)
+        if path.is_file() and not (older.exists() and
+                                   filecmp.cmp(path, older, shallow=False)):
+            older.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, older)
+    shutil.rmtree(source)
 
 
 def once(method: Method) -> Method:
@@ -234,11 +253,15 @@ class Parts:
             run_logged("applying the Xen overlay",
                        ["sh", str(paths.OVERLAY / "apply.sh"), str(source)],
                        log)
-            argv = ["sh", str(paths.OVERLAY / "build.sh"), str(source),
+            tree = source
+            if kept := os.environ.get(XEN_TREES):
+                tree = Path(kept, flavour)
+                renew(source, tree)
+            argv = ["sh", str(paths.OVERLAY / "build.sh"), str(tree),
                     str(directory / "xen.elf")]
             run_logged(f"building Xen {version} ({flavour})",
                        argv + (["debug"] if flavour == "debug" else []), log)
-            shutil.rmtree(source)
+            shutil.rmtree(source, ignore_errors=True)
             os.rename(directory / "xen.elf", directory / "xen")
 
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What is said of a mutant; and that each one in the tree fits it."""
 
+import os
 import re
 import subprocess
 import tempfile
 import unittest
 from pathlib import Path
 
-from .. import mutants, paths
+from .. import build, mutants, paths
 from ..mutants import Run
 from ..ui import LabError
 
@@ -77,6 +78,33 @@ class MutantTest(unittest.TestCase):
         output = "pass  a@vtd  3 s  1 steps\nFAIL  b@vtd  3 s\nskip  c@vtd\n"
         self.assertEqual(mutants.passing(["a@vtd", "b@vtd", "c@vtd"],
                                          Run(1, output)), {"a@vtd"})
+
+
+class RenewTest(unittest.TestCase):
+    """The next mutant's Xen is built where the one before it was."""
+
+    def tree(self, top: Path, name: str, text: str) -> Path:
+        source = top / name
+        (source / "a").mkdir(parents=True)
+        (source / "a/same.c").write_text("same\n")
+        (source / "a/other.c").write_text(text)
+        return source
+
+    def test_renew(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            top = Path(directory)
+            built = top / "kept/debug"
+            build.renew(self.tree(top, "first", "one\n"), built)
+            self.assertFalse((top / "first").exists())
+            (built / "a/same.o").write_text("made of it")
+            for path in built.glob("a/*"):
+                os.utime(path, (1, 1))
+            build.renew(self.tree(top, "second", "two\n"), built)
+            self.assertFalse((top / "second").exists())
+            self.assertEqual((built / "a/other.c").read_text(), "two\n")
+            self.assertGreater((built / "a/other.c").stat().st_mtime, 1)
+            self.assertEqual([path.stat().st_mtime for path in
+                              built.glob("a/same.*")], [1, 1])
 
 
 class TreeTest(unittest.TestCase):
