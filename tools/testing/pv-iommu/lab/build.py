@@ -24,8 +24,8 @@ xz-utils zstd gcc libc6-dev make binutils dpkg-dev patch bison flex
 NO_SOURCES = (".o", ".ko", ".a", ".d", ".mod", ".mod.c", ".cmd", ".order",
               ".symvers", "~", ".swp", ".pyc", ".md", ".rst")
 
-# Names a directory where Xen's trees stay when they are built.
-XEN_TREES = "PV_IOMMU_XEN_TREES"
+# Names a directory where trees of Xen and the driver stay when they are built.
+TREES = "PV_IOMMU_TREES"
 
 Made = TypeVar("Made")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -43,6 +43,14 @@ def copy_tree(files: Iterable[Path], target: Path) -> None:
         copy = target / path.relative_to(paths.TREE)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, copy)
+
+
+def place(source: Path, name: str) -> Path:
+    """Where a tree is to be built: where it is, or where older ones were."""
+    if not (trees := os.environ.get(TREES)):
+        return source
+    renew(source, Path(trees, name))
+    return Path(trees, name)
 
 
 def renew(source: Path, built: Path) -> None:
@@ -215,9 +223,10 @@ class Parts:
         inputs = self.source_inputs(paths.DRIVER, self.kernel(name))
 
         def build(directory: Path) -> None:
-            tree = directory / "tree"
+            copy = directory / "tree"
             copy_tree(source_files(paths.DRIVER) +
-                      source_files(paths.INTERFACE), tree)
+                      source_files(paths.INTERFACE), copy)
+            tree = place(copy, f"driver-{name}")
             source = tree / paths.DRIVER.relative_to(paths.TREE)
             run_logged(f"building the driver for {name}",
                        ["make", "-j2", "-C", str(headers), f"M={source}",
@@ -227,7 +236,7 @@ class Parts:
             if not made.exists():
                 raise LabError(f"make in {paths.DRIVER} built no {made.name}")
             shutil.move(made, directory)
-            shutil.rmtree(tree)
+            shutil.rmtree(copy, ignore_errors=True)
 
         return self.cache.get(f"driver-{name}", inputs,
                               build) / "xen-pv-iommu.ko"
@@ -253,10 +262,7 @@ class Parts:
             run_logged("applying the Xen overlay",
                        ["sh", str(paths.OVERLAY / "apply.sh"), str(source)],
                        log)
-            tree = source
-            if kept := os.environ.get(XEN_TREES):
-                tree = Path(kept, flavour)
-                renew(source, tree)
+            tree = place(source, f"xen-{flavour}")
             argv = ["sh", str(paths.OVERLAY / "build.sh"), str(tree),
                     str(directory / "xen.elf")]
             run_logged(f"building Xen {version} ({flavour})",

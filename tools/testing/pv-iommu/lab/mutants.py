@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import header, paths
-from .build import XEN_TREES
+from .build import TREES
 from .ui import LabError, Step, say
 
 MUTANTS = paths.TESTING / "mutants"
@@ -211,12 +211,12 @@ class Trial:
     def __init__(self, root: Path, logs: Path, trees: Path):
         self.root = root
         self.logs = logs
-        # All but one of Xen's 400 files are there from the mutant before;
-        # the first time they may be in ccache.
+        # All but one of the files are there from the mutant before; the first
+        # time those of Xen may be in ccache.
         self.env = {"CCACHE_DIR": str(root / "ccache"),
                     "CCACHE_NOHASHDIR": "1", "CCACHE_MAXSIZE": "2G",
                     "PATH": f"/usr/lib/ccache:{os.environ['PATH']}"}
-        self.trees = {XEN_TREES: str(trees)}
+        self.trees = {TREES: str(trees)}
 
     def baseline(self, tests: Iterable[str]) -> set[str]:
         """Which of the tests pass in the tree as it is."""
@@ -259,7 +259,7 @@ def run_all(root: Path, logs: Path, names: Iterable[str]) -> int:
     """Run mutants; how many were not caught."""
     mutants = load(names)
     say(f"logs of this run: {logs}")
-    with tempfile.TemporaryDirectory(prefix="xen-trees-") as trees:
+    with tempfile.TemporaryDirectory(prefix="trees-") as trees:
         return run_each(Trial(root, logs, Path(trees)), mutants)
 
 

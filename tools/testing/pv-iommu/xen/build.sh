@@ -3,7 +3,8 @@
 #
 # build.sh XEN_SRC_DIR OUT [debug]: build the hypervisor from a tree that
 # apply.sh has treated, and put it, an uncompressed multiboot ELF, at OUT.
-# With "debug", with Xen's assertions.  JOBS says how many jobs (2).
+# With "debug", with Xen's assertions.  JOBS says how many jobs (2).  In a tree
+# that was built before, with the same words, only what changed since is built.
 
 set -eu
 
@@ -19,13 +20,21 @@ out=$2
 [ -e "$src/xen/include/public/iommu_op.h" ] ||
 	fail "$src has no overlay, run apply.sh first."
 
-make -C "$src/xen" defconfig
-if [ "${3-}" = debug ]; then
+configure() {
+	make -C "$src/xen" defconfig
+	[ "$1" = debug ] || return 0
 	sed -i -e '/CONFIG_DEBUG\b/d' "$src/xen/.config"
 	echo CONFIG_DEBUG=y >> "$src/xen/.config"
 	make -C "$src/xen" olddefconfig
 	grep -qx CONFIG_DEBUG=y "$src/xen/.config" ||
 		fail "could not enable CONFIG_DEBUG."
+}
+
+# Done once more, it would have all files built once more.
+words=${3:-release}
+if [ "$(cat "$src/.pv-iommu-built" 2>/dev/null)" != "$words" ]; then
+	configure "$words"
+	echo "$words" > "$src/.pv-iommu-built"
 fi
 make -C "$src/xen" -j"${JOBS:-2}"
 
