@@ -5,12 +5,16 @@ Everything here goes to standard error; standard output belongs to the
 commands' results.
 """
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 PROGRESS_EVERY = 10.0
 
@@ -64,6 +68,22 @@ def tail(path: Path, lines: int = 15) -> str:
         return f"({err})"
 
 
+def run_group(argv: Sequence[str], cwd: Path | None,
+              env: Mapping[str, str] | None, out: IO[bytes],
+              timeout: float) -> int:
+    """Its exit code; when it is not waited for to the end, no compiler that it
+    has started goes on."""
+    with subprocess.Popen(argv, cwd=cwd, env=env, stdout=out,
+                          stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                          start_new_session=True) as process:
+        try:
+            return process.wait(timeout)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            raise
+
+
 def run_logged(name: str, argv: Sequence[str], log: Path,
                cwd: Path | None = None, env: Mapping[str, str] | None = None,
                timeout: float = 1800) -> None:
@@ -73,9 +93,7 @@ def run_logged(name: str, argv: Sequence[str], log: Path,
         out.write(("$ " + " ".join(argv) + "\n").encode())
         out.flush()
         try:
-            code = subprocess.run(argv, cwd=cwd, env=env, stdout=out,
-                                  stderr=subprocess.STDOUT, timeout=timeout,
-                                  stdin=subprocess.DEVNULL).returncode
+            code = run_group(argv, cwd, env, out, timeout)
         except FileNotFoundError as err:
             raise LabError(f"{name}: {err}") from err
         except subprocess.TimeoutExpired as err:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import textwrap
+import time
 import unittest
 from pathlib import Path
 from typing import cast
@@ -21,7 +22,7 @@ from ..hostside import Log, NetPeer, Pattern
 from ..initramfs import BUSYBOX
 from ..judge import Record, split_log
 from ..qemu import Machine, Qemu
-from ..ui import LabError
+from ..ui import LabError, run_logged
 from ..verbs import Refused, Requests
 
 
@@ -42,6 +43,17 @@ class RunDirTest(InDirectory):
         report.new_run_dir(self.path)
         self.assertTrue((self.path / "runs/19990101").exists())
         self.assertFalse(others[0].exists())
+
+
+class RunLoggedTest(InDirectory):
+    def test_nothing_goes_on(self):
+        late = self.path / "late"
+        script = f"sh -c 'sleep 2; touch {late}'; true"
+        with self.assertRaisesRegex(LabError, "not finished"):
+            run_logged("it", ["sh", "-c", script], self.path / "log",
+                       timeout=0.2)
+        time.sleep(2.5)
+        self.assertFalse(late.exists())
 
 
 class HeaderTest(InDirectory):
