@@ -14,6 +14,14 @@
  * give them a meaning.  Each operation has the status -EINVAL when they are not,
  * or when it has a ctx that it does not take: one of the domain's contexts is
  * meant in map, unmap, flush and lookup, and in those of the contexts themselves.
+ *
+ * A domain has its I/O address spaces in one of two ways, never in both:
+ *
+ *   contexts     ctx_alloc makes an address space that is empty, ctx_attach puts
+ *                a device into it.  Context 0 is what Xen made at boot, the host
+ *                map: it cannot be changed, and has every device that was not
+ *                attached to another context.
+ *   shared mode  enable_modification takes over context 0 for all devices.
  */
 
 #ifndef __XEN_PUBLIC_IOMMU_OP_H__
@@ -31,7 +39,8 @@
  * Return value:
  *   0         every operation was reached and has its status written.
  *   -ENOSYS   the hypervisor does not implement this hypercall.
- *   -EPERM    the caller is not the hardware domain.
+ *   -EPERM    the caller is not the hardware domain, or a security module
+ *             does not let it.
  *   -E2BIG    nr_bufs is above XEN_IOMMU_OP_MAX_BUFS, or a buffer holds more
  *             than query_caps.max_ops operations.  No operation was reached.
  *   -EINVAL   a buffer's size is not a multiple of the operation's size.  No
@@ -78,6 +87,7 @@ DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
 #define XEN_IOMMU_MODE_passthrough		3 /* DMA is not translated */
 #define XEN_IOMMU_MODE_guest_map		4 /* Xen maintains dfn == gfn */
 #define XEN_IOMMU_MODE_owned			5 /* the domain has taken over */
+#define XEN_IOMMU_MODE_ats			6 /* devices have IOTLBs (ats=on) */
 
 /* enable_modification can clear the host map in one go. */
 #define XEN_IOMMU_CAP_clear			(1U << 0)
@@ -104,12 +114,15 @@ struct xen_iommu_op_query_caps {
 	uint32_t caps;		/* OUT: XEN_IOMMU_CAP_* */
 	uint64_t max_dfn;	/* OUT: highest dfn that can be mapped */
 	uint32_t pgsize_mask;	/* OUT: bit n set: pages of 2^n bytes */
-	uint16_t nr_ctx;	/* OUT: number of contexts beside context 0 */
+	uint16_t nr_ctx;	/* OUT: contexts that there can be, beside 0 */
 	uint16_t max_ops;	/* OUT: operations that a buffer may hold */
 };
 
 /*
- * query_reserved: the ranges of dfns that map will refuse.
+ * query_reserved: the ranges of dfns that map will refuse.  In shared mode these
+ * are those of all devices, and the status is -EINVAL.  In a context they are the
+ * msi and bus ranges, with -EINVAL, and the identity ranges of the devices that are
+ * attached to it, which are mapped there: -EEXIST.
  *
  * Status: -ENOBUFS when nr_entries was too small (nr_entries then says how
  * many there are, and as many as fitted are written), -ENOSPC when there are
@@ -117,6 +130,8 @@ struct xen_iommu_op_query_caps {
  */
 #define XEN_IOMMUOP_query_reserved		2
 
+#define XEN_IOMMU_SBDF(seg, bus, devfn)	\
+	((uint32_t)(seg) << 16 | (bus) << 8 | (devfn))
 #define XEN_IOMMU_RESERVED_ALL_DEVICES		(~0U)
 
 /* Mapped dfn == mfn by Xen, always: RMRR (VT-d) or unity map (AMD-Vi). */
@@ -136,15 +151,15 @@ struct xen_iommu_reserved_range {
 DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_reserved_range);
 
 struct xen_iommu_op_query_reserved {
-	uint32_t sbdf;		/* segment << 16 | bus << 8 | devfn, or all */
+	uint32_t sbdf;		/* XEN_IOMMU_SBDF(), or all devices */
 	uint32_t nr_entries;	/* IN: room in the array; OUT: entries */
 	GUEST_HANDLE(xen_iommu_reserved_range) ranges;
 	uint64_t pad;
 };
 
 /*
- * enable_modification: take over.  From here on the domain's devices see what
- * the domain maps, and the ranges that query_reserved calls identity.
+ * enable_modification: take context 0 over.  From here on the domain's devices
+ * see what the domain maps, and the ranges that query_reserved calls identity.
  *
  * With XEN_IOMMU_ENABLE_clear the hypervisor starts the domain with an empty
  * address space, if it can (it then says XEN_IOMMU_ENABLED_cleared).  Else the
@@ -152,7 +167,9 @@ struct xen_iommu_op_query_reserved {
  * the host map holds none.
  *
  * Status: -EPERM in strict mode, -EOPNOTSUPP in the other modes but host_map,
- * -EALREADY when the domain has taken over already, -ENOMEM, -EIO.
+ * -EALREADY when the domain has taken over already, -EBUSY when it has contexts,
+ * -EXDEV when the DMA of one of its devices is not translated (Xen's log has
+ * which), -ENOMEM, -EIO.
  */
 #define XEN_IOMMUOP_enable_modification		3
 
@@ -185,9 +202,10 @@ struct xen_iommu_op_enable_modification {
  * Status:
  *   -EINVAL      reserved field, no access flag, nr_frames 0 or wrapping,
  *                beyond max_dfn, or in a reserved range
- *   -EEXIST      something is mapped in the range already
- *   -EPERM       the domain has not taken over; the frame is not the domain's,
- *                nor MMIO that it may access that way
+ *   -EEXIST      something is mapped in the range already; in a context also by
+ *                the hypervisor, for a device that needs it
+ *   -EPERM       context 0 when the domain has not taken over; the frame is not
+ *                the domain's, nor MMIO that it may access that way
  *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
  *   -ENOENT      no such context
  *   -ENOMEM      no memory for page tables or for counting the frame's mappings,
@@ -212,14 +230,16 @@ struct xen_iommu_op_map {
 
 /*
  * unmap: afterwards nothing is mapped in [dfn, dfn + nr_frames), whether the
- * status is 0 or -ENOENT.  Large pages are split as needed.
+ * status is 0 or -ENOENT, but for what the hypervisor itself keeps mapped in a
+ * context (see query_reserved): that counts as not mapped.  Large pages are split
+ * as needed.
  *
  * Status:
  *   -EINVAL      reserved field, nr_frames 0 or wrapping, beyond max_dfn, or
  *                touching a reserved range without sparse
  *   -ENOENT      part of the range was not mapped (never with sparse); no such
  *                context
- *   -EPERM       the domain has not taken over
+ *   -EPERM       context 0 when the domain has not taken over
  *   -ENOMEM      no memory to split a large page; nothing was unmapped
  *   -EIO         the IOTLB had to be flushed on the way and could not be; a part
  *                of the range may be unmapped
@@ -245,7 +265,7 @@ struct xen_iommu_op_unmap {
  * may flush more.
  *
  * Status: -EINVAL for a bad range or a reserved field, -ENOENT for no such
- * context, -EPERM when the domain has not taken over, -EIO.
+ * context, -EPERM for context 0 when the domain has not taken over, -EIO.
  */
 #define XEN_IOMMUOP_flush			7
 
@@ -260,15 +280,53 @@ struct xen_iommu_op_flush {
 };
 
 /*
- * ctx_alloc, ctx_free, ctx_attach: address spaces beside the domain's shared
- * one.  The context is the ctx of the operation: OUT in ctx_alloc, IN in the
- * other two.  Attaching to context 0 brings a device back to the shared one.
+ * ctx_alloc: make a context.  The ctx of the operation says which: OUT.  It is
+ * empty: a device that is attached to it reaches nothing.  No argument; the union
+ * is zero.
  *
- * Status: -EOPNOTSUPP without XEN_IOMMU_CAP_contexts, -ENOSPC, -ENOENT,
- * -EBUSY (devices attached), -ENODEV.
+ * Status: -EOPNOTSUPP without XEN_IOMMU_CAP_contexts, -EBUSY when the domain has
+ * taken over context 0, -ENOSPC when there are query_caps.nr_ctx, -ENOMEM.
  */
 #define XEN_IOMMUOP_ctx_alloc			8
+
+/*
+ * ctx_free: the end of a context: what is mapped in it is unmapped.  No argument;
+ * the union is zero.
+ *
+ * Status: -ENOENT for no such context, -EBUSY when a device is attached to it,
+ * -EOPNOTSUPP without XEN_IOMMU_CAP_contexts.
+ */
 #define XEN_IOMMUOP_ctx_free			9
+
+/*
+ * ctx_attach: put a device into a context; into context 0, the host map, to give
+ * it back.  Devices whose DMA may carry the same requester ID move together.
+ *
+ * The ranges that query_reserved calls identity for these devices are mapped
+ * before they move, and unmapped when the last of them that needs them is gone.
+ * When the hypercall returns no translation of the context before is in the
+ * IOTLB.  After an error they are where they were.
+ *
+ * A context is for as long as the device is the domain's.  While it is assigned to
+ * another domain, ctx_attach changes where it will be when it is back.  A device
+ * that is removed and added again is in context 0.
+ *
+ * When the domain crashes, or another kernel is started, the hypervisor brings
+ * all devices back to context 0.
+ *
+ * Status:
+ *   -ENOENT      no such context
+ *   -ENODEV      no such device, or not one of the domain
+ *   -EXDEV       its DMA is not translated
+ *   -EBUSY       a device that would have to move with it is not the domain's
+ *   -EEXIST      something is mapped in an identity range of the device, or two
+ *                such ranges overlap
+ *   -ENOSPC      the IOMMU has no ID left to tell address spaces apart, or more
+ *                devices would have to move than the hypervisor can
+ *   -EPERM       the domain has taken over context 0
+ *   -EOPNOTSUPP  without XEN_IOMMU_CAP_contexts
+ *   -ENOMEM, -EIO
+ */
 #define XEN_IOMMUOP_ctx_attach			10
 
 struct xen_iommu_op_ctx_attach {
@@ -281,7 +339,7 @@ struct xen_iommu_op_ctx_attach {
  * lookup: what one dfn is mapped to.  For tests and for debugging.
  *
  * Status: -ENOENT when nothing is mapped there and for no such context, -EINVAL
- * beyond max_dfn, -EPERM when the domain has not taken over.
+ * beyond max_dfn, -EPERM for context 0 when the domain has not taken over.
  */
 #define XEN_IOMMUOP_lookup			11
 
@@ -290,6 +348,42 @@ struct xen_iommu_op_lookup {
 	uint64_t gfn;		/* OUT */
 	uint32_t pgsize;	/* OUT: size of the page that maps it, in bytes */
 	uint32_t flags;		/* OUT: XEN_IOMMU_MAP_readable, _writable */
+};
+
+/*
+ * query_device: what becomes of a device's DMA.
+ *
+ * The requester IDs are those that its DMA may carry on the way to the IOMMU: its
+ * own, those of its phantom functions, and what a bridge puts in their place.
+ * Devices that have one in common cannot be told apart.  A bridge that does no DMA
+ * of its own has none.
+ *
+ * Status: -ENODEV when the hypervisor does not know the device, -ENOBUFS when
+ * nr_ids was too small (nr_ids then says how many there are, and as many as
+ * fitted are written), -EFAULT.
+ */
+#define XEN_IOMMUOP_query_device		12
+
+/* Its DMA is translated: it is behind an IOMMU, and that is switched on. */
+#define XEN_IOMMU_DEVICE_translated		(1U << 0)
+/* It is assigned to another domain. */
+#define XEN_IOMMU_DEVICE_assigned		(1U << 1)
+/* Its DMA is coherent with the CPU caches. */
+#define XEN_IOMMU_DEVICE_coherent		(1U << 2)
+/* Its IOMMU may cache non-present entries. */
+#define XEN_IOMMU_DEVICE_caching_mode		(1U << 3)
+/* It cannot forge the interrupts of other devices. */
+#define XEN_IOMMU_DEVICE_intremap		(1U << 4)
+
+struct xen_iommu_op_query_device {
+	uint32_t sbdf;
+	uint16_t flags;		/* OUT: XEN_IOMMU_DEVICE_* */
+	uint16_t nr_ids;	/* IN: room in the array; OUT: IDs */
+	GUEST_HANDLE(void) ids;	/* OUT: array of uint32_t, each as sbdf */
+	uint32_t pgsize_mask;	/* OUT: page sizes that its IOMMU knows */
+	uint16_t ctx;		/* OUT: the context that it is attached to */
+	uint8_t addr_bits;	/* OUT: it reaches addresses below 2^addr_bits */
+	uint8_t pad;
 };
 
 /* One operation: 32 bytes, naturally aligned, 128 in a page. */
@@ -306,6 +400,7 @@ struct xen_iommu_op {
 		struct xen_iommu_op_flush flush;
 		struct xen_iommu_op_ctx_attach ctx_attach;
 		struct xen_iommu_op_lookup lookup;
+		struct xen_iommu_op_query_device query_device;
 		uint64_t raw[3];
 	} u;
 };

@@ -19,7 +19,7 @@
 #define MAX_RANGES	(PAGE_SIZE / sizeof(struct xen_iommu_reserved_range))
 
 static const char usage_text[] =
-"usage: iommu-op COMMAND\n"
+"usage: iommu-op [-c CTX] COMMAND\n"
 "  caps                            what the hypervisor offers\n"
 "  reserved [SBDF]                 ranges that map refuses; default: all devices\n"
 "  lookup DFN [NR]                 what NR dfns are mapped to\n"
@@ -28,7 +28,12 @@ static const char usage_text[] =
 "  flush DFN NR | flush all\n"
 "  enable [clear]                  take the address space over\n"
 "  disable                         give it back\n"
+"  alloc                           make a context\n"
+"  free                            the end of context CTX\n"
+"  attach SBDF                     put a device into context CTX\n"
+"  device SBDF                     what becomes of a device's DMA\n"
 "  null [COUNT]                    time of a hypercall that does nothing\n"
+"-c: the context that is meant; default 0.\n"
 "Numbers as in C. SBDF as in lspci -D, for example 0000:00:02.0.\n";
 
 static int usage(void)
@@ -44,6 +49,16 @@ static bool number(const char *s, uint64_t *out)
 	errno = 0;
 	*out = strtoull(s, &end, 0);
 	return !errno && *s && *s != '-' && !*end;
+}
+
+static bool sbdf_of(const char *s, uint32_t *out)
+{
+	unsigned int seg, bus, dev, fn;
+
+	if (sscanf(s, "%x:%x:%x.%x", &seg, &bus, &dev, &fn) != 4)
+		return false;
+	*out = XEN_IOMMU_SBDF(seg, bus & 0xff, (dev & 0x1f) << 3 | (fn & 7));
+	return true;
 }
 
 /* Sends @op, prints the outcome; OUT fields are valid when it returns 0. */
@@ -90,13 +105,10 @@ static int cmd_caps(struct xen_iommu_op *op)
 static int cmd_reserved(struct xen_iommu_op *op, int argc, char **argv)
 {
 	struct xen_iommu_reserved_range *r = hyp_alloc(PAGE_SIZE);
-	unsigned int seg, bus, dev, fn, i, sbdf;
+	uint32_t sbdf = XEN_IOMMU_RESERVED_ALL_DEVICES;
+	unsigned int i;
 
-	if (!argc)
-		sbdf = XEN_IOMMU_RESERVED_ALL_DEVICES;
-	else if (sscanf(argv[0], "%x:%x:%x.%x", &seg, &bus, &dev, &fn) == 4)
-		sbdf = seg << 16 | (bus & 0xff) << 8 | (dev & 0x1f) << 3 | (fn & 7);
-	else
+	if (argc && !sbdf_of(argv[0], &sbdf))
 		return usage();
 	if (!r)
 		return 3;
@@ -129,7 +141,7 @@ static int cmd_lookup(struct xen_iommu_op *op, int argc, char **argv)
 		return usage();
 
 	for (; nr; nr--, dfn++) {
-		memset(op, 0, sizeof(*op));
+		memset(&op->u, 0, sizeof(op->u));
 		op->op = XEN_IOMMUOP_lookup;
 		op->u.lookup.dfn = dfn;
 		printf("dfn=%#lx\n", dfn);
@@ -227,6 +239,52 @@ static int cmd_enable(struct xen_iommu_op *op, int argc, char **argv)
 	return 0;
 }
 
+static int cmd_alloc(struct xen_iommu_op *op)
+{
+	op->op = XEN_IOMMUOP_ctx_alloc;
+	if (run(op))
+		return 1;
+	printf("ctx=%u\n", op->ctx);
+	return 0;
+}
+
+static int cmd_attach(struct xen_iommu_op *op, const char *device)
+{
+	op->op = XEN_IOMMUOP_ctx_attach;
+	if (!sbdf_of(device, &op->u.ctx_attach.sbdf))
+		return usage();
+	return run(op);
+}
+
+static int cmd_device(struct xen_iommu_op *op, const char *device)
+{
+	struct xen_iommu_op_query_device *q = &op->u.query_device;
+	uint32_t *ids = hyp_alloc(PAGE_SIZE);
+	unsigned int i;
+
+	op->op = XEN_IOMMUOP_query_device;
+	if (!sbdf_of(device, &q->sbdf))
+		return usage();
+	if (!ids)
+		return 3;
+	q->ids.p = ids;
+	q->nr_ids = PAGE_SIZE / sizeof(*ids);
+	if (run(op))
+		return 1;
+	printf("flags=%s%s%s%s%s\n",
+	       q->flags & XEN_IOMMU_DEVICE_translated ? " translated" : "",
+	       q->flags & XEN_IOMMU_DEVICE_assigned ? " assigned" : "",
+	       q->flags & XEN_IOMMU_DEVICE_coherent ? " coherent" : "",
+	       q->flags & XEN_IOMMU_DEVICE_caching_mode ? " caching_mode" : "",
+	       q->flags & XEN_IOMMU_DEVICE_intremap ? " intremap" : "");
+	printf("ctx=%u\naddr_bits=%u\npgsize_mask=%#x\n", q->ctx,
+	       q->addr_bits, q->pgsize_mask);
+	for (i = 0; i < q->nr_ids; i++)
+		printf("id=%04x:%02x:%02x.%x\n", ids[i] >> 16, ids[i] >> 8 & 0xff,
+		       ids[i] >> 3 & 0x1f, ids[i] & 7);
+	return 0;
+}
+
 static int cmd_null(int argc, char **argv)
 {
 	uint64_t count = 10000, i, ns;
@@ -249,29 +307,16 @@ static int cmd_null(int argc, char **argv)
 	return ret ? 1 : 0;
 }
 
-int main(int argc, char **argv)
+/* What has no arguments of its own but the context. */
+static int cmd_plain(struct xen_iommu_op *op, uint16_t nr)
 {
-	const char *cmd = argc > 1 ? argv[1] : "";
-	struct xen_iommu_op *op;
-	int err;
+	op->op = nr;
+	return run(op);
+}
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (argc < 2)
-		return usage();
-	argc -= 2;
-	argv += 2;
-
-	err = hyp_open();
-	if (err) {
-		fprintf(stderr, "iommu-op: /dev/xen/privcmd: %s\n", strerror(-err));
-		return 3;
-	}
-	op = hyp_alloc(PAGE_SIZE);
-	if (!op) {
-		perror("iommu-op: buffer");
-		return 3;
-	}
-
+static int command(struct xen_iommu_op *op, const char *cmd, int argc,
+		   char **argv)
+{
 	if (!strcmp(cmd, "caps") && !argc)
 		return cmd_caps(op);
 	if (!strcmp(cmd, "reserved") && argc <= 1)
@@ -286,11 +331,50 @@ int main(int argc, char **argv)
 		return cmd_flush(op, argc, argv);
 	if (!strcmp(cmd, "enable"))
 		return cmd_enable(op, argc, argv);
-	if (!strcmp(cmd, "disable") && !argc) {
-		op->op = XEN_IOMMUOP_disable_modification;
-		return run(op);
-	}
+	if (!strcmp(cmd, "disable") && !argc)
+		return cmd_plain(op, XEN_IOMMUOP_disable_modification);
+	if (!strcmp(cmd, "alloc") && !argc)
+		return cmd_alloc(op);
+	if (!strcmp(cmd, "free") && !argc)
+		return cmd_plain(op, XEN_IOMMUOP_ctx_free);
+	if (!strcmp(cmd, "attach") && argc == 1)
+		return cmd_attach(op, argv[0]);
+	if (!strcmp(cmd, "device") && argc == 1)
+		return cmd_device(op, argv[0]);
 	if (!strcmp(cmd, "null"))
 		return cmd_null(argc, argv);
 	return usage();
+}
+
+int main(int argc, char **argv)
+{
+	struct xen_iommu_op *op;
+	uint64_t ctx = 0;
+	int err;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	argc--;
+	argv++;
+	if (argc > 1 && !strcmp(argv[0], "-c")) {
+		if (!number(argv[1], &ctx) || ctx > UINT16_MAX)
+			return usage();
+		argc -= 2;
+		argv += 2;
+	}
+	if (!argc)
+		return usage();
+
+	err = hyp_open();
+	if (err) {
+		fprintf(stderr, "iommu-op: /dev/xen/privcmd: %s\n", strerror(-err));
+		return 3;
+	}
+	op = hyp_alloc(PAGE_SIZE);
+	if (!op) {
+		perror("iommu-op: buffer");
+		return 3;
+	}
+	op->ctx = ctx;
+
+	return command(op, argv[0], argc - 1, argv + 1);
 }

@@ -18,7 +18,8 @@ XEN_FORBIDDEN = re.compile("|".join((
     r"(wait descriptor|completion wait) (taking too long|took)",
     r"(VT-[Dd]|AMD-Vi|IOMMU|IOTLB|RMRR|unity-unmap).*([Ff]ailed|cannot)",
     # the overlay
-    r"leaked|cannot give .* back")))
+    r"leaked|cannot give .* back|are between (two|contexts)",
+    r"cannot go back to context|takes others out of context")))
 KERNEL_FORBIDDEN = re.compile("|".join((
     r"WARNING:|\bBUG\b|Oops|Call Trace|general protection|trap invalid",
     r"Kernel panic|list_(add|del) corruption|refcount_t|segfault at",

@@ -38,14 +38,18 @@ esac
 
 hypercalls_up
 # shellcheck disable=SC2086 # words
-attack "without the driver" $LENGTH
+attack "without the driver" $LENGTH \
+	-S "group contexts=the hypervisor has none here" \
+	-S "group switch=the hypervisor has none here"
 driver_load
 disk_up "$PCI_NVME" nvme
 # shellcheck disable=SC2086 # words
 attack "beside the driver" $LENGTH \
 	-S "group life=giving back would end the driver's DMA" \
 	-S "group host_map=taking over without clear needs giving back" \
-	-S "group nomem=without memory the driver could not map either"
+	-S "group nomem=without memory the driver could not map either" \
+	-S "group contexts=the hypervisor has none here" \
+	-S "group switch=the hypervisor has none here"
 disk_verify "$DISK" nvme 8 8
 driver_carried
 modprobe -r nvme

@@ -61,6 +61,27 @@ static bool chosen(unsigned long mfn)
 }
 
 /*
+ * In the first megabyte is the code that Xen starts CPUs with.  Where exactly
+ * nobody says: some of the RAM there is refused, and no other error comes.
+ */
+static void test_low(void)
+{
+	unsigned long mfn;
+	unsigned int nr_refused = 0, nr_ram = 0;
+
+	for (mfn = 0; mfn < LOW_FRAMES; mfn++) {
+		int ret = do_map(env.base, mfn, 1, RW);
+
+		expect_either("map of low memory", ret, 0, -EPERM);
+		nr_ram += machine_is_ram(mfn);
+		nr_refused += machine_is_ram(mfn) && ret == -EPERM;
+		clean(env.base, 1);
+	}
+	check(nr_refused && nr_refused < nr_ram, "code of Xen's in low memory",
+	      "%u of %u frames of RAM refused", nr_refused, nr_ram);
+}
+
+/*
  * Every frame of RAM that is in no domain's hands by the machine-to-physical
  * table: Xen's text and heap, its tables, the IOMMU's page tables, free memory.
  */
@@ -93,6 +114,7 @@ void test_frames(void)
 	}
 	printf("# %lu frames of RAM tried that are not dom0's\n", tried);
 	expect_empty("map of frames that are not dom0's", env.base, BATCH);
+	test_low();
 }
 
 static void refused(const char *what, unsigned long mfn)

@@ -139,7 +139,8 @@ static bool is_ours_to_ask(const struct model *m, const struct xen_iommu_op *op)
 {
 	struct outcome out;
 
-	if (op->op == XEN_IOMMUOP_query_reserved)
+	if (op->op == XEN_IOMMUOP_query_reserved ||
+	    op->op == XEN_IOMMUOP_query_device)
 		return false;	/* takes a handle: see args.c and handles.c */
 	model_outcomes(m, op, &out);
 	if (out.status[0] && out.status[0] != -EPERM && out.status[0] != -ENOENT &&

@@ -17,6 +17,8 @@
  *   high.c      frames above 4 GiB
  *   singles.c   operations that the hypervisor may take together
  *   life.c      taking over and giving back
+ *   context.c   contexts, and the tests above in one
+ *   switch.c    random operations on many contexts, and devices between them
  *   refs.c      page references: held long enough, and never lost
  *   nomem.c     Xen without memory for page tables
  *   threads.c   several CPUs at once, memory changing under a call, signals
@@ -80,6 +82,10 @@ int do_map(uint64_t dfn, uint64_t gfn, uint32_t nr, uint16_t flags);
 int do_unmap(uint64_t dfn, uint64_t nr, uint32_t flags, uint64_t *unmapped);
 int do_flush(uint64_t dfn, uint64_t nr, uint32_t flags);
 int do_lookup(uint64_t dfn, uint64_t *gfn, uint32_t *pgsize, uint32_t *flags);
+int do_alloc(uint16_t *ctx);
+int do_free(uint16_t ctx);
+int do_attach(uint16_t ctx, uint32_t sbdf);
+int do_device(uint32_t sbdf, struct xen_iommu_op_query_device *device);
 
 /* Is @dfn mapped to @gfn?  FRAME_NONE: is nothing mapped? */
 bool maps_to(uint64_t dfn, unsigned long gfn);
@@ -112,6 +118,9 @@ int balloon(const char *what);
 
 /* A stream of numbers that depends on the seed only. */
 uint64_t rnd(uint64_t *state);
+
+/* PCI devices without a driver, no bridges: up to @max; how many there are. */
+unsigned int idle_devices(uint32_t *sbdf, unsigned int max);
 
 /* Seconds, since whenever. */
 double now(void);
@@ -159,6 +168,8 @@ void test_high(void);
 void test_not_owned(const char *when);
 void test_life(void);
 void test_host_map(void);
+void test_contexts(void);
+void test_switch(void);
 void test_refs(void);
 void test_cycles(void);
 void test_threads(void);

@@ -122,6 +122,29 @@ static void enable_outcomes(const struct xen_iommu_op *op, struct outcome *out)
 	may(out, -EALREADY);
 }
 
+/* Contexts there are none while the shared address space is owned. */
+static void ctx_outcomes(const struct xen_iommu_op *op, struct outcome *out)
+{
+	const struct xen_iommu_op_ctx_attach *a = &op->u.ctx_attach;
+
+	if (op->op == XEN_IOMMUOP_ctx_attach ?
+	    a->pad0 || a->pad1[0] || a->pad1[1] :
+	    op->u.raw[0] || op->u.raw[1] || op->u.raw[2])
+		may(out, -EINVAL);
+	if (!(env.caps.caps & XEN_IOMMU_CAP_contexts))
+		may(out, -EOPNOTSUPP);
+	switch (op->op) {
+	case XEN_IOMMUOP_ctx_alloc:
+		may(out, -EBUSY);
+		break;
+	case XEN_IOMMUOP_ctx_free:
+		may(out, -ENOENT);
+		break;
+	default:
+		may(out, -EPERM);
+	}
+}
+
 void model_outcomes(const struct model *m, const struct xen_iommu_op *op,
 		    struct outcome *out)
 {
@@ -152,6 +175,11 @@ void model_outcomes(const struct model *m, const struct xen_iommu_op *op,
 		break;
 	case XEN_IOMMUOP_lookup:
 		lookup_outcomes(m, op, out);
+		break;
+	case XEN_IOMMUOP_ctx_alloc:
+	case XEN_IOMMUOP_ctx_free:
+	case XEN_IOMMUOP_ctx_attach:
+		ctx_outcomes(op, out);
 		break;
 	default:
 		out->nr = 0;

@@ -96,6 +96,45 @@ int do_lookup(uint64_t dfn, uint64_t *gfn, uint32_t *pgsize, uint32_t *flags)
 	return ret;
 }
 
+int do_alloc(uint16_t *ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_alloc };
+	int ret = hyp_one(&op);
+
+	*ctx = op.ctx;
+	return ret;
+}
+
+int do_free(uint16_t ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_free, .ctx = ctx };
+
+	return hyp_one(&op);
+}
+
+int do_attach(uint16_t ctx, uint32_t sbdf)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_ctx_attach,
+		.ctx = ctx,
+		.u.ctx_attach.sbdf = sbdf,
+	};
+
+	return hyp_one(&op);
+}
+
+int do_device(uint32_t sbdf, struct xen_iommu_op_query_device *device)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_device,
+		.u.query_device.sbdf = sbdf,
+	};
+	int ret = hyp_one(&op);
+
+	*device = op.u.query_device;
+	return ret;
+}
+
 bool maps_to(uint64_t dfn, unsigned long gfn)
 {
 	uint64_t got;

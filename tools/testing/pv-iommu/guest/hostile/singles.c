@@ -68,7 +68,7 @@ void test_singles(void)
 	ops[3].u.map.gfn = FRAME_TOO_HIGH;
 	ops[31].u.map.flags = 0;
 	ops[77].u.map.domid = 1;
-	ops[99].ctx = 1;
+	ops[99].ctx = 0x7fff;
 	expect("one in the way", do_map(FIRST_DFN + 40, env.gfn[0], 1, RW), 0);
 	submit("single frames with some that are refused", ops, ex,
 	       ARRAY_SIZE(ex));

@@ -75,6 +75,14 @@ void hyp_free(void *p, size_t bytes)
 	munmap(p, bytes);
 }
 
+uint16_t hyp_ctx;
+
+static bool about_space(uint16_t op)
+{
+	return op == XEN_IOMMUOP_map || op == XEN_IOMMUOP_unmap ||
+	       op == XEN_IOMMUOP_flush || op == XEN_IOMMUOP_lookup;
+}
+
 long hyp_ops(struct xen_iommu_op *ops, unsigned int nr)
 {
 	/* Per thread and on the stack: present, because it is written here. */
@@ -82,8 +90,11 @@ long hyp_ops(struct xen_iommu_op *ops, unsigned int nr)
 	unsigned int i;
 
 	buf.h.p = ops;
-	for (i = 0; i < nr; i++)
+	for (i = 0; i < nr; i++) {
 		ops[i].status = STATUS_PRESET;
+		if (!ops[i].ctx && about_space(ops[i].op))
+			ops[i].ctx = hyp_ctx;
+	}
 	return hyp_iommu_op(1, &buf);
 }
 
@@ -120,6 +131,7 @@ const char *hyp_strmode(unsigned int mode)
 		[XEN_IOMMU_MODE_passthrough] = "passthrough",
 		[XEN_IOMMU_MODE_guest_map] = "guest_map",
 		[XEN_IOMMU_MODE_owned] = "owned",
+		[XEN_IOMMU_MODE_ats] = "ats",
 	};
 
 	return mode < ARRAY_SIZE(names) ? names[mode] : "unknown";

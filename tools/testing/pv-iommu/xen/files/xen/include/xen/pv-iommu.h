@@ -11,6 +11,7 @@
 
 struct domain;
 struct page_info;
+struct pci_dev;
 
 /*
  * The root of the page tables that the devices of @d are to use instead of
@@ -26,19 +27,49 @@ paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels);
 
 /*
  * @d has parted with @pg, which is no longer allocated to it: no new mappings
- * of it, and its reference goes away once no device can reach it.
+ * of it.  Its reference goes away once no device can reach it: in
+ * pv_iommu_settle(), which serves many pages with one flush.
  */
 #ifdef CONFIG_X86
 void pv_iommu_forget(struct domain *d, const struct page_info *pg);
+void pv_iommu_settle(struct domain *d);
 #else
 static inline void pv_iommu_forget(struct domain *d,
                                    const struct page_info *pg) {}
+static inline void pv_iommu_settle(struct domain *d) {}
 #endif
 
 /*
  * The reference on @pg is in somebody's way: drop it, unless @pg is mapped.
  */
 void pv_iommu_forget_unmapped(struct domain *d, const struct page_info *pg);
+
+/*
+ * @pdev is about to be another domain's: it leaves its context.  It is the
+ * hardware domain's again: back to it.  It was added: where others are that share
+ * its requester IDs.  It is removed: no more of that.  All with pcidevs_lock held.
+ */
+#ifdef CONFIG_X86
+int pv_iommu_goes(struct pci_dev *pdev);
+void pv_iommu_comes_back(struct pci_dev *pdev);
+void pv_iommu_came(struct pci_dev *pdev);
+void pv_iommu_gone(struct pci_dev *pdev);
+#else
+static inline int pv_iommu_goes(struct pci_dev *pdev) { return 0; }
+static inline void pv_iommu_comes_back(struct pci_dev *pdev) {}
+static inline void pv_iommu_came(struct pci_dev *pdev) {}
+static inline void pv_iommu_gone(struct pci_dev *pdev) {}
+#endif
+
+/*
+ * The hardware domain's devices go back to the host map, for who comes after.
+ * No other CPU runs.
+ */
+#ifdef CONFIG_X86
+void pv_iommu_crash(void);
+#else
+static inline void pv_iommu_crash(void) {}
+#endif
 
 /*
  * Drop everything held for @d, which is dying.  Returns -ERESTART when there

@@ -52,12 +52,36 @@ static int cf_check amd_setup_tables(struct pv_iommu *p)
 
 static bool cf_check amd_caching_mode(void)
 {
+    struct amd_iommu *iommu;
+
+    for_each_amd_iommu ( iommu )
+        if ( iommu_has_cap(iommu, PCI_CAP_NP_CACHE_SHIFT) )
+            return true;
+
     return false;
 }
 
 static bool is_ours(const struct pv_iommu *p, const struct amd_iommu_dte *dte)
 {
     return dte->v && dte->tv && dte->domain_id == p->d->domain_id;
+}
+
+/* The IOMMUs of a segment share a table: is this the first of them? */
+static bool has_own_table(const struct amd_iommu *which)
+{
+    const struct amd_iommu *iommu;
+
+    for_each_amd_iommu ( iommu )
+        if ( iommu->dev_table.buffer == which->dev_table.buffer )
+            return iommu == which;
+
+    return false;
+}
+
+/* Which of those that share @iommu's table is responsible? */
+static struct amd_iommu *unit_for(struct amd_iommu *iommu, unsigned int bdf)
+{
+    return find_iommu_for_device(iommu->seg, bdf) ?: iommu;
 }
 
 /*
@@ -93,7 +117,7 @@ static void switch_one(struct pv_iommu *p, struct amd_iommu *iommu,
     /* Sending commands takes the lock. */
     for ( bdf = 0; bdf < nr; ++bdf )
         if ( is_ours(p, &table[bdf]) )
-            amd_iommu_flush_device(iommu, bdf, DOMID_INVALID);
+            amd_iommu_flush_device(unit_for(iommu, bdf), bdf, DOMID_INVALID);
 }
 
 static int cf_check amd_switch_root(struct pv_iommu *p, bool ours)
@@ -109,8 +133,9 @@ static int cf_check amd_switch_root(struct pv_iommu *p, bool ours)
         return -EIO;
 
     for_each_amd_iommu ( iommu )
-        switch_one(p, iommu, page_to_maddr(pg),
-                   ours ? p->levels : hd->arch.amd.paging_mode);
+        if ( has_own_table(iommu) )
+            switch_one(p, iommu, page_to_maddr(pg),
+                       ours ? p->levels : hd->arch.amd.paging_mode);
 
     amd_iommu_flush_all_pages(p->d);
 
@@ -129,7 +154,289 @@ static paddr_t cf_check amd_host_root(struct domain *d, unsigned int *levels)
                                    : 0;
 }
 
+/*
+ * The number of an IOMMU.  They are numbered as they are in the list, which is
+ * complete once the hardware domain runs.
+ */
+static unsigned int unit_index(const struct amd_iommu *which)
+{
+    const struct amd_iommu *iommu;
+    unsigned int i = 0;
+
+    for_each_amd_iommu ( iommu )
+    {
+        if ( iommu == which )
+            break;
+        ++i;
+    }
+
+    return i;
+}
+
+static struct amd_iommu *unit_of(const struct pci_dev *pdev)
+{
+    return find_iommu_for_device(pdev->seg, pdev->sbdf.bdf);
+}
+
+static void add_id(struct pv_iommu_device *dev, unsigned int seg,
+                   unsigned int bdf)
+{
+    uint32_t id = PCI_SBDF(seg, bdf).sbdf;
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_ids; ++i )
+        if ( dev->ids[i] == id )
+            return;
+
+    ASSERT(dev->nr_ids < ARRAY_SIZE(dev->ids));
+    dev->ids[dev->nr_ids++] = id;
+}
+
+static void cf_check amd_query(const struct pci_dev *pdev,
+                               struct pv_iommu_device *dev)
+{
+    const struct amd_iommu *iommu = unit_of(pdev);
+    const struct ivrs_mappings *ivrs = get_ivrs_mappings(pdev->seg);
+    unsigned int bdf = pdev->sbdf.bdf, devfn = pdev->devfn;
+
+    dev->flags = XEN_IOMMU_DEVICE_coherent;
+    if ( !iommu || !ivrs || !ivrs[ivrs[bdf].dte_requestor_id].valid ||
+         bdf == iommu->bdf )
+        return;
+
+    if ( iommu->enabled && !iommu_hwdom_passthrough )
+        dev->flags |= XEN_IOMMU_DEVICE_translated;
+    /* With one table for all, a device can ask for another's interrupts. */
+    if ( iommu_intremap && amd_iommu_perdev_intremap )
+        dev->flags |= XEN_IOMMU_DEVICE_intremap;
+    dev->addr_bits = PAGE_SHIFT + PV_IOMMU_MAX_LEVELS * PV_IOMMU_STRIDE;
+
+    do {
+        add_id(dev, pdev->seg,
+               get_dma_requestor_id(pdev->seg, PCI_BDF(pdev->bus, devfn)));
+        devfn += pdev->phantom_stride;
+    } while ( devfn != pdev->devfn &&
+              PCI_SLOT(devfn) == PCI_SLOT(pdev->devfn) );
+}
+
+static int cf_check amd_identity(const struct pci_dev *pdev, iommu_grdm_t *fn,
+                                 void *data)
+{
+    const struct ivrs_mappings *ivrs = get_ivrs_mappings(pdev->seg);
+    const struct amd_iommu *iommu = unit_of(pdev);
+    unsigned int req = get_dma_requestor_id(pdev->seg, pdev->sbdf.bdf);
+    const struct ivrs_unity_map *um;
+    int rc = 0;
+
+    if ( iommu->exclusion_enable && (iommu->exclusion_allow_all ||
+                                     ivrs[req].dte_allow_exclusion) )
+        rc = fn(PFN_DOWN(iommu->exclusion_base),
+                PFN_UP(iommu->exclusion_limit | 1) -
+                PFN_DOWN(iommu->exclusion_base), pdev->sbdf.sbdf, data);
+
+    for ( um = ivrs[req].unity_map; rc >= 0 && um; um = um->next )
+        rc = fn(PFN_DOWN(um->addr), PFN_DOWN(um->length), pdev->sbdf.sbdf,
+                data);
+
+    return rc;
+}
+
+static int cf_check amd_join(struct pv_iommu *p, const struct pci_dev *pdev,
+                             unsigned int *index)
+{
+    struct amd_iommu *iommu = unit_of(pdev);
+    struct pv_iommu_unit *unit;
+
+    if ( !p->unit )
+    {
+        p->unit = xzalloc_array(struct pv_iommu_unit, unit_index(NULL));
+        if ( !p->unit )
+            return -ENOMEM;
+    }
+
+    unit = &p->unit[unit_index(iommu)];
+    if ( !unit->nr_devices )
+    {
+        unit->domid = iommu_alloc_domid(iommu->domid_map);
+        if ( unit->domid == DOMID_INVALID )
+            return -ENOSPC;
+        /* Before a device can use it: who flushes from now on sees it. */
+        smp_wmb();
+    }
+    ++unit->nr_devices;
+    *index = unit_index(iommu);
+
+    return 0;
+}
+
+/*
+ * A requester ID that is not found any more as one of a device is not to keep
+ * the context's tables.
+ */
+static void leave_none(struct pv_iommu *p, struct amd_iommu *iommu)
+{
+    const struct domain_iommu *hd = dom_iommu(p->d);
+    struct amd_iommu_dte *table = iommu->dev_table.buffer;
+    unsigned int bdf, nr = iommu->dev_table.alloc_size / sizeof(*table);
+    uint64_t root = mfn_x(page_to_mfn(p->root[p->levels]));
+
+    for ( bdf = 0; bdf < nr; ++bdf )
+    {
+        struct amd_iommu_dte *dte = &table[bdf];
+        unsigned long flags;
+        domid_t prev = dte->domain_id;
+
+        if ( !dte->v || !dte->tv || dte->pt_root != root ||
+             unit_for(iommu, bdf) != iommu )
+            continue;
+
+        spin_lock_irqsave(&iommu->lock, flags);
+        if ( amd_iommu_set_root_page_table(
+                 dte, page_to_maddr(hd->arch.amd.root_table),
+                 p->d->domain_id, hd->arch.amd.paging_mode,
+                 SET_ROOT_VALID | SET_ROOT_WITH_UNITY_MAP) < 0 )
+            dte->tv = false;
+        spin_unlock_irqrestore(&iommu->lock, flags);
+        amd_iommu_flush_device(iommu, bdf, prev);
+    }
+}
+
+static void cf_check amd_part(struct pv_iommu *p, unsigned int index)
+{
+    struct pv_iommu_unit *unit = &p->unit[index];
+    struct amd_iommu *iommu;
+
+    if ( --unit->nr_devices )
+        return;
+
+    for_each_amd_iommu ( iommu )
+        if ( unit_index(iommu) == index )
+        {
+            leave_none(p, iommu);
+            iommu_free_domid(unit->domid, iommu->domid_map);
+        }
+}
+
+static int cf_check amd_attach(struct domain *d, struct pv_iommu *p,
+                               const struct pci_dev *pdev,
+                               const struct pv_iommu_device *dev)
+{
+    const struct domain_iommu *hd = dom_iommu(d);
+    struct amd_iommu *iommu = unit_of(pdev);
+    const struct page_info *pg = p ? p->root[p->levels]
+                                   : hd->arch.amd.root_table;
+    domid_t domid = p ? p->unit[unit_index(iommu)].domid : d->domain_id;
+    unsigned int levels = p ? p->levels : hd->arch.amd.paging_mode;
+    unsigned int i;
+
+    if ( !pg )
+        return -EIO;
+
+    for ( i = 0; i < dev->nr_ids; ++i )
+    {
+        unsigned int bdf = dev->ids[i] & 0xffff;
+        struct amd_iommu_dte *dte = iommu->dev_table.buffer;
+        unsigned long flags;
+        domid_t prev;
+        int rc = -ENODEV;
+
+        dte += bdf;
+        spin_lock_irqsave(&iommu->lock, flags);
+        prev = dte->domain_id;
+        if ( dte->v && dte->tv )
+            rc = amd_iommu_set_root_page_table(
+                     dte, page_to_maddr(pg), domid, levels,
+                     SET_ROOT_VALID | SET_ROOT_WITH_UNITY_MAP);
+        spin_unlock_irqrestore(&iommu->lock, flags);
+
+        if ( rc < 0 )
+            return rc;
+        amd_iommu_flush_device(iommu, bdf, prev);
+    }
+
+    return 0;
+}
+
+static void cf_check amd_crash(const struct pv_iommu_dom *dom)
+{
+    const struct domain_iommu *hd = dom_iommu(dom->d);
+    struct amd_iommu *iommu;
+
+    if ( !hd->arch.amd.root_table )
+        return;
+
+    for_each_amd_iommu ( iommu )
+    {
+        /* Whoever had it was stopped. */
+        spin_lock_init(&iommu->lock);
+    }
+
+    for_each_amd_iommu ( iommu )
+    {
+        struct amd_iommu_dte *table = iommu->dev_table.buffer;
+        unsigned int bdf, nr = iommu->dev_table.alloc_size / sizeof(*table);
+
+        if ( !has_own_table(iommu) )
+            continue;
+
+        for ( bdf = 0; bdf < nr; ++bdf )
+        {
+            union {
+                struct amd_iommu_dte dte;
+                uint64_t raw64[4];
+            } new = { .dte = table[bdf] };
+
+            if ( !new.dte.v || !new.dte.tv ||
+                 !pv_iommu_is_root(dom, PV_IOMMU_MAX_LEVELS,
+                                   pfn_to_paddr(new.dte.pt_root)) )
+                continue;
+
+            new.dte.pt_root =
+                mfn_x(page_to_mfn(hd->arch.amd.root_table));
+            new.dte.paging_mode = hd->arch.amd.paging_mode;
+            write_atomic((uint64_t *)&table[bdf], new.raw64[0]);
+            amd_iommu_flush_device(unit_for(iommu, bdf), bdf,
+                                   new.dte.domain_id);
+        }
+    }
+}
+
+/* Sizes of an invalidation that Xen knows how to ask for. */
+static int cf_check amd_flush(struct pv_iommu *p, unsigned long dfn,
+                              unsigned int order, bool modified)
+{
+    struct amd_iommu *iommu;
+    unsigned int i = 0;
+
+    if ( !p->unit || (!modified && !p->caching_mode) )
+        return 0;
+
+    for_each_amd_iommu ( iommu )
+    {
+        const struct pv_iommu_unit *unit = &p->unit[i++];
+
+        if ( !ACCESS_ONCE(unit->nr_devices) )
+            continue;
+
+        if ( order > 18 )
+            amd_iommu_flush_domid(iommu, unit->domid,
+                                  INV_IOMMU_ALL_PAGES_ADDRESS, 0);
+        else
+            amd_iommu_flush_domid(iommu, unit->domid, pfn_to_paddr(dfn),
+                                  !order ? 0 : order <= 9 ? 9 : 18);
+    }
+
+    return 0;
+}
+
 static const struct pv_iommu_vendor amd_vendor = {
+    .query = amd_query,
+    .identity = amd_identity,
+    .join = amd_join,
+    .part = amd_part,
+    .attach = amd_attach,
+    .crash = amd_crash,
+    .flush = amd_flush,
     .setup = amd_setup_tables,
     .caching_mode = amd_caching_mode,
     .switch_root = amd_switch_root,

@@ -7,41 +7,11 @@
 #include <xen/event.h>
 #include <xen/guest_access.h>
 #include <xen/hypercall.h>
-#include <xen/param.h>
+#include <xen/nospec.h>
+
+#include <xsm/xsm.h>
 
 #include "private.h"
-
-static bool __ro_after_init opt_iommu_op = true;
-static bool __ro_after_init opt_clear = true;
-
-/* iommu-op=off | buffers [,no-clear] */
-static int __init cf_check parse_iommu_op(const char *s)
-{
-    const char *ss;
-    int rc = 0;
-
-    do {
-        int val;
-
-        ss = strchr(s, ',');
-        if ( !ss )
-            ss = strchr(s, '\0');
-
-        if ( (val = parse_bool(s, ss)) >= 0 )
-            opt_iommu_op = val;
-        else if ( !cmdline_strcmp(s, "buffers") )
-            opt_iommu_op = true;
-        else if ( (val = parse_boolean("clear", s, ss)) >= 0 )
-            opt_clear = val;
-        else
-            rc = -EINVAL;
-
-        s = ss + 1;
-    } while ( *ss );
-
-    return rc;
-}
-custom_param("iommu-op", parse_iommu_op);
 
 /*
  * Continuations.  Where we are travels in the registers of the arguments: in
@@ -56,13 +26,15 @@ custom_param("iommu-op", parse_iommu_op);
 #define CONT_MAGIC_SHIFT    13
 #define CONT_MAGIC          0x5eed1U
 
-#define CONT_OP_MASK        0xffffUL    /* arg 3: operation in the buffer */
+#define CONT_OP_MASK        0x7fffUL    /* arg 3: operation in the buffer */
+#define CONT_FAILED         (1UL << 15) /*        a flush on the way failed */
 #define CONT_FLUSH          (1UL << 16) /*        a flush is owed */
 #define CONT_BEGUN          (1UL << 17) /*        the operation has begun */
 #define CONT_ERR_SHIFT      18          /*        -err, when rolling back */
 #define CONT_ERR_MASK       0x3fUL
 #define CONT_DONE_SHIFT     24          /*        frames done */
-                                        /* arg 4: frames counted */
+#define CONT_CTX_SHIFT      52          /* arg 4: context that is flushed */
+#define CONT_COUNT_MASK     ((1UL << CONT_CTX_SHIFT) - 1) /* frames counted */
 
 #define MAX_OPS             1024
 /* Operations are copied in and out in blocks of this many. */
@@ -77,8 +49,10 @@ struct position {
 /* The one place that says who may do this. */
 static int check_permission(const struct domain *d)
 {
-    return is_hardware_domain(d) && !pv_iommu_pretends(PRETEND_not_allowed)
-           ? 0 : -EPERM;
+    if ( !is_hardware_domain(d) || pv_iommu_pretends(PRETEND_not_allowed) )
+        return -EPERM;
+
+    return xsm_resource_setup_misc(XSM_PRIV);
 }
 
 static int op_enable(struct domain *d,
@@ -90,8 +64,9 @@ static int op_enable(struct domain *d,
     if ( (e->flags & ~XEN_IOMMU_ENABLE_clear) || e->pad[0] || e->pad[1] )
         return -EINVAL;
 
-    rc = pv_iommu_enable(d, opt_clear && (e->flags & XEN_IOMMU_ENABLE_clear),
-                         begun, &cleared);
+    rc = pv_iommu_enable(
+        d, pv_iommu_opt.clear && (e->flags & XEN_IOMMU_ENABLE_clear),
+        begun, &cleared);
     if ( rc != -ERESTART )
         e->result = !rc && cleared ? XEN_IOMMU_ENABLED_cleared : 0;
 
@@ -109,10 +84,32 @@ static bool is_reserved(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
     return pv_iommu_reserved_find(p->reserved, dfn, dfn + nr - 1);
 }
 
-/* Has the domain taken over?  Just for the error: the engine has its locks. */
-static bool is_owned(const struct pv_iommu_call *call)
+/* Just for the error: the engine has its locks. */
+static bool is_owned(const struct pv_iommu *p)
 {
-    return call->p && ACCESS_ONCE(call->p->state) == PV_IOMMU_owned;
+    return p && ACCESS_ONCE(p->state) == PV_IOMMU_owned;
+}
+
+/*
+ * The operations from here on are about another address space, or the first
+ * one: what is owed to the one before is flushed.  Returns whether there is one
+ * to work on.
+ */
+static bool use_space(struct domain *d, struct pv_iommu_call *call,
+                      unsigned int id)
+{
+    struct pv_iommu_dom *dom = ACCESS_ONCE(dom_iommu(d)->pv);
+
+    if ( call->p && call->p->id != id )
+    {
+        call->rc = pv_iommu_flush_call(call) ?: call->rc;
+        call->p = NULL;
+    }
+
+    if ( !call->p && dom )
+        call->p = pv_iommu_space(dom, id);
+
+    return is_owned(call->p);
 }
 
 /*
@@ -130,7 +127,7 @@ static unsigned int map_singles(struct pv_iommu_call *call,
 
     /* Other flags, and errors, are op_map()'s. */
     if ( first->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable) ||
-         !first->flags || !is_owned(call) )
+         !first->flags )
         return 0;
 
     max = min_t(unsigned int, min(nr, PV_IOMMU_MAX_SINGLES),
@@ -140,7 +137,7 @@ static unsigned int map_singles(struct pv_iommu_call *call,
     {
         const struct xen_iommu_op_map *m = &op[n].u.map;
 
-        if ( op[n].op != XEN_IOMMUOP_map || op[n].ctx || m->domid ||
+        if ( op[n].op != XEN_IOMMUOP_map || op[n].ctx != op->ctx || m->domid ||
              m->flags != first->flags || m->nr_frames != 1 ||
              m->dfn != first->dfn + n )
             break;
@@ -159,8 +156,14 @@ static unsigned int map_singles(struct pv_iommu_call *call,
     return n;
 }
 
-static int op_map(struct pv_iommu_call *call, struct xen_iommu_op_map *m,
-                  struct pv_iommu_progress *prog)
+/* Context 0 there always is, but it may not be the domain's. */
+static int no_space(unsigned int ctx)
+{
+    return ctx ? -ENOENT : -EPERM;
+}
+
+static int op_map(struct pv_iommu_call *call, unsigned int ctx,
+                  struct xen_iommu_op_map *m, struct pv_iommu_progress *prog)
 {
     const struct pv_iommu_map_op op = {
         .dfn = m->dfn,
@@ -180,8 +183,8 @@ static int op_map(struct pv_iommu_call *call, struct xen_iommu_op_map *m,
          !(op.flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) )
         return -EINVAL;
 
-    if ( !is_owned(call) )
-        return -EPERM;
+    if ( !is_owned(call->p) )
+        return no_space(ctx);
 
     if ( bad_range(call->p, op.dfn, op.nr) )
         return -EINVAL;
@@ -192,7 +195,8 @@ static int op_map(struct pv_iommu_call *call, struct xen_iommu_op_map *m,
     return pv_iommu_map(call, &op, prog);
 }
 
-static int op_unmap(struct pv_iommu_call *call, struct xen_iommu_op_unmap *u,
+static int op_unmap(struct pv_iommu_call *call, unsigned int ctx,
+                    struct xen_iommu_op_unmap *u,
                     struct pv_iommu_progress *prog)
 {
     int rc;
@@ -201,8 +205,8 @@ static int op_unmap(struct pv_iommu_call *call, struct xen_iommu_op_unmap *u,
                                  XEN_IOMMU_UNMAP_sparse)) )
         return -EINVAL;
 
-    if ( !is_owned(call) )
-        return -EPERM;
+    if ( !is_owned(call->p) )
+        return no_space(ctx);
 
     if ( bad_range(call->p, u->dfn, u->nr_frames) )
         return -EINVAL;
@@ -224,7 +228,7 @@ static int op_unmap(struct pv_iommu_call *call, struct xen_iommu_op_unmap *u,
     return rc;
 }
 
-static int op_flush(struct pv_iommu_call *call,
+static int op_flush(struct pv_iommu_call *call, unsigned int ctx,
                     const struct xen_iommu_op_flush *f)
 {
     if ( f->pad || (f->flags & ~XEN_IOMMU_FLUSH_all) )
@@ -239,18 +243,19 @@ static int op_flush(struct pv_iommu_call *call,
                       : !f->nr_frames )
         return -EINVAL;
 
-    if ( !is_owned(call) )
-        return -EPERM;
+    if ( !is_owned(call->p) )
+        return no_space(ctx);
 
     return f->flags & XEN_IOMMU_FLUSH_all
            ? pv_iommu_flush(call, true, 0, call->p->max_dfn)
            : pv_iommu_flush(call, true, f->dfn, f->dfn + f->nr_frames - 1);
 }
 
-static int op_lookup(struct pv_iommu_call *call, struct xen_iommu_op_lookup *l)
+static int op_lookup(struct pv_iommu_call *call, unsigned int ctx,
+                     struct xen_iommu_op_lookup *l)
 {
-    if ( !is_owned(call) )
-        return -EPERM;
+    if ( !is_owned(call->p) )
+        return no_space(ctx);
 
     if ( l->dfn > call->p->max_dfn )
         return -EINVAL;
@@ -258,47 +263,94 @@ static int op_lookup(struct pv_iommu_call *call, struct xen_iommu_op_lookup *l)
     return pv_iommu_lookup(call->p, l->dfn, &l->gfn, &l->pgsize, &l->flags);
 }
 
+static bool is_zero(const struct xen_iommu_op *op)
+{
+    return !op->u.raw[0] && !op->u.raw[1] && !op->u.raw[2];
+}
+
+/* What makes and fills contexts. */
+static int do_context_op(struct domain *d, struct xen_iommu_op *op, bool begun)
+{
+    const struct xen_iommu_op_ctx_attach *a = &op->u.ctx_attach;
+
+    if ( !pv_iommu_max_contexts() )
+        return -EOPNOTSUPP;
+
+    switch ( op->op )
+    {
+    case XEN_IOMMUOP_ctx_alloc:
+        return op->ctx || !is_zero(op) ? -EINVAL
+                                       : pv_iommu_ctx_alloc(d, &op->ctx);
+
+    case XEN_IOMMUOP_ctx_free:
+        return !is_zero(op) ? -EINVAL : pv_iommu_ctx_free(d, op->ctx, begun);
+
+    default:
+        return a->pad0 || a->pad1[0] || a->pad1[1]
+               ? -EINVAL : pv_iommu_ctx_attach(d, op->ctx, a->sbdf);
+    }
+}
+
+/* What is about one address space. */
+static int do_space_op(struct domain *d, struct pv_iommu_call *call,
+                       struct xen_iommu_op *op, struct position *pos)
+{
+    use_space(d, call, op->ctx);
+
+    switch ( op->op )
+    {
+    case XEN_IOMMUOP_map:
+        return op_map(call, op->ctx, &op->u.map, &pos->prog);
+
+    case XEN_IOMMUOP_unmap:
+        return op_unmap(call, op->ctx, &op->u.unmap, &pos->prog);
+
+    case XEN_IOMMUOP_flush:
+        return op_flush(call, op->ctx, &op->u.flush);
+
+    default:
+        return op_lookup(call, op->ctx, &op->u.lookup);
+    }
+}
+
 /* -ERESTART leaves the operation as it was, with where it is in @pos. */
 static int do_op(struct domain *d, struct pv_iommu_call *call,
                  struct xen_iommu_op *op, struct position *pos)
 {
-    /* The first to ask for it makes it. */
-    if ( unlikely(!call->p) )
-        call->p = ACCESS_ONCE(dom_iommu(d)->pv);
-
     switch ( op->op )
     {
     case XEN_IOMMUOP_query_caps:
-        return op->ctx ? -EINVAL
-                       : pv_iommu_query_caps(d, opt_clear, MAX_OPS,
-                                             &op->u.query_caps);
+        return op->ctx ? -EINVAL : pv_iommu_query_caps(d, MAX_OPS,
+                                                       &op->u.query_caps);
 
     case XEN_IOMMUOP_query_reserved:
         return op->ctx ? -EINVAL
                        : pv_iommu_query_reserved(d, &op->u.query_reserved);
+
+    case XEN_IOMMUOP_query_device:
+        return op->ctx ? -EINVAL
+                       : pv_iommu_query_device(d, &op->u.query_device);
 
     case XEN_IOMMUOP_enable_modification:
         return op->ctx ? -EINVAL
                        : op_enable(d, &op->u.enable_modification, pos->begun);
 
     case XEN_IOMMUOP_disable_modification:
-        return op->ctx || op->u.raw[0] || op->u.raw[1] || op->u.raw[2]
-               ? -EINVAL : pv_iommu_disable(d, pos->begun);
+        return op->ctx || !is_zero(op) ? -EINVAL
+                                       : pv_iommu_disable(d, pos->begun);
+
+    case XEN_IOMMUOP_ctx_alloc:
+    case XEN_IOMMUOP_ctx_free:
+    case XEN_IOMMUOP_ctx_attach:
+        return do_context_op(d, op, pos->begun);
 
     case XEN_IOMMUOP_map:
-        return op->ctx ? -ENOENT : op_map(call, &op->u.map, &pos->prog);
-
     case XEN_IOMMUOP_unmap:
-        return op->ctx ? -ENOENT : op_unmap(call, &op->u.unmap, &pos->prog);
-
     case XEN_IOMMUOP_flush:
-        return op->ctx ? -ENOENT : op_flush(call, &op->u.flush);
-
     case XEN_IOMMUOP_lookup:
-        return op->ctx ? -ENOENT : op_lookup(call, &op->u.lookup);
+        return do_space_op(d, call, op, pos);
 
     default:
-        /* Contexts will be other objects like the one in @call. */
         return -EOPNOTSUPP;
     }
 }
@@ -314,7 +366,8 @@ static int do_some(struct domain *d, struct pv_iommu_call *call,
     int rc;
 
     *done = 0;
-    if ( op->op == XEN_IOMMUOP_map && !pos->prog.done && !pos->prog.err )
+    if ( op->op == XEN_IOMMUOP_map && !pos->prog.done && !pos->prog.err &&
+         use_space(d, call, op->ctx) )
         *done = map_singles(call, op, nr);
 
     if ( !*done )
@@ -420,22 +473,26 @@ static long continuation(const struct pv_iommu_call *call,
         nr_bufs | pos->buf << CONT_BUF_SHIFT | CONT_MAGIC << CONT_MAGIC_SHIFT,
         bufs,
         pos->op | (call->flush ? CONT_FLUSH : 0) |
+        (call->rc ? CONT_FAILED : 0) |
         (pos->begun ? CONT_BEGUN : 0) |
         (prog->err & CONT_ERR_MASK) << CONT_ERR_SHIFT |
         prog->done << CONT_DONE_SHIFT,
-        prog->count);
+        (prog->count & CONT_COUNT_MASK) |
+        (call->p ? call->p->id + 0UL : 0) << CONT_CTX_SHIFT);
 }
 
 long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
                  unsigned long arg3, unsigned long arg4)
 {
     struct domain *d = current->domain;
+    struct pv_iommu_dom *dom;
     struct pv_iommu_call call = { .first = ~0UL };
     struct xen_iommu_op_buf buf[XEN_IOMMU_OP_MAX_BUFS];
     struct position pos = {};
+    unsigned int ctx = 0;
     int rc, ret;
 
-    if ( !opt_iommu_op )
+    if ( !pv_iommu_opt.on )
         return -ENOSYS;
 
     rc = check_permission(d);
@@ -447,10 +504,12 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
         pos.buf = (nr_bufs >> CONT_BUF_SHIFT) & CONT_BUF_MASK;
         pos.op = arg3 & CONT_OP_MASK;
         call.flush = arg3 & CONT_FLUSH;
+        call.rc = arg3 & CONT_FAILED ? -EIO : 0;
         pos.begun = arg3 & CONT_BEGUN;
         pos.prog.err = (arg3 >> CONT_ERR_SHIFT) & CONT_ERR_MASK;
         pos.prog.done = arg3 >> CONT_DONE_SHIFT;
-        pos.prog.count = arg4;
+        pos.prog.count = arg4 & CONT_COUNT_MASK;
+        ctx = arg4 >> CONT_CTX_SHIFT;
         nr_bufs &= CONT_NR_MASK;
     }
 
@@ -461,20 +520,22 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
     if ( rc )
         return rc;
 
-    call.p = ACCESS_ONCE(dom_iommu(d)->pv);
+    dom = ACCESS_ONCE(dom_iommu(d)->pv);
+    if ( dom )
+        call.p = pv_iommu_space(dom, ctx);
     if ( !call.p )
         call.flush = false;
 
     for ( ; !rc && pos.buf < nr_bufs; ++pos.buf, pos.op = 0 )
     {
-        rc = do_buf(d, &call, &buf[pos.buf], &pos);
+        rc = do_buf(d, &call,
+                    &buf[array_index_nospec(pos.buf, ARRAY_SIZE(buf))], &pos);
         if ( rc )
             break;
     }
 
-    if ( call.p )
-        ++*(rc == -ERESTART ? &call.p->stat.continuations
-                            : &call.p->stat.calls);
+    if ( dom )
+        ++*(rc == -ERESTART ? &dom->stat.continuations : &dom->stat.calls);
 
     if ( rc == -ERESTART )
     {
@@ -484,7 +545,7 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
 
     ret = pv_iommu_flush_call(&call);
 
-    return rc ?: ret;
+    return rc ?: call.rc ?: ret;
 }
 
 /*

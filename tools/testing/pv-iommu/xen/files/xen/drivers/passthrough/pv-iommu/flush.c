@@ -86,10 +86,10 @@ static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
     unsigned int i;
 
     for ( i = 0; i < pend->nr_runs; ++i )
-        frames_drop(p, pend->runs[i].mfn, pend->runs[i].nr);
+        frames_drop(p->dom, pend->runs[i].mfn, pend->runs[i].nr);
 
     while ( (pg = page_list_remove_head(&pend->dead)) )
-        pt_free(pg);
+        pt_free(p, pg);
 
     pending_reset(pend);
 }
@@ -108,9 +108,9 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
 
     if ( pend->first <= pend->last )
     {
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
         pending_range(pending(p, class), pend->first, pend->last);
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
     }
 
     INIT_PAGE_LIST_HEAD(&pend->dead);
@@ -123,24 +123,29 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
  * domain-selective flush, which takes place even if there were only additions.
  */
 static int flush_range(struct pv_iommu *p, unsigned long first,
-                       unsigned long last, unsigned int flags)
+                       unsigned long last, bool modified)
 {
+    unsigned int flags = IOMMU_FLUSHF_added |
+                         (modified ? IOMMU_FLUSHF_modified : 0);
     unsigned int order;
+    bool all;
     int rc;
 
     if ( first > last )
         return 0;
 
-    ++p->stat.flushes;
+    ++p->dom->stat.flushes;
 
-    if ( !first && last >= p->max_dfn && (flags & IOMMU_FLUSHF_modified) )
+    all = !first && last >= p->max_dfn && modified;
+    order = flsl(first ^ last);
+    first = (first >> order) << order;
+
+    if ( p->id )
+        rc = p->vendor->flush(p, first, all ? BITS_PER_LONG : order, modified);
+    else if ( all )
         rc = iommu_iotlb_flush_all(p->d, flags);
     else
-    {
-        order = flsl(first ^ last);
-        rc = iommu_iotlb_flush(p->d, _dfn((first >> order) << order),
-                               1UL << order, flags);
-    }
+        rc = iommu_iotlb_flush(p->d, _dfn(first), 1UL << order, flags);
 
     /* The one error that the interface has for it. */
     return rc ? -EIO : 0;
@@ -151,7 +156,7 @@ static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
 {
     struct pv_iommu_pending *pend = pending(p, class);
 
-    ASSERT(spin_is_locked(&p->lock));
+    ASSERT(spin_is_locked(&p->dom->lock));
     p->cur[class] ^= 1;
 
     return pend;
@@ -173,12 +178,12 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
 
     call->flush = false;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
 
     if ( p->state != PV_IOMMU_owned )
     {
-        /* Giving back flushes and drains all there is. */
-        spin_unlock(&p->lock);
+        /* Giving back drains all there is; the devices are elsewhere. */
+        spin_unlock(&p->dom->lock);
         return 0;
     }
 
@@ -189,10 +194,9 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
         last = max(last, pend[i]->last);
     }
 
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
-    rc = flush_range(p, first, last,
-                     IOMMU_FLUSHF_added | IOMMU_FLUSHF_modified);
+    rc = flush_range(p, first, last, true);
 
     for ( i = 0; i < nr; ++i )
         if ( likely(!rc) )
@@ -226,7 +230,7 @@ int pv_iommu_flush_call(struct pv_iommu_call *call)
     if ( call->flush )
         return pv_iommu_flush(call, false, first, last);
 
-    return flush_range(call->p, first, last, IOMMU_FLUSHF_added);
+    return flush_range(call->p, first, last, false);
 }
 
 /* The hypercall is preempted: leave its flush to the continuation. */
@@ -237,9 +241,9 @@ void pv_iommu_defer(struct pv_iommu_call *call)
     if ( call->first > call->last )
         return;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
     pending_range(pending(p, PV_IOMMU_strict), call->first, call->last);
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
     call->flush = true;
 }

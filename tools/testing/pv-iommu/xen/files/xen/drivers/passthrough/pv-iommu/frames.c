@@ -17,6 +17,7 @@
  */
 
 #include <xen/bitmap.h>
+#include <xen/efi.h>
 #include <xen/iocap.h>
 #include <xen/vmap.h>
 
@@ -25,57 +26,52 @@
 /* How many records are dealt with under one hold of the lock. */
 #define DROP_FRAMES     512U
 
-int frames_init(struct pv_iommu *p)
+/* Records of frames, for the first address space that the domain has. */
+int frames_init(struct pv_iommu_dom *dom)
 {
     unsigned long nr = (max_page >> CHUNK_SHIFT) + 1;
 
-    p->chunks = vzalloc(nr * sizeof(*p->chunks));
-    if ( !p->chunks )
+    if ( dom->chunks )
+        return 0;
+
+    dom->chunks = vzalloc(nr * sizeof(*dom->chunks));
+    if ( !dom->chunks )
         return -ENOMEM;
 
-    p->nr_chunks = nr;
-    p->release_chunk = 0;
+    dom->nr_chunks = nr;
+    dom->release_chunk = 0;
 
     return 0;
 }
 
-/* The record of any frame, or NULL. */
-static uint32_t *record_find(const struct pv_iommu *p, unsigned long mfn)
-{
-    unsigned long chunk = mfn >> CHUNK_SHIFT;
-
-    if ( unlikely(chunk >= p->nr_chunks) || unlikely(!p->chunks[chunk]) )
-        return NULL;
-
-    return frame_record(p, mfn);
-}
-
 /* The record of a frame of RAM, made if there is none. */
-static uint32_t *record_make(struct pv_iommu *p, unsigned long mfn)
+static uint32_t *record_make(struct pv_iommu_dom *dom, unsigned long mfn)
 {
     unsigned long chunk = mfn >> CHUNK_SHIFT;
 
     /* Memory that was plugged in after the domain took over. */
-    if ( chunk >= p->nr_chunks )
+    if ( chunk >= dom->nr_chunks )
         return NULL;
 
-    if ( !p->chunks[chunk] )
+    if ( !dom->chunks[chunk] )
     {
-        uint32_t *new = alloc_xenheap_page();
+        uint32_t *new = pv_iommu_may_take(dom, NULL) ? alloc_xenheap_page() : NULL;
 
         if ( !new )
             return NULL;
         clear_page(new);
-        p->chunks[chunk] = new;
+        dom->chunks[chunk] = new;
+        ++dom->nr_pages;
     }
 
-    return frame_record(p, mfn);
+    return frame_record(dom, mfn);
 }
 
 /* One of the domain's frames of RAM, with a reference that may be kept. */
-static int get_ram(struct pv_iommu *p, struct page_info *pg, unsigned long mfn)
+static int get_ram(struct pv_iommu_dom *dom, struct page_info *pg,
+                   unsigned long mfn)
 {
-    uint32_t *r = record_make(p, mfn);
+    uint32_t *r = record_make(dom, mfn);
 
     if ( !r )
         return -ENOMEM;
@@ -97,8 +93,33 @@ static int get_ram(struct pv_iommu *p, struct page_info *pg, unsigned long mfn)
     return 1;
 }
 
+/*
+ * May the domain's devices reach what is no RAM of any domain?  Not the code
+ * that Xen starts CPUs with, nor that of the firmware, which Xen calls.
+ */
+static bool mmio_permitted(const struct pv_iommu_dom *dom, unsigned long first,
+                           unsigned long last, bool write)
+{
+    unsigned long mfn;
+
+    if ( !iomem_access_permitted(dom->d, first, last) ||
+         (write && rangeset_overlaps_range(mmio_ro_ranges, first, last)) ||
+         (first <= PFN_DOWN(bootsym_phys(trampoline_end) - 1) &&
+          last >= PFN_DOWN(bootsym_phys(trampoline_start))) )
+        return false;
+
+    if ( !write || !efi_enabled(EFI_RS) )
+        return true;
+
+    for ( mfn = first; mfn <= last; ++mfn )
+        if ( page_is_ram_type(mfn, RAM_TYPE_RESERVED) )
+            return false;
+
+    return true;
+}
+
 /* 1: RAM, it is counted.  0: MMIO, nothing to refer to. */
-static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
+static int get_slow(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
 {
     if ( mfn >> (paddr_bits - PAGE_SHIFT) )
         return -EPERM;
@@ -109,13 +130,13 @@ static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
         const struct domain *owner = page_get_owner(pg);
 
         /* With the lock held, let nobody else's page end with our reference. */
-        if ( owner != p->d && owner != dom_io )
+        if ( owner != dom->d && owner != dom_io )
             return -EPERM;
 
         owner = page_get_owner_and_reference(pg);
-        if ( likely(owner == p->d) )
+        if ( likely(owner == dom->d) )
         {
-            int rc = get_ram(p, pg, mfn);
+            int rc = get_ram(dom, pg, mfn);
 
             if ( rc < 0 )
                 put_page(pg);
@@ -129,11 +150,25 @@ static int get_slow(struct pv_iommu *p, unsigned long mfn, bool write)
             return -EPERM;
     }
 
-    if ( !iomem_access_permitted(p->d, mfn, mfn) ||
-         (write && rangeset_contains_singleton(mmio_ro_ranges, mfn)) )
-        return -EPERM;
+    return mmio_permitted(dom, mfn, mfn, write) ? 0 : -EPERM;
+}
 
-    return 0;
+/* How many of @nr frames are MMIO as the first one is, asked as one. */
+static unsigned long get_mmio(const struct pv_iommu_dom *dom,
+                              unsigned long mfn, unsigned long nr, bool write)
+{
+    unsigned long i;
+
+    if ( nr - 1 > (1UL << (paddr_bits - PAGE_SHIFT)) - 1 - mfn ||
+         !mmio_permitted(dom, mfn, mfn + nr - 1, write) )
+        return 1;
+
+    for ( i = 1; i < nr; ++i )
+        if ( mfn_valid(_mfn(mfn + i)) &&
+             page_get_owner(mfn_to_page(_mfn(mfn + i))) != dom_io )
+            break;
+
+    return i;
 }
 
 /*
@@ -145,9 +180,9 @@ static inline bool ready(uint32_t r)
     return r - FRAME_REF < FRAME_FULL;
 }
 
-static inline int get(struct pv_iommu *p, unsigned long mfn, bool write)
+static inline int get(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
 {
-    uint32_t *r = record_find(p, mfn);
+    uint32_t *r = frame_record_find(dom, mfn);
 
     if ( likely(r) && likely(ready(*r)) )
     {
@@ -155,18 +190,18 @@ static inline int get(struct pv_iommu *p, unsigned long mfn, bool write)
         return 1;
     }
 
-    return get_slow(p, mfn, write);
+    return get_slow(dom, mfn, write);
 }
 
 /* Get what is ready of a run; returns how many frames that is. */
-static unsigned long get_ready(struct pv_iommu *p, unsigned long mfn,
+static unsigned long get_ready(struct pv_iommu_dom *dom, unsigned long mfn,
                                unsigned long nr)
 {
     unsigned long done = 0;
 
     while ( done < nr )
     {
-        uint32_t *r = record_find(p, mfn + done);
+        uint32_t *r = frame_record_find(dom, mfn + done);
         unsigned long i, n = CHUNK_FRAMES - ((mfn + done) & (CHUNK_FRAMES - 1));
 
         if ( !r )
@@ -190,25 +225,31 @@ static unsigned long get_ready(struct pv_iommu *p, unsigned long mfn,
  * RAM, then @ram is true, or MMIO, of which there is no count.  Those behind
  * them are as they were.  An error is that of the first frame.
  */
-long frames_get(struct pv_iommu *p, const unsigned long *mfns, bool scattered,
-                unsigned long nr, bool write, bool *ram)
+long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
+                bool scattered, unsigned long nr, bool write, bool *ram)
 {
-    unsigned long i = scattered ? 0 : get_ready(p, mfns[0], nr);
-    int first = i ? 1 : get(p, mfns[0], write);
+    unsigned long i = scattered ? 0 : get_ready(dom, mfns[0], nr);
+    int first = i ? 1 : get(dom, mfns[0], write);
 
     if ( unlikely(first < 0) )
         return first;
 
+    if ( !first && !scattered )
+    {
+        *ram = false;
+        return get_mmio(dom, mfns[0], nr, write);
+    }
+
     for ( i = max(i, 1UL); i < nr; ++i )
     {
         unsigned long mfn = scattered ? mfns[i] : mfns[0] + i;
-        int rc = get(p, mfn, write);
+        int rc = get(dom, mfn, write);
 
         if ( likely(rc == first) )
             continue;
 
         if ( rc > 0 )
-            --*frame_record(p, mfn);
+            --*frame_record(dom, mfn);
         break;
     }
 
@@ -218,24 +259,24 @@ long frames_get(struct pv_iommu *p, const unsigned long *mfns, bool scattered,
 }
 
 /* Undo frames_get() of @nr frames of RAM, with the lock held all along. */
-void frames_unget(struct pv_iommu *p, const unsigned long *mfns,
+void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr)
 {
     unsigned long i;
 
     for ( i = 0; i < nr; ++i )
-        --*frame_record(p, scattered ? mfns[i] : mfns[0] + i);
+        --*frame_record(dom, scattered ? mfns[i] : mfns[0] + i);
 }
 
 /* Add @delta, 1 or -1, to the counts of a run; returns all flags there are. */
-static inline uint32_t count(struct pv_iommu *p, unsigned long mfn,
+static inline uint32_t count(struct pv_iommu_dom *dom, unsigned long mfn,
                              unsigned long nr, int delta)
 {
     uint32_t any = 0;
 
     while ( nr )
     {
-        uint32_t *r = frame_record(p, mfn);
+        uint32_t *r = frame_record(dom, mfn);
         unsigned long i, n = CHUNK_FRAMES - (mfn & (CHUNK_FRAMES - 1));
 
         n = min(n, nr);
@@ -253,12 +294,12 @@ static inline uint32_t count(struct pv_iommu *p, unsigned long mfn,
 }
 
 /* frame_put() of @nr frames: all or none. */
-bool frames_put(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
+bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr)
 {
-    if ( likely(!(count(p, mfn, nr, -1) & FRAME_LEAVING)) )
+    if ( likely(!(count(dom, mfn, nr, -1) & FRAME_LEAVING)) )
         return true;
 
-    count(p, mfn, nr, 1);
+    count(dom, mfn, nr, 1);
 
     return false;
 }
@@ -267,17 +308,18 @@ bool frames_put(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
  * Entries for @nr frames of RAM are gone and flushed: count one mapping less
  * for each, and drop the reference of what the domain has parted with.
  */
-void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
+void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
+                 unsigned long nr)
 {
     while ( nr )
     {
         DECLARE_BITMAP(unused, DROP_FRAMES) = {};
         unsigned int i, n = min_t(unsigned long, nr, DROP_FRAMES);
 
-        spin_lock(&p->lock);
+        spin_lock(&dom->lock);
         for ( i = 0; i < n; ++i )
         {
-            uint32_t *r = frame_record(p, mfn + i);
+            uint32_t *r = frame_record(dom, mfn + i);
 
             ASSERT(*r & FRAME_COUNT);
             if ( --*r == (FRAME_REF | FRAME_LEAVING) )
@@ -286,7 +328,7 @@ void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
                 __set_bit(i, unused);
             }
         }
-        spin_unlock(&p->lock);
+        spin_unlock(&dom->lock);
 
         for_each_set_bit ( i, unused, n )
             put_page(mfn_to_page(_mfn(mfn + i)));
@@ -297,119 +339,56 @@ void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr)
 }
 
 /*
- * Nobody is to map the frame any more; if @mapped, even if it is mapped.
- * Returns its record if that is news and a flush has to follow.
+ * Give back the records of a page of them, and the references that they stand
+ * for.  No address space is left, or all that has ever been mapped in the
+ * shared one is unreachable by now.  False if there is none.
  */
-static uint32_t *leave(struct pv_iommu *p, unsigned long mfn, bool mapped)
-{
-    uint32_t *r = p->state == PV_IOMMU_owned ? record_find(p, mfn)
-                                            : NULL;
-
-    if ( !r || !*r || (!mapped && (*r & FRAME_COUNT)) )
-        return NULL;
-
-    *r |= FRAME_LEAVING;
-
-    return r;
-}
-
-/*
- * What was unmapped before is flushed now, whoever was to do it, since it has
- * left no trace but its range.  What is unmapped from here on has frames_drop()
- * called after its flush.  Returns whether the reference is to be dropped.
- */
-static bool left(struct pv_iommu *p, uint32_t *r, bool mapped, int rc)
-{
-    bool drop = false;
-
-    spin_lock(&p->lock);
-
-    if ( !rc )
-    {
-        drop = *r == (FRAME_REF | FRAME_LEAVING);
-        if ( drop )
-            *r = 0;
-    }
-    else if ( !mapped )
-        *r &= ~FRAME_LEAVING;
-    else if ( *r & FRAME_COUNT )
-        /* A device may reach it unseen: it stays until giving back. */
-        ++*r;
-
-    spin_unlock(&p->lock);
-
-    return drop;
-}
-
-static void forget(struct domain *d, unsigned long mfn, bool mapped)
-{
-    struct pv_iommu *p = ACCESS_ONCE(dom_iommu(d)->pv);
-    struct pv_iommu_call call = { .p = p };
-    uint32_t *r;
-
-    if ( likely(!p) )
-        return;
-
-    /* As long as this is held, giving back does not get as far as records. */
-    spin_lock(&p->flush_lock);
-
-    spin_lock(&p->lock);
-    r = leave(p, mfn, mapped);
-    spin_unlock(&p->lock);
-
-    if ( r && left(p, r, mapped,
-                   pv_iommu_flush_locked(&call, true, ~0UL, 0)) )
-        put_page(mfn_to_page(_mfn(mfn)));
-
-    spin_unlock(&p->flush_lock);
-}
-
-void pv_iommu_forget(struct domain *d, const struct page_info *pg)
-{
-    forget(d, mfn_x(page_to_mfn(pg)), true);
-}
-
-void pv_iommu_forget_unmapped(struct domain *d, const struct page_info *pg)
-{
-    forget(d, mfn_x(page_to_mfn(pg)), false);
-}
-
-/*
- * Drop the references of some frames.  No device uses the tables any more.
- * Returns whether there may be more.
- */
-bool frames_release_step(struct pv_iommu *p)
+bool frames_release_step(struct pv_iommu_dom *dom)
 {
     unsigned long chunk, i;
 
-    ASSERT(spin_is_locked(&p->ctl_lock));
+    ASSERT(spin_is_locked(&dom->ctl_lock));
 
-    while ( p->release_chunk < p->nr_chunks && !p->chunks[p->release_chunk] )
-        ++p->release_chunk;
+    while ( dom->release_chunk < dom->nr_chunks &&
+            !dom->chunks[dom->release_chunk] )
+        ++dom->release_chunk;
 
-    chunk = p->release_chunk;
-    if ( chunk == p->nr_chunks )
+    chunk = dom->release_chunk;
+    if ( chunk == dom->nr_chunks )
     {
-        vfree(p->chunks);
-        p->chunks = NULL;
-        p->nr_chunks = p->release_chunk = 0;
+        uint32_t **chunks = dom->chunks;
+
+        spin_lock(&dom->lock);
+        dom->chunks = NULL;
+        dom->nr_chunks = dom->release_chunk = 0;
+        spin_unlock(&dom->lock);
+        vfree(chunks);
         return false;
     }
 
+    spin_lock(&dom->leave_lock);
+    frames_settle(dom);
+
     for ( i = 0; i < CHUNK_FRAMES; ++i )
     {
-        uint32_t r = p->chunks[chunk][i];
+        uint32_t r;
 
-        if ( !r )
-            continue;
+        spin_lock(&dom->lock);
+        r = dom->chunks[chunk][i];
+        dom->chunks[chunk][i] = 0;
+        spin_unlock(&dom->lock);
 
-        if ( r & FRAME_COUNT )
-            ++p->dropped;
-        put_page(mfn_to_page(_mfn((chunk << CHUNK_SHIFT) + i)));
+        if ( r )
+            put_page(mfn_to_page(_mfn((chunk << CHUNK_SHIFT) + i)));
     }
 
-    free_xenheap_page(p->chunks[chunk]);
-    p->chunks[chunk] = NULL;
+    spin_lock(&dom->lock);
+    free_xenheap_page(dom->chunks[chunk]);
+    dom->chunks[chunk] = NULL;
+    --dom->nr_pages;
+    spin_unlock(&dom->lock);
+
+    spin_unlock(&dom->leave_lock);
 
     return true;
 }

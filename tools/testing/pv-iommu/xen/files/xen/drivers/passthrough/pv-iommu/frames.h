@@ -6,6 +6,8 @@
 #ifndef __PV_IOMMU_FRAMES_H__
 #define __PV_IOMMU_FRAMES_H__
 
+#include <xen/nospec.h>
+
 #include "private.h"
 
 /* 0 for a frame without reference; else how many entries map it, and */
@@ -18,11 +20,27 @@
 #define CHUNK_SHIFT     (PAGE_SHIFT - 2)
 #define CHUNK_FRAMES    (1UL << CHUNK_SHIFT)
 
-/* Of a frame that has one; everything here with pv_iommu.lock held. */
-static inline uint32_t *frame_record(const struct pv_iommu *p,
+/* Of a frame that has one; everything here with pv_iommu_dom.lock held. */
+static inline uint32_t *frame_record(const struct pv_iommu_dom *dom,
                                      unsigned long mfn)
 {
-    return &p->chunks[mfn >> CHUNK_SHIFT][mfn & (CHUNK_FRAMES - 1)];
+    return &dom->chunks[mfn >> CHUNK_SHIFT][mfn & (CHUNK_FRAMES - 1)];
+}
+
+/* The record of any frame, or NULL. */
+static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
+                                          unsigned long mfn)
+{
+    unsigned long chunk = mfn >> CHUNK_SHIFT;
+
+    if ( unlikely(chunk >= dom->nr_chunks) )
+        return NULL;
+
+    chunk = array_index_nospec(chunk, dom->nr_chunks);
+    if ( unlikely(!dom->chunks[chunk]) )
+        return NULL;
+
+    return &dom->chunks[chunk][mfn & (CHUNK_FRAMES - 1)];
 }
 
 /*
@@ -30,9 +48,9 @@ static inline uint32_t *frame_record(const struct pv_iommu *p,
  * Returns false, and does nothing, if the domain has parted with the frame:
  * frames_drop() is for that, after the flush.
  */
-static inline bool frame_put(struct pv_iommu *p, unsigned long mfn)
+static inline bool frame_put(struct pv_iommu_dom *dom, unsigned long mfn)
 {
-    uint32_t *r = frame_record(p, mfn);
+    uint32_t *r = frame_record(dom, mfn);
 
     ASSERT(*r & FRAME_COUNT);
 

@@ -9,9 +9,9 @@
 
 #include "private.h"
 
-/* Map a run that holds no references.  The tables are not in use yet. */
+/* Map a run that holds no references; @done grows by what is mapped. */
 int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
-                     unsigned long nr, uint64_t bits)
+                     unsigned long nr, uint64_t bits, unsigned long *done)
 {
     struct pv_iommu_call call = { .p = p };
 
@@ -24,20 +24,42 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
             if ( level == 1 )
                 n = min(nr, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
 
-            spin_lock(&p->lock);
+            spin_lock(&p->dom->lock);
             rc = pt_map(p, &call, dfn, &mfn, false, level, n, bits);
-            spin_unlock(&p->lock);
+            spin_unlock(&p->dom->lock);
         } while ( rc == -EAGAIN && --level );
 
         if ( rc )
             return rc;
 
+        *done += n * level_frames(level);
         dfn += n * level_frames(level);
         mfn += n * level_frames(level);
         nr -= n * level_frames(level);
     }
 
     return 0;
+}
+
+/*
+ * Unmap what is fixed there, and nothing else: as much under one hold of the lock
+ * as a stride is, so that nobody maps anything in between.
+ */
+void pv_iommu_uninstall(struct pv_iommu *p, unsigned long dfn,
+                        unsigned long nr)
+{
+    struct pv_iommu_call call = { .p = p, .first = ~0UL };
+    unsigned long end = dfn + nr, unmapped = 0;
+
+    while ( dfn < end )
+    {
+        spin_lock(&p->dom->lock);
+        dfn += pt_unfix(p, &call, dfn, min(end - dfn, PV_IOMMU_ENTRIES + 0UL),
+                        &unmapped);
+        spin_unlock(&p->dom->lock);
+    }
+
+    pv_iommu_flush_call(&call);
 }
 
 /*
@@ -123,11 +145,10 @@ int pv_iommu_copy_host_map(struct pv_iommu *p)
 
         if ( bits )
         {
-            int rc = pv_iommu_install(p, dfn, mfn, nr, bits);
+            int rc = pv_iommu_install(p, dfn, mfn, nr, bits, &p->copied);
 
             if ( rc )
                 return rc;
-            p->copied += nr;
         }
 
         p->build_dfn += nr;

@@ -21,11 +21,11 @@ static bool reclaim(struct pv_iommu_call *call)
     struct pv_iommu *p = call->p;
     bool any;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
     any = p->state == PV_IOMMU_owned && pt_prune(p, call, 0);
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
-    p->stat.reclaims += any;
+    p->dom->stat.reclaims += any;
 
     return any && !pv_iommu_flush(call, false, ~0UL, 0);
 }
@@ -49,7 +49,7 @@ static long always_inline map_locked(struct pv_iommu_call *call,
     if ( unlikely(p->state != PV_IOMMU_owned) )
         return -EPERM;
 
-    n = frames_get(p, mfns, scattered, nr, write, &ram);
+    n = frames_get(p->dom, mfns, scattered, nr, write, &ram);
     if ( unlikely(n < 0) )
         return n;
 
@@ -67,7 +67,7 @@ static long always_inline map_locked(struct pv_iommu_call *call,
         return n;
 
     if ( ram )
-        frames_unget(p, mfns, scattered, n);
+        frames_unget(p->dom, mfns, scattered, n);
 
     return rc;
 }
@@ -88,9 +88,9 @@ static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
             : min(left, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
         long rc;
 
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
         rc = map_locked(call, dfn, &mfn, false, level, nr, write, bits);
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
 
         if ( rc == -EAGAIN )
             --level;
@@ -113,11 +113,11 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         unsigned long done = 0;
         bool full;
 
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
 
         if ( unlikely(p->state != PV_IOMMU_owned) )
         {
-            spin_unlock(&p->lock);
+            spin_unlock(&p->dom->lock);
             return -EPERM;
         }
 
@@ -125,7 +125,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         if ( likely(!full) )
             done = pt_unmap(p, call, class, dfn, nr, unmapped);
 
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
 
         if ( likely(done) )
             return done;
@@ -134,7 +134,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         {
             int rc = pv_iommu_flush(call, class == PV_IOMMU_lazy, ~0UL, 0);
 
-            ++p->stat.early_flushes;
+            ++p->dom->stat.early_flushes;
             if ( rc )
                 return rc;
         }
@@ -149,7 +149,7 @@ static int roll_back(struct pv_iommu_call *call,
 {
     while ( prog->count < prog->done )
     {
-        unsigned long unmapped;
+        unsigned long unmapped = 0;
         long rc = unmap_stride(call, PV_IOMMU_strict, op->dfn + prog->count,
                                prog->done - prog->count, &unmapped);
 
@@ -157,10 +157,12 @@ static int roll_back(struct pv_iommu_call *call,
             break;
 
         /*
-         * No error is possible on what the operation has mapped, unless the
+         * When a flush fails there is room again, and it is tried once more.  No
+         * other error is possible on what the operation has mapped, unless the
          * domain interferes with it, in which case anything is right.
          */
-        prog->count += rc > 0 ? rc : 1;
+        if ( rc != -EIO )
+            prog->count += rc > 0 ? rc : 1;
 
         if ( prog->count < prog->done && hypercall_preempt_check() )
             return -ERESTART;
@@ -199,10 +201,10 @@ unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
     struct pv_iommu *p = call->p;
     long rc;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
     rc = map_locked(call, dfn, gfns, true, 1, nr,
                     flags & XEN_IOMMU_MAP_writable, access_bits(p, flags));
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
     if ( unlikely(rc <= 0) )
         return 0;
@@ -263,7 +265,7 @@ static int split_ends(struct pv_iommu_call *call, unsigned long dfn,
     int rc;
 
     do {
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
 
         rc = 0;
         if ( p->state == PV_IOMMU_owned && p->nr_large )
@@ -273,7 +275,7 @@ static int split_ends(struct pv_iommu_call *call, unsigned long dfn,
                 rc = pt_split(p, call, dfn + nr);
         }
 
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
     } while ( rc && !retried && (retried = reclaim(call)) );
 
     return rc;
@@ -321,17 +323,17 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
     unsigned int level;
     uint64_t e;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
 
     if ( p->state != PV_IOMMU_owned )
     {
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
         return -EPERM;
     }
 
     level = pt_lookup(p, dfn, &e);
 
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
     if ( !level )
         return -ENOENT;

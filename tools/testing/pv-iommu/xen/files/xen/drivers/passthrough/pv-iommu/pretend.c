@@ -3,6 +3,7 @@
  * pretend.c: a hypervisor that refuses, or that is another one, so that what
  * uses the hypercall can be tested with it.  Only in debug builds, where a key
  * on Xen's console goes on to the next pretence, and after the last to none.
+ * Another one does to the devices what a crash of Xen would.
  */
 
 #include <xen/init.h>
@@ -36,9 +37,15 @@ static void cf_check next(unsigned char key)
     printk("iommu_op pretends: %s\n", pretences[i]);
 }
 
+static void cf_check crash(unsigned char key)
+{
+    pv_iommu_crash();
+}
+
 static int __init cf_check init(void)
 {
     register_keyhandler('y', next, "next PV-IOMMU pretence", 0);
+    register_keyhandler('Y', crash, "PV-IOMMU as in a crash", 0);
 
     return 0;
 }

@@ -6,10 +6,14 @@
  *   query.c     its answers about capabilities and reserved ranges
  *   ops.c       map, unmap, lookup: runs, preemption
  *   frames.c    references on frames
+ *   leaving.c   frames that leave the domain
  *   flush.c     IOTLB flushes, and what may be dropped only after one
  *   pt.c        the page tables: entries
  *   table.c     the page tables: tables
- *   takeover.c  life cycle: taking over, giving back
+ *   domain.c    what the address spaces of a domain share
+ *   contexts.c  address spaces for some of the devices
+ *   devices.c   which device is in which of them
+ *   takeover.c  one for all of them: taking over, giving back
  *   hostmap.c   copying the host map
  *   reserved.c  the ranges that the domain may not touch
  *   pretend.c   what is not so, for tests
@@ -22,14 +26,18 @@
  * Locks, outermost first:
  *
  *   ctl_lock    life cycle; held for one preemptible step
- *   flush_lock  one flush at a time; held until the references that the
- *               flush covers are dropped
  *   pcidevs_lock
- *               the state, and with it what pv_iommu_root() says, changes
- *               to and from "owned" only with this lock and @lock held
- *   lock        the page tables, the records of frames and what waits for a
- *               flush.  Held for one stride (at most one page table of small
- *               pages, 32 of 2 MiB or one of 1 GiB); nothing is flushed under it
+ *               which device is where; the state of the shared address space, and
+ *               with it what pv_iommu_root() says, changes to and from "owned"
+ *               only with this lock and @lock held
+ *   leave_lock  frames that leave the domain, from the mark on their record until
+ *               they are dropped; held over flushes
+ *   flush_lock  of an address space: one flush at a time; held until the
+ *               references that the flush covers are dropped
+ *   lock        the page tables of all address spaces, the records of frames and
+ *               what waits for a flush.  Held for one stride (at most one page
+ *               table of small pages, or 32 of 2 MiB); nothing is flushed
+ *               under it
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
  * mapping_lock) are never held together with lock.
@@ -41,6 +49,7 @@
 #include <xen/iommu.h>
 #include <xen/mm.h>
 #include <xen/pv-iommu.h>
+#include <xen/rcupdate.h>
 #include <xen/sched.h>
 #include <xen/spinlock.h>
 
@@ -72,6 +81,18 @@ struct pv_iommu_fmt {
 };
 
 struct pv_iommu;
+struct pv_iommu_dom;
+
+/* A device's DMA may carry so many requester IDs: eight functions, two bridges. */
+#define PV_IOMMU_MAX_IDS        10
+
+/* What the vendor code knows of a device, in the words of query_device. */
+struct pv_iommu_device {
+    unsigned int flags;         /* XEN_IOMMU_DEVICE_* */
+    unsigned int addr_bits;
+    unsigned int nr_ids;
+    uint32_t ids[PV_IOMMU_MAX_IDS]; /* sbdf */
+};
 
 /* What the vendor code provides. */
 struct pv_iommu_vendor {
@@ -86,6 +107,33 @@ struct pv_iommu_vendor {
      * and flush every cache.  pcidevs_lock is held.
      */
     int (*switch_root)(struct pv_iommu *p, bool ours);
+    /* The rest is about contexts; pcidevs_lock is held, but in flush(). */
+    void (*query)(const struct pci_dev *pdev, struct pv_iommu_device *dev);
+    /* Call @fn at least for what the device needs mapped dfn == mfn. */
+    int (*identity)(const struct pci_dev *pdev, iommu_grdm_t *fn, void *data);
+    /*
+     * Have the device's IOMMU know the context @p by an ID of its own, and say
+     * which IOMMU it is; and have it know no more, when that was the last device
+     * there.  Whatever still has the ID then is put into the host map.
+     */
+    int (*join)(struct pv_iommu *p, const struct pci_dev *pdev,
+                unsigned int *unit);
+    void (*part)(struct pv_iommu *p, unsigned int unit);
+    /*
+     * Point the requester IDs of @dev at @p's tables, or if that is NULL at
+     * the host map of @d, and flush what the IOMMU knows from before.
+     */
+    int (*attach)(struct domain *d, struct pv_iommu *p,
+                  const struct pci_dev *pdev,
+                  const struct pv_iommu_device *dev);
+    /*
+     * Point all that uses tables of @dom at the host map, while nothing else
+     * runs any more.
+     */
+    void (*crash)(const struct pv_iommu_dom *dom);
+    /* Flush 2^@order frames from @dfn, all of them if it is BITS_PER_LONG. */
+    int (*flush)(struct pv_iommu *p, unsigned long dfn, unsigned int order,
+                 bool modified);
     /* The host map's root and levels; the domain's mapping_lock is held. */
     paddr_t (*host_root)(struct domain *d, unsigned int *levels);
     /* A range of dfns that the bus does not leave to translation, if any. */
@@ -119,9 +167,9 @@ struct pv_iommu_run {
     uint64_t nr:24;
 };
 
-#define PV_IOMMU_MAX_RUNS       8192
+#define PV_IOMMU_MAX_RUNS       1024
 /* Bounds the time that flush_lock is held. */
-#define PV_IOMMU_MAX_PENDING    65536
+#define PV_IOMMU_MAX_PENDING    4096
 
 struct pv_iommu_pending {
     unsigned long first, last;  /* dfns to flush; first > last: none */
@@ -138,14 +186,65 @@ struct pv_iommu_reserved {
 
 #define PV_IOMMU_MAX_RESERVED   256
 
+/* Frames that leave the domain are flushed and dropped so many at a time. */
+#define PV_IOMMU_MAX_LEAVING    512
+
 struct pv_iommu_reserved_list {
     unsigned int nr;
     struct pv_iommu_reserved range[PV_IOMMU_MAX_RESERVED]; /* sorted */
 };
 
-struct pv_iommu {
+/* What the address spaces of a domain share. */
+struct pv_iommu_dom {
     struct domain *d;
     const struct pv_iommu_vendor *vendor;
+    /* By number; 0 is the shared one.  Those that there were stay. */
+    struct pv_iommu **space;
+
+    spinlock_t ctl_lock;
+    unsigned int nr_ctx;        /* contexts in use */
+    bool releasing;             /* records are given back */
+    /* What is reserved in shared mode, and in contexts; made once. */
+    struct pv_iommu_reserved_list *reserved, *bus;
+
+    spinlock_t leave_lock;
+
+    spinlock_t lock;
+    uint32_t **chunks;          /* frames.c */
+    unsigned long nr_chunks;
+    unsigned long release_chunk; /* how far frames_release_step() is */
+    unsigned long nr_leaving;
+    unsigned long leaving[PV_IOMMU_MAX_LEAVING]; /* frames, by number */
+    unsigned long nr_pages;     /* that tables and records take */
+
+    struct rcu_head rcu;
+
+    /* For the debug key; not exact. */
+    struct {
+        unsigned long calls, continuations, flushes, early_flushes, reclaims;
+    } stat;
+};
+
+/* A range that devices need mapped dfn == mfn. */
+struct pv_iommu_identity {
+    unsigned long first, last;
+    unsigned int users;         /* devices */
+};
+
+#define PV_IOMMU_MAX_IDENTITY   32
+
+/* What an IOMMU calls a context. */
+struct pv_iommu_unit {
+    domid_t domid;
+    unsigned int nr_devices;
+};
+
+/* One address space. */
+struct pv_iommu {
+    struct pv_iommu_dom *dom;
+    struct domain *d;
+    const struct pv_iommu_vendor *vendor;
+    unsigned int id;            /* context; 0: the shared one */
 
     /* Constant once set up. */
     struct pv_iommu_fmt fmt;
@@ -155,21 +254,28 @@ struct pv_iommu {
     unsigned long max_dfn;
     bool caching_mode;
     bool flush_new;             /* entries that become present, too */
+    /* What map refuses; constant while the address space is in use. */
+    const struct pv_iommu_reserved_list *reserved;
 
-    spinlock_t ctl_lock;
     enum pv_iommu_state state;
     /* Protected by ctl_lock. */
     bool keep_host_map;
     unsigned long build_dfn;    /* how far the host map has been copied */
     unsigned long copied;
+    unsigned long release_dfn;  /* how far it is cleared */
     unsigned long dropped;      /* frames that were mapped, when giving back */
-    unsigned long release_chunk; /* how far frames_release_step() is */
     int build_err;
-    struct pv_iommu_reserved_list *reserved; /* constant once not NULL */
+    bool stuck;                 /* some device may be here, or not */
+
+    /* Of a context, protected by pcidevs_lock. */
+    unsigned int nr_devices;    /* attached to it, wherever they are now */
+    unsigned int nr_identity;
+    struct pv_iommu_identity identity[PV_IOMMU_MAX_IDENTITY];
+    struct pv_iommu_unit *unit; /* by the vendor's index */
 
     spinlock_t flush_lock;
 
-    spinlock_t lock;
+    /* Protected by the domain's lock. */
     struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
     /* The roots, all with an entry in use, and those in recent[]. */
     struct page_list_head tables;
@@ -177,15 +283,8 @@ struct pv_iommu {
     struct page_info *recent[PV_IOMMU_RECENT]; /* of level 1, or NULL */
     unsigned int nr_tables, nr_empty;
     unsigned long nr_large;     /* mappings by large pages */
-    uint32_t **chunks;          /* frames.c */
-    unsigned long nr_chunks;
     unsigned int cur[PV_IOMMU_classes];
     struct pv_iommu_pending pending[PV_IOMMU_classes][2];
-
-    /* For the debug key; not exact. */
-    struct {
-        unsigned long calls, continuations, flushes, early_flushes, reclaims;
-    } stat;
 };
 
 /* How many single frames are mapped together. */
@@ -197,6 +296,7 @@ struct pv_iommu_call {
     bool begun;                 /* some operations are done */
     bool flush;                 /* something strict is pending */
     unsigned long first, last;  /* dfns of new mappings that are to flush */
+    int rc;                     /* of flushes on the way */
 };
 
 static inline bool present(const struct pv_iommu *p, uint64_t e)
@@ -248,23 +348,30 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
 unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e);
 unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
                       unsigned long mfn, unsigned long nr);
+unsigned long pt_unfix(struct pv_iommu *p, struct pv_iommu_call *call,
+                       unsigned long dfn, unsigned long nr,
+                       unsigned long *unmapped);
 
 /* table.c */
 int pt_init(struct pv_iommu *p);
 bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
               unsigned int keep);
 bool pt_release_step(struct pv_iommu *p);
-void pt_free(struct page_info *pg);
+void pt_free(struct pv_iommu *p, struct page_info *pg);
 
 /* frames.c; the first three with @lock held */
-long frames_get(struct pv_iommu *p, const unsigned long *mfns, bool scattered,
-                unsigned long nr, bool write, bool *ram);
-void frames_unget(struct pv_iommu *p, const unsigned long *mfns,
+long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
+                bool scattered, unsigned long nr, bool write, bool *ram);
+void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr);
-bool frames_put(struct pv_iommu *p, unsigned long mfn, unsigned long nr);
-void frames_drop(struct pv_iommu *p, unsigned long mfn, unsigned long nr);
-int frames_init(struct pv_iommu *p);
-bool frames_release_step(struct pv_iommu *p);
+bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr);
+void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
+                 unsigned long nr);
+int frames_init(struct pv_iommu_dom *dom);
+bool frames_release_step(struct pv_iommu_dom *dom);
+
+/* leaving.c; with @leave_lock held */
+void frames_settle(struct pv_iommu_dom *dom);
 
 /* flush.c */
 int pv_iommu_pending_init(struct pv_iommu *p);
@@ -307,8 +414,10 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
                     unsigned int *pgsize, unsigned int *flags);
 
 /* query.c */
-int pv_iommu_query_caps(struct domain *d, bool clear, unsigned int max_ops,
+int pv_iommu_query_caps(struct domain *d, unsigned int max_ops,
                         struct xen_iommu_op_query_caps *caps);
+int pv_iommu_query_device(struct domain *d,
+                          struct xen_iommu_op_query_device *q);
 int pv_iommu_query_reserved(struct domain *d,
                             struct xen_iommu_op_query_reserved *q);
 
@@ -332,20 +441,70 @@ static inline bool pv_iommu_pretends(enum pv_iommu_pretence what)
 }
 #endif
 
-/* takeover.c */
+/* domain.c */
+#define PV_IOMMU_MAX_CONTEXTS   4095    /* so many fit into a continuation */
+
+struct pv_iommu_options {
+    bool on, clear, contexts;
+    bool firmware;              /* map what it has reserved for itself */
+    unsigned int max_contexts;
+    unsigned long max_pages;    /* of tables and records; 0: by memory */
+};
+extern struct pv_iommu_options pv_iommu_opt;
+
+static inline unsigned int pv_iommu_max_contexts(void)
+{
+    return pv_iommu_opt.contexts ? pv_iommu_opt.max_contexts : 0;
+}
+
+bool pv_iommu_may_take(const struct pv_iommu_dom *dom,
+                       const struct pv_iommu *p);
 unsigned int pv_iommu_mode(const struct domain *d);
 const struct pv_iommu_vendor *pv_iommu_vendor(void);
-struct pv_iommu *pv_iommu_get(struct domain *d);
+struct pv_iommu *pv_iommu_make(struct pv_iommu_dom *dom, unsigned int id);
+struct pv_iommu_dom *pv_iommu_get(struct domain *d);
+int pv_iommu_release_records(struct pv_iommu_dom *dom);
+bool pv_iommu_is_root(const struct pv_iommu_dom *dom, unsigned int level,
+                      paddr_t maddr);
+
+static inline bool pv_iommu_has_contexts(const struct domain *d)
+{
+    unsigned int mode = pv_iommu_mode(d);
+
+    return pv_iommu_max_contexts() &&
+           (mode == XEN_IOMMU_MODE_host_map || mode == XEN_IOMMU_MODE_owned);
+}
+
+/* contexts.c */
+struct pv_iommu *pv_iommu_space(const struct pv_iommu_dom *dom,
+                                unsigned int id);
+int pv_iommu_ctx_alloc(struct domain *d, uint16_t *id);
+int pv_iommu_ctx_free(struct domain *d, unsigned int id, bool continued);
+int pv_iommu_ctx_attach(struct domain *d, unsigned int id, uint32_t sbdf);
+int pv_iommu_release_contexts(struct pv_iommu_dom *dom);
+
+/* devices.c */
+int cf_check pv_iommu_firmware_range(xen_pfn_t start, xen_ulong_t nr,
+                                     uint32_t sbdf, void *data);
+
+/* takeover.c */
 int pv_iommu_enable(struct domain *d, bool clear, bool continued,
                     bool *cleared);
 int pv_iommu_disable(struct domain *d, bool continued);
+int pv_iommu_clear(struct pv_iommu *p);
+int pv_iommu_release_shared(struct pv_iommu_dom *dom);
 
-/* hostmap.c; with @ctl_lock held, while the devices do not use the tables */
+/* hostmap.c; install and copy while no device uses that part of the tables */
 int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
-                     unsigned long nr, uint64_t bits);
+                     unsigned long nr, uint64_t bits, unsigned long *done);
+void pv_iommu_uninstall(struct pv_iommu *p, unsigned long dfn,
+                        unsigned long nr);
 int pv_iommu_copy_host_map(struct pv_iommu *p);
 
 /* reserved.c */
+int pv_iommu_for_each_reserved(iommu_grdm_t *fn, void *data);
+int pv_iommu_reserved_bus(const struct pv_iommu_vendor *vendor,
+                          struct pv_iommu_reserved_list *list);
 int pv_iommu_reserved_get(const struct domain *d,
                           const struct pv_iommu_vendor *vendor, uint32_t sbdf,
                           struct pv_iommu_reserved_list *list);

@@ -266,8 +266,8 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
         c->last = dfn + i + run - 1;
 
         if ( (e & p->fmt.ref) &&
-             unlikely(!(run == 1 ? frame_put(p, mfn)
-                                 : frames_put(p, mfn, run))) )
+             unlikely(!(run == 1 ? frame_put(p->dom, mfn)
+                                 : frames_put(p->dom, mfn, run))) )
             pending_run(pend, mfn, run);
     }
 
@@ -277,7 +277,7 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
 /*
  * The same in a table of @level, up to another table or to a page that the end
  * of the range cuts.  One that the beginning cuts is split: -EAGAIN then, or
- * -ENOMEM.  Frames behind very large pages are many, they are counted later.
+ * -ENOMEM.
  */
 static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
                         struct pv_iommu_pending *pend, uint64_t *t,
@@ -312,7 +312,7 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
                 c->first = dfn + done;
             c->last = dfn + done + size - 1;
 
-            if ( (e & p->fmt.ref) && (level > 2 || !frames_put(p, mfn, size)) )
+            if ( (e & p->fmt.ref) && !frames_put(p->dom, mfn, size) )
                 pending_run(pend, mfn, size);
         }
 
@@ -384,6 +384,32 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
         pt_prune(p, call, MAX_EMPTY / 2);
 
     return max(done, 0L);
+}
+
+/*
+ * Unmap what is fixed in one table's part of [@dfn, @dfn + @nr), if the range
+ * begins with that; returns how many frames that part has.
+ */
+unsigned long pt_unfix(struct pv_iommu *p, struct pv_iommu_call *call,
+                       unsigned long dfn, unsigned long nr,
+                       unsigned long *unmapped)
+{
+    unsigned int level = 1;
+    struct page_info *pg = table_descend(p, dfn, &level);
+    unsigned long size = level_frames(level);
+    uint64_t *t = __map_domain_page(pg), *e = &t[table_index(dfn, level)];
+    bool fixed = present(p, *e) && (*e & p->fmt.fixed);
+
+    if ( fixed )
+        set_entry(e, *e & ~p->fmt.fixed);
+    unmap_domain_page(t);
+
+    /* A page of its own: whatever is larger was installed as such. */
+    nr = level > 1 ? size - (dfn & (size - 1)) : 1;
+    if ( fixed )
+        pt_unmap(p, call, PV_IOMMU_strict, dfn, nr, unmapped);
+
+    return nr;
 }
 
 /* What @dfn is mapped to, and at which level; 0 when it is not mapped. */

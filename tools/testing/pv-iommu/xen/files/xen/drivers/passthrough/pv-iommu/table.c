@@ -87,7 +87,7 @@ struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
         memflags = MEMF_node(hd->node);
 #endif
 
-    pg = alloc_domheap_page(NULL, memflags);
+    pg = pv_iommu_may_take(p->dom, p) ? alloc_domheap_page(NULL, memflags) : NULL;
     if ( !pg )
         return NULL;
 
@@ -100,14 +100,19 @@ struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
     pg->u.inuse.type_info = (dfn >> PV_IOMMU_STRIDE) << TABLE_BASE_SHIFT |
                             (unsigned long)level << TABLE_LEVEL_SHIFT;
     ++p->nr_tables;
+    ++p->dom->nr_pages;
 
     return pg;
 }
 
-void pt_free(struct page_info *pg)
+void pt_free(struct pv_iommu *p, struct page_info *pg)
 {
     pg->u.inuse.type_info = 0;
     free_domheap_page(pg);
+
+    spin_lock(&p->dom->lock);
+    --p->dom->nr_pages;
+    spin_unlock(&p->dom->lock);
 }
 
 /* table_descend() all the way. */
@@ -169,7 +174,7 @@ int pt_init(struct pv_iommu *p)
     unsigned int level;
     int rc = 0;
 
-    spin_lock(&p->lock);
+    spin_lock(&p->dom->lock);
 
     for ( level = p->levels; level >= p->min_levels; --level )
     {
@@ -194,7 +199,7 @@ int pt_init(struct pv_iommu *p)
         }
     }
 
-    spin_unlock(&p->lock);
+    spin_unlock(&p->dom->lock);
 
     return rc;
 }
@@ -261,7 +266,7 @@ bool pt_release_step(struct pv_iommu *p)
 {
     struct page_info *pg;
 
-    ASSERT(spin_is_locked(&p->ctl_lock));
+    ASSERT(spin_is_locked(&p->dom->ctl_lock));
 
     memset(p->recent, 0, sizeof(p->recent));
     page_list_splice(&p->empty, &p->tables);
@@ -273,7 +278,7 @@ bool pt_release_step(struct pv_iommu *p)
         return false;
 
     --p->nr_tables;
-    pt_free(pg);
+    pt_free(p, pg);
 
     return true;
 }

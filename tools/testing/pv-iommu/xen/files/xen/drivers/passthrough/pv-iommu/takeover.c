@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * takeover.c: taking over and giving back.
+ * takeover.c: one address space for all of the domain's devices: taking over and
+ * giving back.
  *
  * The domain's own tables are made and filled while the devices still use the
  * host map, which is left alone all the time; taking over points the devices
@@ -11,87 +12,15 @@
 
 #include <xen/err.h>
 #include <xen/event.h>
-#include <xen/init.h>
-#include <xen/keyhandler.h>
-#include <xen/paging.h>
 #include <xen/pci.h>
+#include <xen/pci_regs.h>
 
 #include "private.h"
 
-const struct pv_iommu_vendor *pv_iommu_vendor(void)
-{
-    return vtd_pv_iommu() ?: amd_pv_iommu();
-}
-
-unsigned int pv_iommu_mode(const struct domain *d)
-{
-    const struct pv_iommu *p = dom_iommu(d)->pv;
-
-    if ( !is_iommu_enabled(d) || !pv_iommu_vendor() )
-        return XEN_IOMMU_MODE_off;
-
-    if ( paging_mode_translate(d) )
-        return XEN_IOMMU_MODE_guest_map;
-
-    if ( iommu_hwdom_passthrough )
-        return XEN_IOMMU_MODE_passthrough;
-
-    if ( need_iommu_pt_sync(d) )
-        return XEN_IOMMU_MODE_strict;
-
-    return p && p->state == PV_IOMMU_owned ? XEN_IOMMU_MODE_owned
-                                           : XEN_IOMMU_MODE_host_map;
-}
-
-/* The domain's record.  It is made when first asked for. */
-struct pv_iommu *pv_iommu_get(struct domain *d)
-{
-    struct domain_iommu *hd = dom_iommu(d);
-    unsigned long sizes = iommu_get_ops()->page_sizes;
-    struct pv_iommu *p = ACCESS_ONCE(hd->pv), *old;
-    int rc;
-
-    if ( p )
-        return p;
-
-    p = xzalloc(struct pv_iommu);
-    if ( !p )
-        return ERR_PTR(-ENOMEM);
-
-    p->d = d;
-    p->vendor = pv_iommu_vendor();
-    spin_lock_init(&p->ctl_lock);
-    spin_lock_init(&p->flush_lock);
-    spin_lock_init(&p->lock);
-    INIT_PAGE_LIST_HEAD(&p->tables);
-    INIT_PAGE_LIST_HEAD(&p->empty);
-
-    rc = p->vendor->setup(p);
-    if ( rc )
-    {
-        xfree(p);
-        return ERR_PTR(rc);
-    }
-
-    p->caching_mode = p->vendor->caching_mode();
-    p->flush_new = p->caching_mode || (p->vendor->write_buffer &&
-                                       p->vendor->write_buffer());
-    p->max_leaf_level = !(sizes & PAGE_SIZE_2M) ? 1
-                        : !(sizes & PAGE_SIZE_1G) ? 2 : 3;
-
-    old = cmpxchgptr(&hd->pv, NULL, p);
-    if ( old )
-    {
-        xfree(p);
-        p = old;
-    }
-
-    return p;
-}
-
 paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels)
 {
-    const struct pv_iommu *p = dom_iommu(d)->pv;
+    const struct pv_iommu_dom *dom = dom_iommu(d)->pv;
+    const struct pv_iommu *p = dom ? dom->space[0] : NULL;
     unsigned int level;
 
     ASSERT(pcidevs_locked());
@@ -106,17 +35,12 @@ paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels)
     return page_to_maddr(p->root[level]);
 }
 
-static int build_begin(struct pv_iommu *p, bool clear)
+/* What no device may have mapped otherwise. */
+static int make_reserved(struct pv_iommu *p)
 {
-    unsigned int i;
-    int rc;
+    struct pv_iommu_dom *dom = p->dom;
 
-    p->state = PV_IOMMU_building;
-    p->keep_host_map = !clear;
-    p->build_dfn = p->copied = p->dropped = 0;
-    p->build_err = 0;
-
-    if ( !p->reserved )
+    if ( !dom->reserved )
     {
         struct pv_iommu_reserved_list *list =
             xmalloc(struct pv_iommu_reserved_list);
@@ -124,22 +48,70 @@ static int build_begin(struct pv_iommu *p, bool clear)
         if ( !list )
             return -ENOMEM;
 
-        rc = pv_iommu_reserved_get(p->d, p->vendor,
-                                   XEN_IOMMU_RESERVED_ALL_DEVICES, list);
-        if ( rc )
+        if ( pv_iommu_reserved_get(p->d, p->vendor,
+                                   XEN_IOMMU_RESERVED_ALL_DEVICES, list) )
         {
             xfree(list);
             return -EIO;
         }
 
-        /* It stays as it is until the domain goes. */
-        smp_wmb();
-        p->reserved = list;
+        dom->reserved = list;
     }
 
-    rc = pv_iommu_pending_init(p);
+    p->reserved = dom->reserved;
+
+    return 0;
+}
+
+/* Not of a host bridge, nor of an IOMMU that shows itself as a device. */
+static bool does_dma(const struct pci_dev *pdev)
+{
+    return pdev->type != DEV_TYPE_PCI_HOST_BRIDGE &&
+           pci_conf_read16(pdev->sbdf, PCI_CLASS_DEVICE) != 0x0806;
+}
+
+/* A device whose DMA is not translated would take dfns for machine frames. */
+static int check_devices(const struct pv_iommu *p)
+{
+    const struct pci_dev *pdev;
+    int rc = 0;
+
+    pcidevs_lock();
+
+    for_each_pdev ( p->d, pdev )
+    {
+        struct pv_iommu_device dev = {};
+
+        p->vendor->query(pdev, &dev);
+        if ( (dev.flags & XEN_IOMMU_DEVICE_translated) || !does_dma(pdev) )
+            continue;
+        printk(XENLOG_G_INFO
+               "%pd: the DMA of %pp is not translated: no takeover\n",
+               p->d, &pdev->sbdf);
+        rc = -EXDEV;
+    }
+
+    pcidevs_unlock();
+
+    return rc;
+}
+
+static int build_begin(struct pv_iommu *p, bool clear)
+{
+    unsigned long done = 0;
+    unsigned int i;
+    int rc;
+
+    p->state = PV_IOMMU_building;
+    p->keep_host_map = !clear;
+    p->build_dfn = p->copied = p->dropped = p->release_dfn = 0;
+    p->build_err = 0;
+
+    rc = check_devices(p) ?: make_reserved(p);
     if ( !rc )
-        rc = frames_init(p);
+        rc = pv_iommu_pending_init(p);
+    if ( !rc )
+        rc = frames_init(p->dom);
     if ( !rc )
         rc = pt_init(p);
 
@@ -156,10 +128,19 @@ static int build_begin(struct pv_iommu *p, bool clear)
         else
             rc = pv_iommu_install(p, r->first, r->first,
                                   r->last - r->first + 1,
-                                  p->fmt.read | p->fmt.write | p->fmt.fixed);
+                                  p->fmt.read | p->fmt.write | p->fmt.fixed,
+                                  &done);
     }
 
     return rc;
+}
+
+/* Neither way works: the tables are never to be freed. */
+static void stick(struct pv_iommu *p)
+{
+    printk(XENLOG_ERR "%pd: devices are between two I/O address spaces\n",
+           p->d);
+    p->stuck = true;
 }
 
 static int build_end(struct pv_iommu *p)
@@ -174,12 +155,12 @@ static int build_end(struct pv_iommu *p)
     rc = p->vendor->switch_root(p, true);
     if ( !rc )
     {
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
         p->state = PV_IOMMU_owned;
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
     }
     else if ( p->vendor->switch_root(p, false) )
-        panic("%pd: devices are between two I/O address spaces\n", p->d);
+        stick(p);
 
     pcidevs_unlock();
 
@@ -187,35 +168,86 @@ static int build_end(struct pv_iommu *p)
         return rc;
 
     if ( p->keep_host_map )
-        printk(XENLOG_INFO
+        printk(XENLOG_G_INFO
                "%pd: took over its I/O address space with the host map's %lu frames, up to dfn %#lx\n",
                p->d, p->copied, p->max_dfn);
     else
-        printk(XENLOG_INFO
+        printk(XENLOG_G_INFO
                "%pd: took over its I/O address space, empty, up to dfn %#lx\n",
                p->d, p->max_dfn);
 
     return 0;
 }
 
-/* Free the tables and drop the references; the devices use the host map. */
-static int release(struct pv_iommu *p)
+/*
+ * Unmap all that is mapped, which no device can reach any more, in steps.  What
+ * is fixed stays for pt_release_step().  With ctl_lock held.
+ */
+int pv_iommu_clear(struct pv_iommu *p)
 {
+    struct pv_iommu_call call = { .p = p, .first = ~0UL };
+
     ASSERT(p->state == PV_IOMMU_releasing);
 
-    while ( pt_release_step(p) || frames_release_step(p) )
+    while ( p->release_dfn <= p->max_dfn && p->root[p->levels] )
+    {
+        struct pv_iommu_pending *pend;
+        unsigned long nr = 0;
+        bool full;
+
+        spin_lock(&p->dom->lock);
+        pend = pending(p, PV_IOMMU_strict);
+        full = pending_full(pend);
+        if ( !full )
+            nr = pt_unmap(p, &call, PV_IOMMU_strict, p->release_dfn,
+                          p->max_dfn + 1 - p->release_dfn, &p->dropped);
+        spin_unlock(&p->dom->lock);
+
+        if ( full )
+            pv_iommu_drain(p);
+        p->release_dfn += nr;
+
+        if ( p->release_dfn <= p->max_dfn && general_preempt_check() )
+            return -ERESTART;
+    }
+
+    pv_iommu_drain(p);
+
+    return 0;
+}
+
+/* Take the address space apart; the devices use the host map. */
+static int release(struct pv_iommu *p)
+{
+    struct pv_iommu_dom *dom = p->dom;
+    int rc;
+
+    ASSERT(p->state == PV_IOMMU_releasing);
+
+    if ( p->stuck )
+        return -EIO;
+
+    rc = pv_iommu_clear(p);
+    if ( rc )
+        return rc;
+
+    while ( pt_release_step(p) )
         if ( general_preempt_check() )
             return -ERESTART;
 
+    dom->releasing = dom->chunks;
+    rc = pv_iommu_release_records(dom);
+    if ( rc )
+        return rc;
+
     ASSERT(!p->nr_tables);
-    p->nr_tables = 0;
     p->nr_large = 0;
     memset(p->root, 0, sizeof(p->root));
     pv_iommu_pending_free(p);
     p->state = PV_IOMMU_idle;
 
     if ( !p->build_err )
-        printk(XENLOG_INFO
+        printk(XENLOG_G_INFO
                "%pd: gave its I/O address space back, with %lu frames in use\n",
                p->d, p->dropped);
 
@@ -234,11 +266,53 @@ static int build(struct pv_iommu *p)
     return rc;
 }
 
+/* One step of taking over, with ctl_lock held. */
+static int enable_step(struct pv_iommu *p, bool clear, bool continued)
+{
+    int rc = 0;
+
+    if ( p->dom->nr_ctx )
+        return -EBUSY;
+
+    if ( p->state == PV_IOMMU_releasing )
+    {
+        rc = release(p);
+        if ( !rc )
+        {
+            rc = p->build_err;
+            p->build_err = 0;
+        }
+    }
+    else if ( p->state == PV_IOMMU_idle )
+        rc = pv_iommu_release_records(p->dom);
+
+    if ( p->state == PV_IOMMU_owned )
+        /* If this is a continuation, another vCPU did the rest for us. */
+        return continued ? 0 : -EALREADY;
+    if ( rc )
+        return rc;
+
+    if ( p->state == PV_IOMMU_idle )
+        rc = build_begin(p, clear);
+    if ( !rc )
+        rc = build(p);
+    if ( !rc || rc == -ERESTART )
+        return rc;
+
+    p->state = PV_IOMMU_releasing;
+    p->build_err = rc;
+    if ( release(p) == -ERESTART )
+        return -ERESTART;
+    p->build_err = 0;
+
+    return rc;
+}
+
 int pv_iommu_enable(struct domain *d, bool clear, bool continued,
                     bool *cleared)
 {
-    struct pv_iommu *p;
-    int rc = 0;
+    struct pv_iommu_dom *dom;
+    int rc;
 
     switch ( pv_iommu_mode(d) )
     {
@@ -256,46 +330,14 @@ int pv_iommu_enable(struct domain *d, bool clear, bool continued,
     if ( pv_iommu_pretends(PRETEND_no_enable) && !continued )
         return -ENOMEM;
 
-    p = pv_iommu_get(d);
-    if ( IS_ERR(p) )
-        return PTR_ERR(p);
+    dom = pv_iommu_get(d);
+    if ( IS_ERR(dom) )
+        return PTR_ERR(dom);
 
-    spin_lock(&p->ctl_lock);
-
-    if ( p->state == PV_IOMMU_releasing )
-    {
-        rc = release(p);
-        if ( !rc )
-        {
-            rc = p->build_err;
-            p->build_err = 0;
-        }
-    }
-
-    if ( p->state == PV_IOMMU_owned )
-        /* If this is a continuation, another vCPU did the rest for us. */
-        rc = continued ? 0 : -EALREADY;
-    else if ( !rc )
-    {
-        if ( p->state == PV_IOMMU_idle )
-            rc = build_begin(p, clear);
-        if ( !rc )
-            rc = build(p);
-
-        if ( rc && rc != -ERESTART )
-        {
-            p->state = PV_IOMMU_releasing;
-            p->build_err = rc;
-            if ( release(p) )
-                rc = -ERESTART;
-            else
-                p->build_err = 0;
-        }
-    }
-
-    *cleared = !p->keep_host_map;
-
-    spin_unlock(&p->ctl_lock);
+    spin_lock(&dom->ctl_lock);
+    rc = enable_step(dom->space[0], clear, continued);
+    *cleared = !dom->space[0]->keep_host_map;
+    spin_unlock(&dom->ctl_lock);
 
     return rc;
 }
@@ -309,12 +351,12 @@ static int release_begin(struct pv_iommu *p)
     rc = p->vendor->switch_root(p, false);
     if ( !rc )
     {
-        spin_lock(&p->lock);
+        spin_lock(&p->dom->lock);
         p->state = PV_IOMMU_releasing;
-        spin_unlock(&p->lock);
+        spin_unlock(&p->dom->lock);
     }
     else if ( p->vendor->switch_root(p, true) )
-        panic("%pd: devices are between two I/O address spaces\n", p->d);
+        stick(p);
 
     pcidevs_unlock();
 
@@ -326,7 +368,8 @@ static int release_begin(struct pv_iommu *p)
 
 int pv_iommu_disable(struct domain *d, bool continued)
 {
-    struct pv_iommu *p = dom_iommu(d)->pv;
+    struct pv_iommu_dom *dom = dom_iommu(d)->pv;
+    struct pv_iommu *p = dom ? dom->space[0] : NULL;
     int rc = continued ? 0 : -EPERM;
 
     if ( !p )
@@ -334,7 +377,7 @@ int pv_iommu_disable(struct domain *d, bool continued)
     if ( pv_iommu_pretends(PRETEND_no_disable) && !continued )
         return -EIO;
 
-    spin_lock(&p->ctl_lock);
+    spin_lock(&dom->ctl_lock);
 
     if ( p->state == PV_IOMMU_owned && !continued )
         rc = release_begin(p);
@@ -344,20 +387,16 @@ int pv_iommu_disable(struct domain *d, bool continued)
     if ( !rc && p->state == PV_IOMMU_releasing )
         rc = release(p);
 
-    spin_unlock(&p->ctl_lock);
+    spin_unlock(&dom->ctl_lock);
 
     return rc;
 }
 
-int pv_iommu_release(struct domain *d)
+/* The domain is dying.  With ctl_lock held. */
+int pv_iommu_release_shared(struct pv_iommu_dom *dom)
 {
-    struct pv_iommu *p = dom_iommu(d)->pv;
+    struct pv_iommu *p = dom->space[0];
     int rc = 0;
-
-    if ( !p )
-        return 0;
-
-    spin_lock(&p->ctl_lock);
 
     if ( p->state == PV_IOMMU_owned )
         rc = release_begin(p);
@@ -367,62 +406,8 @@ int pv_iommu_release(struct domain *d)
     if ( p->state == PV_IOMMU_releasing )
         rc = release(p);
 
-    spin_unlock(&p->ctl_lock);
-
-    if ( rc == -ERESTART )
-        return rc;
-
-    if ( rc )
-    {
-        /* Some device may still use the tables: they can't be freed. */
-        printk(XENLOG_ERR "%pd: cannot give I/O address space back: %d\n",
-               d, rc);
-        return 0;
-    }
-
-    dom_iommu(d)->pv = NULL;
-    xfree(p->reserved);
-    xfree(p);
-
-    return 0;
+    return rc;
 }
-
-static void cf_check dump(unsigned char key)
-{
-    static const char *const states[] = {
-        [PV_IOMMU_idle] = "idle",
-        [PV_IOMMU_building] = "taking over",
-        [PV_IOMMU_owned] = "owned",
-        [PV_IOMMU_releasing] = "giving back",
-    };
-    const struct domain *d;
-
-    rcu_read_lock(&domlist_read_lock);
-
-    for_each_domain ( d )
-    {
-        const struct pv_iommu *p = dom_iommu(d)->pv;
-
-        if ( !p )
-            continue;
-
-        printk("%pd: I/O address space: %s, %u tables (%u of them long empty), %lu large pages\n",
-               d, states[p->state], p->nr_tables, p->nr_empty, p->nr_large);
-        printk("%pd: %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims\n",
-               d, p->stat.calls, p->stat.continuations, p->stat.flushes,
-               p->stat.early_flushes, p->stat.reclaims);
-    }
-
-    rcu_read_unlock(&domlist_read_lock);
-}
-
-static int __init cf_check init(void)
-{
-    register_keyhandler('U', dump, "dump PV-IOMMU state", 0);
-
-    return 0;
-}
-__initcall(init);
 
 /*
  * Local variables:

@@ -10,6 +10,7 @@
 #include "iommu.h"
 #include "dmar.h"
 #include "extern.h"
+#include "pv-iommu.h"
 
 /* Bits 52 ... 61 are ignored by hardware; Xen's own tables use 52 ... 55. */
 #define PTE_REF     (1UL << 56)
@@ -77,21 +78,14 @@ static bool cf_check vtd_write_buffer(void)
     return rwbf_quirk;
 }
 
-/*
- * Replace the address root in each context entry that carries the domain's
- * ID.  ID, width and type of the entry stay the same, so this is one 64-bit
- * write and no transaction can see half of it.
- */
-static int switch_one(struct pv_iommu *p, struct vtd_iommu *iommu,
-                      paddr_t pt_root)
+/* Call @fn for each entry that devices have in the tables of @iommu. */
+void vtd_for_each_entry(struct vtd_iommu *iommu,
+                        void (*fn)(struct vtd_iommu *iommu,
+                                   struct context_entry *context, void *data),
+                        void *data)
 {
-    const struct domain *d = p->d;
-    const struct root_entry *roots;
+    const struct root_entry *roots = map_vtd_domain_page(iommu->root_maddr);
     unsigned int bus, devfn;
-
-    spin_lock(&iommu->lock);
-
-    roots = map_vtd_domain_page(iommu->root_maddr);
 
     for ( bus = 0; bus < 256; ++bus )
     {
@@ -103,31 +97,56 @@ static int switch_one(struct pv_iommu *p, struct vtd_iommu *iommu,
         entries = map_vtd_domain_page(get_context_addr(roots[bus]));
 
         for ( devfn = 0; devfn < 256; ++devfn )
-        {
-            struct context_entry *context = &entries[devfn], new = *context;
-
-            if ( !context_present(new) ||
-                 context_translation_type(new) == CONTEXT_TT_PASS_THRU ||
-                 did_to_domain_id(iommu, context_domain_id(new)) !=
-                 d->domain_id )
-                continue;
-
-            context_set_address_root(new, pt_root);
-            write_atomic(&context->lo, new.lo);
-            iommu_sync_cache(context, sizeof(*context));
-        }
+            if ( context_present(entries[devfn]) &&
+                 context_translation_type(entries[devfn]) !=
+                 CONTEXT_TT_PASS_THRU )
+                fn(iommu, &entries[devfn], data);
 
         unmap_vtd_domain_page(entries);
     }
 
     unmap_vtd_domain_page(roots);
-
-    spin_unlock(&iommu->lock);
-
-    return 0;
 }
 
-static int flush_one(struct vtd_iommu *iommu)
+/*
+ * Replace the address root in a context entry.  If ID, width and type stay
+ * the same this is one 64-bit write and no transaction can see half of it.
+ */
+static void set_root(struct context_entry *context, paddr_t pt_root)
+{
+    struct context_entry new = *context;
+
+    context_set_address_root(new, pt_root);
+    write_atomic(&context->lo, new.lo);
+    iommu_sync_cache(context, sizeof(*context));
+}
+
+struct root_switch {
+    const struct domain *d;
+    paddr_t pt_root;
+};
+
+static void switch_entry(struct vtd_iommu *iommu,
+                         struct context_entry *context, void *data)
+{
+    const struct root_switch *sw = data;
+
+    if ( did_to_domain_id(iommu, context_domain_id(*context)) ==
+         sw->d->domain_id )
+        set_root(context, sw->pt_root);
+}
+
+static void switch_one(struct pv_iommu *p, struct vtd_iommu *iommu,
+                       paddr_t pt_root)
+{
+    struct root_switch sw = { p->d, pt_root };
+
+    spin_lock(&iommu->lock);
+    vtd_for_each_entry(iommu, switch_entry, &sw);
+    spin_unlock(&iommu->lock);
+}
+
+int vtd_flush_unit(struct vtd_iommu *iommu)
 {
     bool dev_iotlb = find_ats_dev_drhd(iommu);
     int rc, ret;
@@ -145,7 +164,7 @@ static int flush_one(struct vtd_iommu *iommu)
  * The host map always has four levels; IOMMUs that walk fewer use the table
  * behind the first entry, as domain_pgd_maddr() has it.
  */
-static paddr_t host_table(const struct domain *d, unsigned int levels)
+paddr_t vtd_host_table(const struct domain *d, unsigned int levels)
 {
     const struct domain_iommu *hd = dom_iommu(d);
     unsigned int level = agaw_to_level(hd->arch.vtd.agaw);
@@ -177,7 +196,7 @@ static int cf_check vtd_switch_root(struct pv_iommu *p, bool ours)
     for ( level = p->min_levels; level <= p->levels; ++level )
     {
         pt_root[level] = ours ? page_to_maddr(p->root[level])
-                              : host_table(p->d, level);
+                              : vtd_host_table(p->d, level);
         if ( !pt_root[level] )
             rc = -EIO;
     }
@@ -191,7 +210,7 @@ static int cf_check vtd_switch_root(struct pv_iommu *p, bool ours)
 
     for_each_drhd_unit ( drhd )
     {
-        int ret = flush_one(drhd->iommu);
+        int ret = vtd_flush_unit(drhd->iommu);
 
         if ( !rc )
             rc = ret;
@@ -211,7 +230,51 @@ static paddr_t cf_check vtd_host_root(struct domain *d, unsigned int *levels)
     return hd->arch.vtd.pgd_maddr;
 }
 
+struct crash {
+    const struct pv_iommu_dom *dom;
+    paddr_t pt_root;
+};
+
+static void crash_entry(struct vtd_iommu *iommu, struct context_entry *context,
+                        void *data)
+{
+    const struct crash *crash = data;
+    paddr_t root = context->lo & PADDR_MASK & PAGE_MASK;
+
+    if ( pv_iommu_is_root(crash->dom, iommu->nr_pt_levels, root) )
+        set_root(context, crash->pt_root);
+}
+
+static void cf_check vtd_crash(const struct pv_iommu_dom *dom)
+{
+    const struct acpi_drhd_unit *drhd;
+
+    for_each_drhd_unit ( drhd )
+    {
+        struct crash crash = {
+            .dom = dom,
+            .pt_root = vtd_host_table(dom->d, drhd->iommu->nr_pt_levels),
+        };
+
+        if ( !crash.pt_root )
+            continue;
+
+        /* Whoever had them was stopped. */
+        spin_lock_init(&drhd->iommu->lock);
+        spin_lock_init(&drhd->iommu->register_lock);
+        vtd_for_each_entry(drhd->iommu, crash_entry, &crash);
+        vtd_flush_unit(drhd->iommu);
+    }
+}
+
 static const struct pv_iommu_vendor vtd_vendor = {
+    .query = vtd_query,
+    .identity = vtd_identity,
+    .join = vtd_join,
+    .part = vtd_part,
+    .attach = vtd_attach,
+    .crash = vtd_crash,
+    .flush = vtd_flush,
     .setup = vtd_setup_tables,
     .caching_mode = vtd_caching_mode,
     .write_buffer = vtd_write_buffer,
