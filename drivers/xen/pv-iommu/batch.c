@@ -122,6 +122,7 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 	new = &batch->ops[batch->nr++];
 	*new = (struct xen_iommu_op) {
 		.op = op,
+		.ctx = batch->ctx,
 		.status = XPI_STATUS_UNREACHED,
 	};
 	return new;

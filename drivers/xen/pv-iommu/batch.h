@@ -39,6 +39,7 @@ enum xpi_cause {
  *	@bad_op and @bad_flush.  Taken before @lock
  * @lock: guards the rest, and what the owner of the queue keeps with it
  * @backend: how to submit
+ * @ctx: the context that the operations are about
  * @ops: the operations
  * @frames: how many frames each is about; in an unmap operation the hypervisor
  *	overwrites it
@@ -62,6 +63,7 @@ struct xpi_batch {
 	spinlock_t call_lock;	/* across hypercalls; before lock */
 	spinlock_t lock;	/* the queue, and the owner's */
 	const struct xpi_backend *backend;
+	u16 ctx;
 	struct xen_iommu_op *ops;
 	u64 *frames;
 	struct {

@@ -99,7 +99,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
 	.release_device = xpi_release_device,
-	.device_group = generic_single_device_group,
+	.device_group = xpi_device_group,
 	.get_resv_regions = xpi_get_resv_regions,
 	.default_domain_ops = &xpi_domain_ops,
 #ifndef XPI_HAVE_DOMAIN_PGSIZES

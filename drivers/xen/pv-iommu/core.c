@@ -88,6 +88,8 @@ VISIBLE_IF_KUNIT const char *xpi_why_not_this_mode(unsigned int mode)
 		return "the hypervisor does not translate dom0's DMA (dom0-iommu=passthrough)";
 	case XEN_IOMMU_MODE_guest_map:
 		return "the hypervisor maintains dom0's mappings itself (PVH dom0)";
+	case XEN_IOMMU_MODE_ats:
+		return "the hypervisor lets devices cache translations (ats=on)";
 	case XEN_IOMMU_MODE_owned:
 		return "another user of iommu_op in this domain has taken over";
 	default:
@@ -113,35 +115,11 @@ VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 	return -ENODEV;
 }
 
-VISIBLE_IF_KUNIT int xpi_read_reserved(struct xpi *xpi)
-{
-	unsigned int room = 16;
-	int ret;
-
-	do {
-		kfree(xpi->reserved);
-		xpi->reserved = kcalloc(room, sizeof(*xpi->reserved),
-					GFP_KERNEL);
-		if (!xpi->reserved)
-			return -ENOMEM;
-		xpi->nr_reserved = room;
-		ret = xpi->backend->query_reserved(xpi->reserved,
-						   &xpi->nr_reserved);
-		/* A liar that never has enough must not keep us here. */
-		if (xpi->nr_reserved <= room)
-			break;
-		if (!ret)
-			return -EPROTO;
-		room = xpi->nr_reserved;
-	} while (ret == -ENOBUFS && room <= 4096);
-
-	return ret;
-}
-
 static void say_what_there_is(const struct xpi *xpi)
 {
-	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s, %u reserved ranges\n",
+	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s%s, %u reserved ranges\n",
 		xpi->backend->name, xpi->caps.max_dfn, xpi->caps.pgsize_mask,
+		xpi_has_contexts(xpi) ? " contexts" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_deferred_flush ?
 			" deferred-flush" : "",
@@ -162,6 +140,10 @@ static void xpi_shutdown(void *unused)
 {
 	struct xpi_domain *active = READ_ONCE(xpi.active);
 
+	/* A device in a context is nobody else's business. */
+	if (xpi_has_contexts(&xpi))
+		return;
+
 	/* Nobody attaches any more. */
 	if (active)
 		xpi_domain_abandon(active);
@@ -181,7 +163,8 @@ VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 {
 	int ret;
 
-	ret = xpi_bind_check();
+	/* With contexts a device in use is just left alone. */
+	ret = xpi_has_contexts(xpi) ? 0 : xpi_bind_check();
 	if (ret)
 		return ret;
 
@@ -217,7 +200,8 @@ static int __init xpi_init(void)
 	if (ret)
 		return ret;
 
-	ret = xpi_read_reserved(&xpi);
+	ret = xpi_read_reserved(&xpi, XEN_IOMMU_RESERVED_ALL_DEVICES,
+				&xpi.reserved, &xpi.nr_reserved);
 	if (ret) {
 		pr_err("not used: the hypervisor did not tell its reserved ranges (%d)\n",
 		       ret);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* One address space: its mappings and what is pending.  See domain.h. */
 
+#define pr_fmt(fmt) "xen-pv-iommu: " fmt
+
 #include <linux/atomic.h>
 #include <linux/container_of.h>
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
+#include <linux/printk.h>
 
 #include "domain.h"
 #include "gfn.h"
@@ -13,6 +16,8 @@
 
 /* As many as a mapping of 16 MiB in scattered frames takes. */
 #define BATCH_OPS	4096U
+/* Of many domains each has its own queue. */
+#define CTX_BATCH_OPS	512U
 
 /* @entry is that of @frames frames: one, or all of a run. */
 static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames)
@@ -94,38 +99,62 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 }
 
 /**
- * xpi_domain_init() - an empty, inactive domain
+ * xpi_domain_init() - an empty domain
  * @d: the domain
  * @backend: to the hypervisor
  * @caps: of the hypervisor
  *
+ * With contexts it is one and always in the hypervisor, so active from the
+ * beginning; else inactive.
+ *
  * Context: Process context.
- * Return: 0 or -ENOMEM.
+ * Return: 0 or a negative errno: -ENOMEM, -ENOSPC when there are too many.
  */
 int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 		    const struct xpi_caps *caps)
 {
+	bool contexts = caps->flags & XEN_IOMMU_CAP_contexts;
 	int ret;
 
 	ret = xpi_shadow_init(&d->shadow, caps->max_dfn);
 	if (ret)
 		return ret;
 
-	ret = xpi_batch_init(&d->batch, backend, min(caps->max_ops, BATCH_OPS),
+	ret = xpi_batch_init(&d->batch, backend,
+			     min(caps->max_ops,
+				 contexts ? CTX_BATCH_OPS : BATCH_OPS),
 			     op_failed);
 	if (ret)
-		xpi_shadow_destroy(&d->shadow);
+		goto out_shadow;
+
+	d->active = contexts;
+	if (contexts)
+		ret = backend->ctx_alloc(&d->batch.ctx);
+	if (!ret)
+		return 0;
+
+	d->active = false;
+	xpi_batch_destroy(&d->batch);
+out_shadow:
+	xpi_shadow_destroy(&d->shadow);
 	return ret;
 }
 
 /**
  * xpi_domain_destroy() - the end of a domain
- * @d: the domain, inactive and without users
+ * @d: the domain, without users, and inactive unless it is a context
  *
  * Context: Process context.
  */
 void xpi_domain_destroy(struct xpi_domain *d)
 {
+	if (d->batch.ctx) {
+		/* All that is mapped in it goes with it. */
+		xpi_domain_abandon(d);
+		if (d->batch.backend->ctx_free(d->batch.ctx))
+			pr_err("context %u is not given back\n", d->batch.ctx);
+	}
+
 	WARN_ON(d->active);
 	xpi_batch_destroy(&d->batch);
 	xpi_shadow_destroy(&d->shadow);

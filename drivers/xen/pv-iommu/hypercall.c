@@ -42,6 +42,9 @@ static_assert(sizeof(struct xen_iommu_op_unmap) == 24);
 static_assert(offsetof(struct xen_iommu_op_unmap, flags) == 16);
 static_assert(sizeof(struct xen_iommu_op_flush) == 24);
 static_assert(sizeof(struct xen_iommu_op_ctx_attach) == 24);
+static_assert(sizeof(struct xen_iommu_op_query_device) == 24);
+static_assert(offsetof(struct xen_iommu_op_query_device, ids) == 8);
+static_assert(offsetof(struct xen_iommu_op_query_device, addr_bits) == 22);
 static_assert(sizeof(struct xen_iommu_op_lookup) == 24);
 static_assert(offsetof(struct xen_iommu_op_lookup, pgsize) == 16);
 
@@ -145,12 +148,13 @@ static int buffers_probe(struct xpi_caps *caps)
 	return 0;
 }
 
-static int buffers_query_reserved(struct xen_iommu_reserved_range *ranges,
+static int buffers_query_reserved(u32 sbdf,
+				  struct xen_iommu_reserved_range *ranges,
 				  unsigned int *nr)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_query_reserved,
-		.u.query_reserved.sbdf = XEN_IOMMU_RESERVED_ALL_DEVICES,
+		.u.query_reserved.sbdf = sbdf,
 		.u.query_reserved.nr_entries = *nr,
 	};
 	int ret;
@@ -182,12 +186,62 @@ static int buffers_disable(void)
 	return buffers_one(&op);
 }
 
+static int buffers_query_device(u32 sbdf, struct xpi_device_caps *caps)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_device,
+		.u.query_device.sbdf = sbdf,
+	};
+	int ret = buffers_one(&op);
+
+	/* It has more requester IDs than none, for which there is no room. */
+	if (ret && ret != -ENOBUFS)
+		return ret;
+
+	*caps = (struct xpi_device_caps) {
+		.flags = op.u.query_device.flags,
+		.addr_bits = op.u.query_device.addr_bits,
+	};
+	return 0;
+}
+
+static int buffers_ctx_alloc(u16 *ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_alloc };
+	int ret = buffers_one(&op);
+
+	*ctx = op.ctx;
+	return ret ?: *ctx ? 0 : -EPROTO;
+}
+
+static int buffers_ctx_free(u16 ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_free, .ctx = ctx };
+
+	return buffers_one(&op);
+}
+
+static int buffers_ctx_attach(u16 ctx, u32 sbdf)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_ctx_attach,
+		.ctx = ctx,
+		.u.ctx_attach.sbdf = sbdf,
+	};
+
+	return buffers_one(&op);
+}
+
 const struct xpi_backend xpi_buffers_backend = {
 	.name = "buffers",
 	.probe = buffers_probe,
 	.query_reserved = buffers_query_reserved,
+	.query_device = buffers_query_device,
 	.enable = buffers_enable,
 	.disable = buffers_disable,
+	.ctx_alloc = buffers_ctx_alloc,
+	.ctx_free = buffers_ctx_free,
+	.ctx_attach = buffers_ctx_attach,
 	.submit = buffers_submit,
 };
 

@@ -68,6 +68,7 @@ static void xpi_domain_free(struct iommu_domain *domain)
 	struct xpi_iommu_domain *xd = to_xpi(domain);
 	struct xpi *xpi = xd->xpi;
 
+	/* With contexts none is active for all. */
 	mutex_lock(&xpi->attach_lock);
 	if (xpi->active == &xd->d) {
 		/* The core dropped the flush queue without a last flush. */
@@ -116,12 +117,21 @@ static int switch_to(struct xpi *xpi, struct xpi_domain *d)
 	return ret;
 }
 
+/* Where each domain is a context: have the hypervisor put the device there. */
+static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev)
+{
+	return xpi->backend->ctx_attach(ctx, xpi_sbdf(to_pci_dev(dev)));
+}
+
 static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 			  struct iommu_domain *old)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
 	struct xpi *xpi = xd->xpi;
 	int ret = 0;
+
+	if (xpi_has_contexts(xpi))
+		return attach_to(xpi, xd->d.batch.ctx, dev);
 
 	/* The core moves all devices of the group; the first one does it. */
 	mutex_lock(&xpi->attach_lock);
@@ -143,6 +153,9 @@ static int xpi_attach_blocked(struct iommu_domain *domain, struct device *dev,
 			      struct iommu_domain *old)
 {
 	struct xpi *xpi = dev_to_xpi(dev);
+
+	if (xpi_has_contexts(xpi))
+		return attach_to(xpi, xpi->blocked_ctx, dev);
 
 	mutex_lock(&xpi->attach_lock);
 	set_blocked(xpi, dev, true);
@@ -270,8 +283,34 @@ static int leave_to_driver(struct device *dev)
  */
 void xpi_iommu_unclaimed(struct device *dev)
 {
-	if (registered && !does_no_dma(to_pci_dev(dev)))
+	if (!registered)
+		return;
+
+	if (xpi_has_contexts(registered)) {
+		/* The host map is good for it. */
+		xpi_compat_dma_keep(dev);
+		return;
+	}
+
+	if (!does_no_dma(to_pci_dev(dev)))
 		xpi_forbid_dma(dev, "it could not be claimed");
+}
+
+/* Where devices do not mind each other, some may be left alone. */
+static bool left_alone(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	const char *why;
+
+	if (pdev->class >> 8 != XPI_PCI_CLASS_IOMMU) {
+		why = xpi_device_why_not(registered, pdev);
+		if (!why)
+			return false;
+		if (!xpi_pci_is_harmless(pdev))
+			dev_info(dev, "stays on xen-swiotlb: %s\n", why);
+	}
+	xpi_compat_dma_keep(dev);
+	return true;
 }
 
 static struct iommu_device *xpi_probe_device(struct device *dev)
@@ -281,7 +320,10 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	if (!dev_is_pci(dev))
 		return ERR_PTR(-ENODEV);
 
-	if (dev->driver || to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
+	if (xpi_has_contexts(registered)) {
+		if (left_alone(dev))
+			return ERR_PTR(-ENODEV);
+	} else if (dev->driver || to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
 		xpi_compat_dma_keep(dev);
 		return ERR_PTR(leave_to_driver(dev));
 	}
@@ -312,6 +354,10 @@ static void xpi_release_device(struct device *dev)
 	set_blocked(xpi, dev, false);
 	xpi->nr_devs--;
 	mutex_unlock(&xpi->attach_lock);
+
+	/* It may be gone already, for the hypervisor, too. */
+	if (xpi_has_contexts(xpi))
+		attach_to(xpi, 0, dev);
 
 	/* The core is about to put what bind.c has put. */
 	if (xdev->claimed)
@@ -358,13 +404,14 @@ static int add_bus_windows(struct list_head *head)
 	return ret;
 }
 
-static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
+static void add_reserved(struct list_head *head,
+			 const struct xen_iommu_reserved_range *ranges,
+			 unsigned int nr)
 {
-	struct xpi *xpi = dev_to_xpi(dev);
 	unsigned int i;
 
-	for (i = 0; i < xpi->nr_reserved; i++) {
-		struct xen_iommu_reserved_range *r = &xpi->reserved[i];
+	for (i = 0; i < nr; i++) {
+		const struct xen_iommu_reserved_range *r = &ranges[i];
 		enum iommu_resv_type type = IOMMU_RESV_RESERVED;
 		int prot = 0;
 
@@ -380,7 +427,33 @@ static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 			       PFN_PHYS((u64)r->nr_frames), prot, type))
 			return;
 	}
-	add_bus_windows(head);
+}
+
+static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
+{
+	struct xpi *xpi = dev_to_xpi(dev);
+	struct xen_iommu_reserved_range *ranges;
+	unsigned int nr;
+
+	if (!xpi_has_contexts(xpi)) {
+		add_reserved(head, xpi->reserved, xpi->nr_reserved);
+		add_bus_windows(head);
+		return;
+	}
+
+	/* Of the windows of its own bus dma-iommu takes care. */
+	if (!xpi_read_reserved(xpi, xpi_sbdf(to_pci_dev(dev)), &ranges, &nr))
+		add_reserved(head, ranges, nr);
+	else
+		add_reserved(head, xpi->reserved, xpi->nr_reserved);
+	kfree(ranges);
+}
+
+/* What cannot be told apart is one group; all, where they share everything. */
+static struct iommu_group *xpi_device_group(struct device *dev)
+{
+	return xpi_has_contexts(registered) ? pci_device_group(dev) :
+					      generic_single_device_group(dev);
 }
 
 #ifdef XPI_COMPAT_OPS
@@ -414,7 +487,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
 	.release_device = xpi_release_device,
-	.device_group = generic_single_device_group,
+	.device_group = xpi_device_group,
 	.get_resv_regions = xpi_get_resv_regions,
 	.default_domain_ops = &xpi_domain_ops,
 };

@@ -10,6 +10,7 @@
  *   takeover   the host map: taking it away, bringing it back
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
  *   forbid     devices that must not do DMA
+ *   device     what the hypervisor says of a device
  *   domain     one address space and what is pending in it
  *   mapping    mapping and unmapping there
  *   entries    the shadow's side of that
@@ -48,6 +49,7 @@ struct xpi_domain;
  * @reserved: ranges that it will not map
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
+ * @blocked_ctx: with contexts: one in which nothing is ever mapped
  * @attach_lock: guards the fields below
  * @active: the domain that the hypervisor's address space shows
  * @nr_devs: devices that we claimed
@@ -59,6 +61,7 @@ struct xpi {
 	struct xen_iommu_reserved_range *reserved;
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
+	u16 blocked_ctx;
 	struct mutex attach_lock;	/* guards what is below */
 	struct xpi_domain *active;
 	unsigned int nr_devs;
@@ -77,6 +80,25 @@ struct xpi_dev {
 	bool blocked;
 	bool claimed;
 };
+
+/**
+ * xpi_has_contexts() - does each group of devices have its own address space?
+ * @xpi: the hypervisor
+ *
+ * Context: Any.
+ * Return: true if so; false where one is shared by all devices.
+ */
+static inline bool xpi_has_contexts(const struct xpi *xpi)
+{
+	return xpi->caps.flags & XEN_IOMMU_CAP_contexts;
+}
+
+/* device.c */
+u32 xpi_sbdf(struct pci_dev *pdev);
+const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev);
+int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
+		      struct xen_iommu_reserved_range **ranges,
+		      unsigned int *nr);
 
 /* iommu.c */
 int xpi_iommu_register(struct xpi *xpi);
@@ -110,7 +132,6 @@ const char *xpi_why_not_here(void);
 const char *xpi_why_no_hypercall(int err);
 const char *xpi_why_not_this_mode(unsigned int mode);
 int xpi_detect(struct xpi *xpi);
-int xpi_read_reserved(struct xpi *xpi);
 int xpi_switch_over(struct xpi *xpi);
 #endif
 

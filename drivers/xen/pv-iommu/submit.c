@@ -144,6 +144,7 @@ bool xpi_batch_recover(struct xpi_batch *batch)
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
 		struct xen_iommu_op op = {
 			.op = XEN_IOMMUOP_flush,
+			.ctx = batch->ctx,
 			.status = XPI_STATUS_UNREACHED,
 			.u.flush.flags = XEN_IOMMU_FLUSH_all,
 		};

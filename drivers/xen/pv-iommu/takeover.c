@@ -120,6 +120,14 @@ int xpi_takeover(struct xpi *xpi)
 	bool cleared;
 	int ret;
 
+	/* Each device leaves the host map by itself. */
+	if (xpi_has_contexts(xpi)) {
+		ret = xpi->backend->ctx_alloc(&xpi->blocked_ctx);
+		if (!ret)
+			pr_info("took over: each group of devices gets an address space of its own\n");
+		return ret;
+	}
+
 	ret = xpi->backend->enable(xpi->caps.flags & XEN_IOMMU_CAP_clear,
 				   &cleared);
 	if (ret)
@@ -150,8 +158,16 @@ int xpi_takeover(struct xpi *xpi)
  */
 void xpi_give_back(struct xpi *xpi)
 {
-	int ret = xpi->backend->disable();
+	int ret;
 
+	if (xpi_has_contexts(xpi)) {
+		ret = xpi->backend->ctx_free(xpi->blocked_ctx);
+		if (ret)
+			pr_err("a context is not given back (%d)\n", ret);
+		return;
+	}
+
+	ret = xpi->backend->disable();
 	if (ret)
 		pr_err("the hypervisor did not restore the host map (%d): DMA through xen-swiotlb will fail until reboot\n",
 		       ret);

@@ -73,8 +73,9 @@ static const struct reason reasons[] = {
 	{ "passthrough", 0, XEN_IOMMU_MODE_passthrough,
 		"dom0-iommu=passthrough" },
 	{ "PVH", 0, XEN_IOMMU_MODE_guest_map, "PVH" },
+	{ "ATS", 0, XEN_IOMMU_MODE_ats, "ats=on" },
 	{ "owned", 0, XEN_IOMMU_MODE_owned, "another user" },
-	{ "mode of the future", 0, 6, "does not know" },
+	{ "mode of the future", 0, 7, "does not know" },
 	{ "mode of garbage", 0, 0xffff, "does not know" },
 	{ "no hypercall", NO_HYPERCALL, 0, "does not offer" },
 	{ "not allowed", -EPERM, 0, "does not let" },
@@ -223,7 +224,7 @@ static void all_reserved_ranges_are_read(struct kunit *test)
 	unsigned int nr = *(const unsigned int *)test->param_value;
 	struct xpi *xpi = reserving(test, nr);
 
-	KUNIT_EXPECT_EQ(test, 0, xpi_read_reserved(xpi));
+	KUNIT_EXPECT_EQ(test, 0, fixture_read_reserved(xpi));
 	KUNIT_ASSERT_EQ(test, nr, xpi->nr_reserved);
 	KUNIT_EXPECT_MEMEQ(test, fixture_model(test)->reserved.ranges,
 			   xpi->reserved, nr * sizeof(*xpi->reserved));
@@ -233,7 +234,7 @@ static void absurdly_many_reserved_ranges_are_refused(struct kunit *test)
 {
 	struct xpi *xpi = reserving(test, 20000);
 
-	KUNIT_EXPECT_EQ(test, -ENOBUFS, xpi_read_reserved(xpi));
+	KUNIT_EXPECT_EQ(test, -ENOBUFS, fixture_read_reserved(xpi));
 }
 
 static void an_error_is_passed_on(struct kunit *test)
@@ -243,10 +244,10 @@ static void an_error_is_passed_on(struct kunit *test)
 	model_fail(fixture_model(test), (struct model_fault) {
 		.kind = MODEL_STATUS, .times = 1, .err = -EFAULT,
 	});
-	KUNIT_EXPECT_EQ(test, -EFAULT, xpi_read_reserved(xpi));
+	KUNIT_EXPECT_EQ(test, -EFAULT, fixture_read_reserved(xpi));
 }
 
-static int more_and_more(struct xen_iommu_reserved_range *ranges,
+static int more_and_more(u32 sbdf, struct xen_iommu_reserved_range *ranges,
 			 unsigned int *nr)
 {
 	nr_probes++;
@@ -259,11 +260,11 @@ static void a_count_that_always_grows_comes_to_an_end(struct kunit *test)
 	struct xpi *xpi = reserving(test, 0);
 
 	backend.query_reserved = more_and_more;
-	KUNIT_EXPECT_EQ(test, -ENOBUFS, xpi_read_reserved(xpi));
+	KUNIT_EXPECT_EQ(test, -ENOBUFS, fixture_read_reserved(xpi));
 	KUNIT_EXPECT_LE(test, nr_probes, 4096U);
 }
 
-static int more_than_there_is(struct xen_iommu_reserved_range *ranges,
+static int more_than_there_is(u32 sbdf, struct xen_iommu_reserved_range *ranges,
 			      unsigned int *nr)
 {
 	*nr = 1000000;
@@ -275,7 +276,7 @@ static void a_count_beyond_the_room_is_not_believed(struct kunit *test)
 	struct xpi *xpi = reserving(test, 0);
 
 	backend.query_reserved = more_than_there_is;
-	KUNIT_EXPECT_EQ(test, -EPROTO, xpi_read_reserved(xpi));
+	KUNIT_EXPECT_EQ(test, -EPROTO, fixture_read_reserved(xpi));
 }
 
 static struct kunit_case cases[] = {

@@ -114,7 +114,7 @@ static void make_op(struct stream *s, struct xen_iommu_op *op)
 		make_flush(s, op);
 		break;
 	case 13:
-		op->op = 12 + random(s, 100);
+		op->op = 100 + random(s, 100);
 		break;
 	default:
 		op->op = XEN_IOMMUOP_lookup;

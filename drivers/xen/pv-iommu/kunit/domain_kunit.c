@@ -361,6 +361,45 @@ static void counters_agree_with_what_was_done(struct kunit *test)
 			fixture_counter(XPI_FLUSHES));
 }
 
+static void a_context_is_active_for_all_its_life(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct xpi_caps caps = m->caps;
+	struct xpi_domain one = {}, two = {};
+
+	if (m->mirror)
+		kunit_skip(test, "the model has no contexts to compare");
+
+	caps.flags |= XEN_IOMMU_CAP_contexts;
+	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(&one, &model_backend, &caps));
+	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(&two, &model_backend, &caps));
+	KUNIT_EXPECT_TRUE(test, one.active && two.active);
+	KUNIT_EXPECT_NE(test, one.batch.ctx, two.batch.ctx);
+
+	m->owned = true;
+	m->nr_log = 0;
+	fixture_map_ok(test, &two, 5, 7, 1);
+	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[0].ctx);
+	xpi_domain_unmap(&two, 5, 1, true);
+	xpi_domain_flush_all(&two);
+	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[1].ctx);
+	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[2].ctx);
+
+	/* What is mapped, and what is queued, goes with it. */
+	fixture_map_ok(test, &one, 5, 7, 1);
+	xpi_domain_unmap(&one, 5, 1, true);
+	xpi_domain_destroy(&one);
+	KUNIT_EXPECT_EQ(test, BIT(two.batch.ctx), m->contexts);
+	xpi_domain_destroy(&two);
+	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .times = 1, .err = -ENOSPC,
+	});
+	KUNIT_EXPECT_EQ(test, -ENOSPC, xpi_domain_init(&one, &model_backend,
+						       &caps));
+}
+
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_mapping_is_done_by_its_sync_in_one_call),
 	KUNIT_CASE(contiguous_frames_take_one_operation),
@@ -383,6 +422,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(more_lazy_unmaps_than_the_queue_holds_are_all_done),
 	KUNIT_CASE_SLOW(gibibytes_are_mapped_in_a_few_operations),
 	KUNIT_CASE(counters_agree_with_what_was_done),
+	KUNIT_CASE(a_context_is_active_for_all_its_life),
 	{}
 };
 

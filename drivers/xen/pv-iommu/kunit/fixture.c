@@ -11,6 +11,8 @@
 #include <asm/xen/page.h>
 
 #include "../gfn.h"
+#include <linux/slab.h>
+
 #include "fixture.h"
 #include "mirror.h"
 
@@ -146,6 +148,14 @@ struct xpi_domain *fixture_domain(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, xpi_domain_activate(d));
 	model_count(fixture_model(test));
 	return d;
+}
+
+/* The reserved ranges of all devices, in place of those that it had. */
+int fixture_read_reserved(struct xpi *xpi)
+{
+	kfree(xpi->reserved);
+	return xpi_read_reserved(xpi, XEN_IOMMU_RESERVED_ALL_DEVICES,
+				 &xpi->reserved, &xpi->nr_reserved);
 }
 
 u64 fixture_counter(enum xpi_counter counter)

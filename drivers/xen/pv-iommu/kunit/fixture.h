@@ -9,6 +9,7 @@
 #include <kunit/test.h>
 
 #include "../domain.h"
+#include "../pv-iommu.h"
 #include "../stats.h"
 #include "model.h"
 
@@ -62,6 +63,7 @@ unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 struct xpi_domain *fixture_domain(struct kunit *test);
 struct xpi_domain *fixture_inactive_domain(struct kunit *test);
 u64 fixture_counter(enum xpi_counter counter);
+int fixture_read_reserved(struct xpi *xpi);
 u64 fixture_seed(struct kunit *test);
 void fixture_needs_two_cpus(struct kunit *test);
 

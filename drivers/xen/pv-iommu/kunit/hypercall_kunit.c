@@ -7,6 +7,8 @@
 
 static const struct xpi_backend *const backend = &xpi_buffers_backend;
 
+#define DEVICE	XEN_IOMMU_SBDF(1, 0x40, 0x1a)
+
 /* What the hypervisor saw of the last hypercall. */
 static unsigned int last_nr_bufs;
 static unsigned int last_size[XEN_IOMMU_OP_MAX_BUFS];
@@ -215,7 +217,7 @@ static void the_result_of_a_call_is_passed_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, XPI_STATUS_UNREACHED, ops[1].status);
 }
 
-static void reserved_ranges_are_asked_for_all_devices(struct kunit *test)
+static void reserved_ranges_are_asked_for_a_device(struct kunit *test)
 {
 	struct xen_iommu_reserved_range there[3] = {
 		{ 10, 2, XEN_IOMMU_RESERVED_identity },
@@ -227,14 +229,49 @@ static void reserved_ranges_are_asked_for_all_devices(struct kunit *test)
 
 	hypervisor->reserved.ranges = there;
 	hypervisor->reserved.nr = 3;
-	KUNIT_EXPECT_EQ(test, -ENOBUFS, backend->query_reserved(got, &nr));
+	KUNIT_EXPECT_EQ(test, -ENOBUFS,
+			backend->query_reserved(DEVICE, got, &nr));
 	KUNIT_EXPECT_EQ(test, 3U, nr);
 	KUNIT_EXPECT_EQ(test, 0ULL, got[2].start_dfn);
-	KUNIT_EXPECT_EQ(test, 0, backend->query_reserved(got, &nr));
+	KUNIT_EXPECT_EQ(test, 0, backend->query_reserved(DEVICE, got, &nr));
 	KUNIT_EXPECT_EQ(test, 3U, nr);
 	KUNIT_EXPECT_MEMEQ(test, there, got, sizeof(there));
-	KUNIT_EXPECT_EQ(test, XEN_IOMMU_RESERVED_ALL_DEVICES,
+	KUNIT_EXPECT_EQ(test, DEVICE,
 			hypervisor->log[1].u.query_reserved.sbdf);
+}
+
+static void a_context_comes_and_goes_by_its_number(struct kunit *test)
+{
+	u16 one, two;
+
+	KUNIT_EXPECT_EQ(test, 0, backend->ctx_alloc(&one));
+	KUNIT_EXPECT_EQ(test, 0, backend->ctx_alloc(&two));
+	KUNIT_EXPECT_NE(test, one, two);
+	KUNIT_EXPECT_EQ(test, 0, backend->ctx_attach(two, DEVICE));
+	KUNIT_EXPECT_EQ(test, two, hypervisor->log[2].ctx);
+	KUNIT_EXPECT_EQ(test, DEVICE, hypervisor->log[2].u.ctx_attach.sbdf);
+	KUNIT_EXPECT_EQ(test, 0, backend->ctx_free(one));
+	KUNIT_EXPECT_EQ(test, one, hypervisor->log[3].ctx);
+	KUNIT_EXPECT_EQ(test, -ENOENT, backend->ctx_free(one));
+	KUNIT_EXPECT_EQ(test, -ENOENT, backend->ctx_attach(one, DEVICE));
+	model_fail(hypervisor, (struct model_fault) {
+		.kind = MODEL_STATUS, .times = 1, .err = -ENOSPC,
+	});
+	KUNIT_EXPECT_EQ(test, -ENOSPC, backend->ctx_alloc(&one));
+}
+
+static void a_device_has_capabilities_without_room_for_its_ids(struct kunit *test)
+{
+	struct xpi_device_caps caps;
+
+	KUNIT_EXPECT_EQ(test, 0, backend->query_device(DEVICE, &caps));
+	KUNIT_EXPECT_EQ(test, XEN_IOMMU_DEVICE_translated, caps.flags);
+	KUNIT_EXPECT_EQ(test, 39, caps.addr_bits);
+	KUNIT_EXPECT_EQ(test, DEVICE, hypervisor->log[0].u.query_device.sbdf);
+	model_fail(hypervisor, (struct model_fault) {
+		.kind = MODEL_STATUS, .times = 1, .err = -ENODEV,
+	});
+	KUNIT_EXPECT_EQ(test, -ENODEV, backend->query_device(DEVICE, &caps));
 }
 
 static void taking_over_says_what_it_wants_and_gets(struct kunit *test)
@@ -279,7 +316,9 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(many_operations_are_spread_over_buffers),
 	KUNIT_CASE(as_many_as_are_offered_fit_one_call),
 	KUNIT_CASE_PARAM(the_result_of_a_call_is_passed_on, call_gen_params),
-	KUNIT_CASE(reserved_ranges_are_asked_for_all_devices),
+	KUNIT_CASE(reserved_ranges_are_asked_for_a_device),
+	KUNIT_CASE(a_context_comes_and_goes_by_its_number),
+	KUNIT_CASE(a_device_has_capabilities_without_room_for_its_ids),
 	KUNIT_CASE(taking_over_says_what_it_wants_and_gets),
 	KUNIT_CASE(one_operation_without_a_proper_status_is_an_error),
 	{}

@@ -82,6 +82,31 @@ static int query_caps(struct model *m, struct xen_iommu_op_query_caps *query)
 	return 0;
 }
 
+/* Of contexts there is only who is there: one at a time has the tables. */
+static int model_context(struct model *m, struct xen_iommu_op *op)
+{
+	if (op->op == XEN_IOMMUOP_ctx_alloc) {
+		op->ctx = 1 + ffz(m->contexts >> 1);
+		m->contexts |= BIT(op->ctx);
+		return 0;
+	}
+	if (op->ctx && !(m->contexts & BIT(op->ctx)))
+		return -ENOENT;
+	if (op->op == XEN_IOMMUOP_ctx_free) {
+		m->contexts &= ~BIT(op->ctx);
+		model_drop_all(m);
+	}
+	return 0;
+}
+
+static int query_device(struct xen_iommu_op_query_device *query)
+{
+	query->flags = XEN_IOMMU_DEVICE_translated;
+	query->addr_bits = 39;
+	query->nr_ids = 1;
+	return -ENOBUFS;
+}
+
 static int carry_out(struct model *m, struct xen_iommu_op *op)
 {
 	bool cleared = false;
@@ -102,10 +127,16 @@ static int carry_out(struct model *m, struct xen_iommu_op *op)
 		return model_disable(m);
 	}
 
+	if (op->op >= XEN_IOMMUOP_ctx_alloc &&
+	    op->op <= XEN_IOMMUOP_ctx_attach)
+		return model_context(m, op);
+	if (op->op == XEN_IOMMUOP_query_device)
+		return query_device(&op->u.query_device);
+
+	if (op->ctx && !(m->contexts & BIT(op->ctx)))
+		return -ENOENT;
 	if (!m->owned)
 		return -EPERM;
-	if (op->ctx)
-		return -ENOENT;
 
 	switch (op->op) {
 	case XEN_IOMMUOP_map:
@@ -288,7 +319,8 @@ static int backend_probe(struct xpi_caps *caps)
 	return 0;
 }
 
-static int backend_query_reserved(struct xen_iommu_reserved_range *ranges,
+static int backend_query_reserved(u32 sbdf,
+				  struct xen_iommu_reserved_range *ranges,
 				  unsigned int *nr)
 {
 	struct xen_iommu_op op = {
@@ -321,12 +353,30 @@ static int backend_disable(void)
 	return backend_one(&op);
 }
 
+static int backend_ctx_alloc(u16 *ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_alloc };
+	int ret = backend_one(&op);
+
+	*ctx = op.ctx;
+	return ret;
+}
+
+static int backend_ctx_free(u16 ctx)
+{
+	struct xen_iommu_op op = { .op = XEN_IOMMUOP_ctx_free, .ctx = ctx };
+
+	return backend_one(&op);
+}
+
 const struct xpi_backend model_backend = {
 	.name = "model",
 	.probe = backend_probe,
 	.query_reserved = backend_query_reserved,
 	.enable = backend_enable,
 	.disable = backend_disable,
+	.ctx_alloc = backend_ctx_alloc,
+	.ctx_free = backend_ctx_free,
 	.submit = backend_submit,
 };
 

@@ -120,6 +120,7 @@ struct model {
 	bool (*owns)(struct model *m, u64 gfn);
 	void *owner;
 	bool owned;
+	unsigned long contexts;
 	struct model_range *host;
 	unsigned int nr_host;
 	unsigned int max_host;
@@ -143,7 +144,7 @@ struct model {
 	void *hook_data;
 
 	unsigned int calls;
-	unsigned int ops[XEN_IOMMUOP_lookup + 1];
+	unsigned int ops[XEN_IOMMUOP_query_device + 1];
 	unsigned int nr_ops;
 	unsigned int flushes;
 	unsigned int biggest;

@@ -292,7 +292,7 @@ static void reserved_ranges_are_refused(struct kunit *test)
 	struct dom0 *dom0 = test->priv;
 	unsigned int i;
 
-	KUNIT_ASSERT_EQ(test, 0, xpi_read_reserved(&dom0->xpi));
+	KUNIT_ASSERT_EQ(test, 0, fixture_read_reserved(&dom0->xpi));
 	KUNIT_EXPECT_GT(test, dom0->xpi.nr_reserved, 0U);
 	for (i = 0; i < dom0->xpi.nr_reserved; i++) {
 		u64 dfn = dom0->xpi.reserved[i].start_dfn;

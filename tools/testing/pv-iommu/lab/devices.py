@@ -97,6 +97,9 @@ TABLE = {
                         "virtio_pci virtio_blk", "VIRTIO_PCI VIRTIO_BLK"),
     "virtio-net": _card(0x0a, f"virtio-net-pci,{VIRTIO}",
                         "virtio_pci virtio_net", "VIRTIO_PCI VIRTIO_NET"),
+    # as nested hypervisors give it: around the IOMMU
+    "virtio-plain": _disk(0x02, "virtio-blk-pci,disable-legacy=on,{back}",
+                          "virtio_pci virtio_blk", "VIRTIO_PCI VIRTIO_BLK"),
     "edu": _edu(0x0b, 28),
     "edu32": _edu(0x0c, 32),
     "edu64": _edu(0x0d, 64),
@@ -135,6 +138,12 @@ TABLE = {
     "pxb": Device(0x13, qemu=("pxb-pcie,bus_nr=64",), root="0000:40"),
     "rp3": _port(0, 6, "pxb"),
     "nvme-pxb": _nvme(0, "rp3"),
+
+    # on a third, whose devices no IOMMU translates; with iommu=vtd-holes only
+    "hole": Device(0x03, qemu=("pxb-pcie,bus_nr=96,bypass_iommu=on",),
+                   root="0000:60"),
+    "rp5": _port(0, 8, "hole"),
+    "nvme-hole": _nvme(0, "rp5"),
 
     "e1000": _card(0x14, "e1000", "e1000", "E1000"),
     "i82559er": _card(0x15, "i82559er", "e100", "E100"),

@@ -31,6 +31,8 @@ IOMMUS: dict[str, list[str]] = {
     "vtd": ["-device", "intel-iommu,intremap=on"],
     "vtd48": ["-device",
               "intel-iommu,intremap=on,aw-bits=48,caching-mode=on"],
+    # where a bus can be left out of translation (bypass_iommu)
+    "vtd-holes": ["-device", "intel-iommu,intremap=off"],
     "amdvi": ["-device", "amd-iommu"],
     "none": [],
 }

@@ -5,6 +5,7 @@
 #: variant iommu-op-off xenargs=iommu-op=off
 #: variant strict       xenargs=dom0-iommu=strict
 #: variant passthrough  xenargs=dom0-iommu=passthrough
+#: variant ats          xenargs=ats=on
 #: variant iommu-off    xenargs=iommu=off
 #: variant no-iommu     iommu=none
 #: variant amdvi-strict iommu=amdvi "xenargs=dom0-iommu=strict sched=credit"
@@ -22,6 +23,7 @@ case $VARIANT in
 debian-xen | iommu-op-off)	reason='does not offer iommu_op' ;;
 strict | amdvi-strict)		reason='dom0-iommu=strict' ;;
 passthrough)			reason='dom0-iommu=passthrough' ;;
+ats)				reason='lets devices cache translations' ;;
 iommu-off | no-iommu)		reason='uses no IOMMU' ;;
 bare-linux)			reason='not a Xen domain' ;;
 pvh)				reason='dom0 is not a PV domain' ;;
