@@ -72,8 +72,14 @@ scenario_begin() {
 	[ ! -e "$STATS" ] || cp "$STATS" /run/lab/stats
 }
 
-# log_since: Linux' log since the scenario began
-log_since() { dmesg | sed -n "/lab: begin $LAB_ID\$/,\$p"; }
+# log_since: Linux' log since the scenario began; all that there is of it, where so
+# much was said since then that the beginning is lost
+log_since() {
+	dmesg | awk -v begin="lab: begin $LAB_ID" '
+		substr($0, length($0) - length(begin) + 1) == begin { n = 0 }
+		{ line[n++] = $0 }
+		END { for (i = 0; i < n; i++) print line[i] }'
+}
 
 # leaks: where the kernel has kmemleak, what it finds; it wants to find an object
 # unchanged twice before it calls it lost, and says nothing of one that is
