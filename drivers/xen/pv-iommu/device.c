@@ -8,7 +8,9 @@
  */
 
 #include <linux/io.h>
+#include <linux/iommu.h>
 #include <linux/pci.h>
+#include <linux/pfn.h>
 #include <linux/slab.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
@@ -105,7 +107,7 @@ const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev)
 	struct xpi_device_caps caps;
 
 	if (pdev->dev.driver && !xpi_pci_is_harmless(pdev))
-		return "it is in use; to have it protected, remove and rescan it without its driver";
+		return "it is in use; to protect it, remove and rescan it without its driver";
 	if (xpi->backend->query_device(xpi_sbdf(pdev), &caps))
 		return "the hypervisor does not know it";
 	if (caps.flags & XEN_IOMMU_DEVICE_assigned)
@@ -151,4 +153,96 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 	} while (ret == -ENOBUFS && room <= 4096);
 
 	return ret;
+}
+
+static int add_region(struct list_head *head, phys_addr_t start, u64 length,
+		      int prot, enum iommu_resv_type type)
+{
+	struct iommu_resv_region *region;
+
+	region = iommu_alloc_resv_region(start, length, prot, type, GFP_KERNEL);
+	if (!region)
+		return -ENOMEM;
+	list_add_tail(&region->list, head);
+	return 0;
+}
+
+/*
+ * What a bridge may take for an access to a device below it.  dma-iommu minds
+ * the windows of one device's host bridge; here the domain is everyone's.
+ */
+static int add_bus_windows(struct list_head *head)
+{
+	struct pci_bus *bus = NULL;
+	int ret = 0;
+
+	while (!ret && (bus = pci_find_next_bus(bus))) {
+		struct pci_host_bridge *bridge = pci_find_host_bridge(bus);
+		struct resource_entry *window;
+
+		resource_list_for_each_entry(window, &bridge->windows) {
+			if (resource_type(window->res) != IORESOURCE_MEM)
+				continue;
+			ret = add_region(head,
+					 window->res->start - window->offset,
+					 resource_size(window->res), 0,
+					 IOMMU_RESV_RESERVED);
+			if (ret)
+				break;
+		}
+	}
+	return ret;
+}
+
+static void add_reserved(struct list_head *head,
+			 const struct xen_iommu_reserved_range *ranges,
+			 unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		const struct xen_iommu_reserved_range *r = &ranges[i];
+		enum iommu_resv_type type = IOMMU_RESV_RESERVED;
+		int prot = 0;
+
+		if (r->flags & XEN_IOMMU_RESERVED_identity) {
+			type = IOMMU_RESV_DIRECT;
+			prot = IOMMU_READ | IOMMU_WRITE;
+		} else if (r->flags & XEN_IOMMU_RESERVED_msi) {
+			type = IOMMU_RESV_MSI;
+			prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
+		}
+
+		if (add_region(head, PFN_PHYS(r->start_dfn),
+			       PFN_PHYS((u64)r->nr_frames), prot, type))
+			return;
+	}
+}
+
+/**
+ * xpi_device_regions() - what the IOMMU core is not to hand out to a device
+ * @xpi: the hypervisor
+ * @pdev: the device
+ * @head: OUT: struct iommu_resv_region, for the core to free
+ *
+ * Context: Process context.
+ */
+void xpi_device_regions(struct xpi *xpi, struct pci_dev *pdev,
+			struct list_head *head)
+{
+	struct xen_iommu_reserved_range *ranges;
+	unsigned int nr;
+
+	if (!xpi_has_contexts(xpi)) {
+		add_reserved(head, xpi->reserved, xpi->nr_reserved);
+		add_bus_windows(head);
+		return;
+	}
+
+	/* Of the windows of its own bus dma-iommu takes care. */
+	if (!xpi_read_reserved(xpi, xpi_sbdf(pdev), &ranges, &nr))
+		add_reserved(head, ranges, nr);
+	else
+		add_reserved(head, xpi->reserved, xpi->nr_reserved);
+	kfree(ranges);
 }

@@ -365,88 +365,9 @@ static void xpi_release_device(struct device *dev)
 	kfree(xdev);
 }
 
-static int add_region(struct list_head *head, phys_addr_t start, u64 length,
-		      int prot, enum iommu_resv_type type)
-{
-	struct iommu_resv_region *region;
-
-	region = iommu_alloc_resv_region(start, length, prot, type, GFP_KERNEL);
-	if (!region)
-		return -ENOMEM;
-	list_add_tail(&region->list, head);
-	return 0;
-}
-
-/*
- * What a bridge may take for an access to a device below it.  dma-iommu minds
- * the windows of one device's host bridge; here the domain is everyone's.
- */
-static int add_bus_windows(struct list_head *head)
-{
-	struct pci_bus *bus = NULL;
-	int ret = 0;
-
-	while (!ret && (bus = pci_find_next_bus(bus))) {
-		struct pci_host_bridge *bridge = pci_find_host_bridge(bus);
-		struct resource_entry *window;
-
-		resource_list_for_each_entry(window, &bridge->windows) {
-			if (resource_type(window->res) != IORESOURCE_MEM)
-				continue;
-			ret = add_region(head,
-					 window->res->start - window->offset,
-					 resource_size(window->res), 0,
-					 IOMMU_RESV_RESERVED);
-			if (ret)
-				break;
-		}
-	}
-	return ret;
-}
-
-static void add_reserved(struct list_head *head,
-			 const struct xen_iommu_reserved_range *ranges,
-			 unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++) {
-		const struct xen_iommu_reserved_range *r = &ranges[i];
-		enum iommu_resv_type type = IOMMU_RESV_RESERVED;
-		int prot = 0;
-
-		if (r->flags & XEN_IOMMU_RESERVED_identity) {
-			type = IOMMU_RESV_DIRECT;
-			prot = IOMMU_READ | IOMMU_WRITE;
-		} else if (r->flags & XEN_IOMMU_RESERVED_msi) {
-			type = IOMMU_RESV_MSI;
-			prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
-		}
-
-		if (add_region(head, PFN_PHYS(r->start_dfn),
-			       PFN_PHYS((u64)r->nr_frames), prot, type))
-			return;
-	}
-}
-
 static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 {
-	struct xpi *xpi = dev_to_xpi(dev);
-	struct xen_iommu_reserved_range *ranges;
-	unsigned int nr;
-
-	if (!xpi_has_contexts(xpi)) {
-		add_reserved(head, xpi->reserved, xpi->nr_reserved);
-		add_bus_windows(head);
-		return;
-	}
-
-	/* Of the windows of its own bus dma-iommu takes care. */
-	if (!xpi_read_reserved(xpi, xpi_sbdf(to_pci_dev(dev)), &ranges, &nr))
-		add_reserved(head, ranges, nr);
-	else
-		add_reserved(head, xpi->reserved, xpi->nr_reserved);
-	kfree(ranges);
+	xpi_device_regions(dev_to_xpi(dev), to_pci_dev(dev), head);
 }
 
 /* What cannot be told apart is one group; all, where they share everything. */

@@ -96,6 +96,8 @@ static inline bool xpi_has_contexts(const struct xpi *xpi)
 /* device.c */
 u32 xpi_sbdf(struct pci_dev *pdev);
 const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev);
+void xpi_device_regions(struct xpi *xpi, struct pci_dev *pdev,
+			struct list_head *head);
 int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 		      struct xen_iommu_reserved_range **ranges,
 		      unsigned int *nr);

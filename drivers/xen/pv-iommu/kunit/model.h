@@ -77,6 +77,7 @@ struct model_reserved {
  * @owns: is a frame of RAM dom0's?  NULL: all are
  * @owner: for @owns
  * @owned: dom0 has taken over
+ * @contexts: which there are, a bit each
  * @host: what is left of the host map
  * @nr_host: ranges in @host
  * @max_host: room in @host

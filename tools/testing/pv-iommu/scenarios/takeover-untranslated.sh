@@ -26,6 +26,7 @@ check "and does not the other" [ "$(grep -c ' translated' /run/op)" = 0 ]
 
 case $VARIANT in
 shared)
+	# shellcheck disable=SC2153 # it is the lab's
 	insmod "$MODULE" 2>/run/insmod && die "the driver loads: $(driver_says)"
 	dmesg >/run/dmesg
 	check "the driver says why it is not used" grep -q \

@@ -10,6 +10,7 @@
 #include <xen/keyhandler.h>
 #include <xen/lib.h>
 
+#include "pretend.h"
 #include "private.h"
 
 static const char *const pretences[] = {

@@ -2,7 +2,9 @@
 /*
  * private.h: the engine behind the hypercall formats.
  *
- *   buffers.c   the wire format: guest handles, continuations, statuses
+ *   buffers.c   the wire format: guest handles, continuations
+ *   operations.c
+ *               and the operations in it: arguments, statuses
  *   query.c     its answers about capabilities and reserved ranges
  *   ops.c       map, unmap, lookup: runs, preemption
  *   frames.c    references on frames
@@ -20,7 +22,7 @@
  *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
  *               table format and device tables of the hardware
  *
- * Only buffers.c and query.c know the public header's layout (the XEN_IOMMU_*
+ * Only buffers.c, operations.c and query.c know the public header's layout (the XEN_IOMMU_*
  * flag values are used everywhere), so that other formats are other files.
  *
  * Locks, outermost first:
@@ -412,34 +414,6 @@ int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
                    struct pv_iommu_progress *prog);
 int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
                     unsigned int *pgsize, unsigned int *flags);
-
-/* query.c */
-int pv_iommu_query_caps(struct domain *d, unsigned int max_ops,
-                        struct xen_iommu_op_query_caps *caps);
-int pv_iommu_query_device(struct domain *d,
-                          struct xen_iommu_op_query_device *q);
-int pv_iommu_query_reserved(struct domain *d,
-                            struct xen_iommu_op_query_reserved *q);
-
-/* pretend.c */
-enum pv_iommu_pretence {
-    PRETEND_nothing,
-    PRETEND_not_allowed,
-    PRETEND_other_version,
-    PRETEND_other_mode,
-    PRETEND_no_reserved,
-    PRETEND_no_enable,
-    PRETEND_no_disable,
-};
-
-#ifdef CONFIG_DEBUG
-bool pv_iommu_pretends(enum pv_iommu_pretence what);
-#else
-static inline bool pv_iommu_pretends(enum pv_iommu_pretence what)
-{
-    return false;
-}
-#endif
 
 /* domain.c */
 #define PV_IOMMU_MAX_CONTEXTS   4095    /* so many fit into a continuation */

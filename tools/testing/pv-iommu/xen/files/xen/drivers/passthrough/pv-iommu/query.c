@@ -7,7 +7,8 @@
 #include <xen/guest_access.h>
 #include <xen/pci.h>
 
-#include "private.h"
+#include "buffers.h"
+#include "pretend.h"
 
 DEFINE_XEN_GUEST_HANDLE(uint32_t);
 

@@ -15,6 +15,7 @@
 #include <xen/pci.h>
 #include <xen/pci_regs.h>
 
+#include "pretend.h"
 #include "private.h"
 
 paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels)
