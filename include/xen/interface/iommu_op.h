@@ -309,7 +309,8 @@ struct xen_iommu_op_flush {
  *
  * A context is for as long as the device is the domain's.  While it is assigned to
  * another domain, ctx_attach changes where it will be when it is back.  A device
- * that is removed and added again is in context 0.
+ * that is removed and added again is in context 0, unless it shares a requester
+ * ID with one that is elsewhere.
  *
  * When the domain crashes, or another kernel is started, the hypervisor brings
  * all devices back to context 0.

@@ -13,7 +13,7 @@ from .header import Scenario
 from .kernels import KINDS, ON
 from .qemu import Machine
 
-LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh")
+LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh", "lib-op.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:

@@ -12,14 +12,13 @@
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 #: require xen d0: devices are back in the host map
 
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
+
 # stray WANT: what the device's DMA to and from machine addresses does
 stray() {
 	stray_dma "$PCI_EDU64" 64
 	is "$STRAY" "$1"
-}
-
-op() {
-	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tr '\n' ' ' </run/op)"
 }
 
 hypercalls_up
@@ -27,7 +26,7 @@ case $VARIANT in
 vtd-shared) op enable clear ;;
 *)
 	op alloc
-	ctx=$(sed -n 's/^ctx=//p' /run/op)
+	ctx=$(of_op ctx)
 	op -c "$ctx" attach "$PCI_EDU64"
 	;;
 esac

@@ -15,9 +15,8 @@
 DFN=0x40000
 BALLOON=/sys/kernel/debug/pviommu-balloon
 
-op() {
-	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tr '\n' ' ' </run/op)"
-}
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
 
 # refused STATUS COMMAND...
 refused() {
@@ -28,23 +27,11 @@ refused() {
 		die "iommu-op $*: not $refused_want: $(tr '\n' ' ' </run/op)"
 }
 
-of_op() { sed -n "s/^$1=//p" /run/op; }
-
 # context: a new one, its number in $CTX
 context() {
 	op alloc
 	CTX=$(of_op ctx)
 }
-
-# faults: a read at DFN by the device does; reaches: it does not
-faults() {
-	dma_faults_mark
-	edu-stray -d "$PCI_EDU64" -m 64 read $((DFN << 12)) 64 >/run/stray 2>&1 ||
-		die "edu-stray: $(tail -n 1 /run/stray)"
-	dma_faults "$PCI_EDU64" 3
-}
-
-reaches() { ! faults; }
 
 # stray WANT: what its DMA to and from machine addresses does
 stray() {

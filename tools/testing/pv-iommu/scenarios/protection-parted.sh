@@ -13,19 +13,8 @@
 DFN=0x40000
 BALLOON=/sys/kernel/debug/pviommu-balloon
 
-op() {
-	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tail -n 1 /run/op)"
-}
-
-# faults: a read there by the device does; reaches: it does not
-faults() {
-	dma_faults_mark
-	edu-stray -d "$PCI_EDU64" -m 64 read $((DFN << 12)) 64 >/run/stray 2>&1 ||
-		die "edu-stray: $(tail -n 1 /run/stray)"
-	dma_faults "$PCI_EDU64" 3
-}
-
-reaches() { ! faults; }
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
 
 hypercalls_up
 insmod /lab/pviommu-balloon.ko || die "the balloon module does not load"

@@ -11,10 +11,8 @@
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
-
-op() {
-	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tr '\n' ' ' </run/op)"
-}
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
 
 hypercalls_up
 device_is nvme-hole
@@ -36,7 +34,7 @@ shared)
 	;;
 contexts)
 	op alloc
-	ctx=$(sed -n 's/^ctx=//p' /run/op)
+	ctx=$(of_op ctx)
 	iommu-op -c "$ctx" attach "$hole" >/run/op
 	check "the hypervisor attaches it to nothing" \
 		grep -q '^status=-EXDEV$' /run/op

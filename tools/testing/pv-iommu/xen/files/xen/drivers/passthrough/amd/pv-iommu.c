@@ -178,20 +178,6 @@ static struct amd_iommu *unit_of(const struct pci_dev *pdev)
     return find_iommu_for_device(pdev->seg, pdev->sbdf.bdf);
 }
 
-static void add_id(struct pv_iommu_device *dev, unsigned int seg,
-                   unsigned int bdf)
-{
-    uint32_t id = PCI_SBDF(seg, bdf).sbdf;
-    unsigned int i;
-
-    for ( i = 0; i < dev->nr_ids; ++i )
-        if ( dev->ids[i] == id )
-            return;
-
-    ASSERT(dev->nr_ids < ARRAY_SIZE(dev->ids));
-    dev->ids[dev->nr_ids++] = id;
-}
-
 static void cf_check amd_query(const struct pci_dev *pdev,
                                struct pv_iommu_device *dev)
 {
@@ -212,8 +198,10 @@ static void cf_check amd_query(const struct pci_dev *pdev,
     dev->addr_bits = PAGE_SHIFT + PV_IOMMU_MAX_LEVELS * PV_IOMMU_STRIDE;
 
     do {
-        add_id(dev, pdev->seg,
-               get_dma_requestor_id(pdev->seg, PCI_BDF(pdev->bus, devfn)));
+        unsigned int req = get_dma_requestor_id(pdev->seg,
+                                                PCI_BDF(pdev->bus, devfn));
+
+        pv_iommu_add_id(dev, PCI_SBDF(pdev->seg, req));
         devfn += pdev->phantom_stride;
     } while ( devfn != pdev->devfn &&
               PCI_SLOT(devfn) == PCI_SLOT(pdev->devfn) );

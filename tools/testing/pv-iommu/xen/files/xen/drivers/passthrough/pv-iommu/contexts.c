@@ -201,7 +201,7 @@ int pv_iommu_ctx_free(struct domain *d, unsigned int id, bool continued)
     return rc;
 }
 
-/* The domain is dying: its devices, and then the contexts.  With ctl_lock held. */
+/* The domain is dying, and has no devices any more.  With ctl_lock held. */
 int pv_iommu_release_contexts(struct pv_iommu_dom *dom)
 {
     unsigned int id;

@@ -95,6 +95,7 @@ struct pv_iommu_device {
     unsigned int nr_ids;
     uint32_t ids[PV_IOMMU_MAX_IDS]; /* sbdf */
 };
+void pv_iommu_add_id(struct pv_iommu_device *dev, pci_sbdf_t id);
 
 /* What the vendor code provides. */
 struct pv_iommu_vendor {

@@ -100,6 +100,18 @@ int pv_iommu_query_reserved(struct domain *d,
     return rc;
 }
 
+void pv_iommu_add_id(struct pv_iommu_device *dev, pci_sbdf_t id)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_ids; ++i )
+        if ( dev->ids[i] == id.sbdf )
+            return;
+
+    ASSERT(dev->nr_ids < ARRAY_SIZE(dev->ids));
+    dev->ids[dev->nr_ids++] = id.sbdf;
+}
+
 int pv_iommu_query_device(struct domain *d,
                           struct xen_iommu_op_query_device *q)
 {

@@ -18,20 +18,6 @@ static bool is_translating(const struct acpi_drhd_unit *drhd)
            (dmar_readl(drhd->iommu->reg, DMAR_GSTS_REG) & DMA_GSTS_TES);
 }
 
-static void add_id(struct pv_iommu_device *dev, unsigned int seg,
-                   unsigned int bus, unsigned int devfn)
-{
-    uint32_t id = PCI_SBDF(seg, bus, devfn).sbdf;
-    unsigned int i;
-
-    for ( i = 0; i < dev->nr_ids; ++i )
-        if ( dev->ids[i] == id )
-            return;
-
-    ASSERT(dev->nr_ids < ARRAY_SIZE(dev->ids));
-    dev->ids[dev->nr_ids++] = id;
-}
-
 /* Those that domain_context_mapping() makes entries for. */
 static void add_ids(const struct pci_dev *pdev, struct pv_iommu_device *dev)
 {
@@ -41,7 +27,7 @@ static void add_ids(const struct pci_dev *pdev, struct pv_iommu_device *dev)
         return;
 
     do {
-        add_id(dev, pdev->seg, bus, devfn);
+        pv_iommu_add_id(dev, PCI_SBDF(pdev->seg, bus, devfn));
         devfn += pdev->phantom_stride;
     } while ( devfn != pdev->devfn &&
               PCI_SLOT(devfn) == PCI_SLOT(pdev->devfn) );
@@ -53,13 +39,13 @@ static void add_ids(const struct pci_dev *pdev, struct pv_iommu_device *dev)
     if ( find_upstream_bridge(pdev->seg, &bus, &devfn, &secbus) != 1 )
         return;
 
-    add_id(dev, pdev->seg, bus, devfn);
+    pv_iommu_add_id(dev, PCI_SBDF(pdev->seg, bus, devfn));
     if ( pdev_type(pdev->seg, bus, devfn) == DEV_TYPE_PCIe2PCI_BRIDGE )
-        add_id(dev, pdev->seg, secbus, 0);
+        pv_iommu_add_id(dev, PCI_SBDF(pdev->seg, secbus, 0));
 }
 
 void cf_check vtd_query(const struct pci_dev *pdev,
-                               struct pv_iommu_device *dev)
+                        struct pv_iommu_device *dev)
 {
     const struct acpi_drhd_unit *drhd = acpi_find_matched_drhd_unit(pdev);
     const struct vtd_iommu *iommu = drhd ? drhd->iommu : NULL;
@@ -87,7 +73,7 @@ void cf_check vtd_query(const struct pci_dev *pdev,
 
 /* Those of all devices; the caller picks. */
 int cf_check vtd_identity(const struct pci_dev *pdev, iommu_grdm_t *fn,
-                                 void *data)
+                          void *data)
 {
     return intel_iommu_get_reserved_device_memory(fn, data);
 }
@@ -136,6 +122,17 @@ int cf_check vtd_join(struct pv_iommu *p, const struct pci_dev *pdev,
     return 0;
 }
 
+/* Until it is written the device reaches nothing.  The caller syncs the cache. */
+static void rewrite_entry(struct context_entry *context,
+                          struct context_entry new)
+{
+    context_clear_present(*context);
+    iommu_sync_cache(context, sizeof(*context));
+    write_atomic(&context->hi, new.hi);
+    smp_wmb();
+    write_atomic(&context->lo, new.lo);
+}
+
 /* Put root and ID into the entry of a requester ID.  Returns the ID before. */
 static int set_entry(struct vtd_iommu *iommu, unsigned int bus,
                      unsigned int devfn, paddr_t pt_root, domid_t domid)
@@ -163,14 +160,7 @@ static int set_entry(struct vtd_iommu *iommu, unsigned int bus,
         else if ( cpu_has_cx16 )
             cmpxchg16b(context, &old, &new.full);
         else
-        {
-            /* For a moment the device reaches nothing. */
-            context_clear_present(*context);
-            iommu_sync_cache(context, sizeof(*context));
-            write_atomic(&context->hi, new.hi);
-            smp_wmb();
-            write_atomic(&context->lo, new.lo);
-        }
+            rewrite_entry(context, new);
         iommu_sync_cache(context, sizeof(*context));
     }
 
@@ -218,11 +208,7 @@ static void adopt(struct vtd_iommu *iommu, struct context_entry *context,
     if ( !o->pt_root || context_set_domain_id(&new, o->d->domain_id, iommu) )
         context_clear_present(new);
     /* Nobody can say whose DMA that is: it has none for a moment. */
-    context_clear_present(*context);
-    iommu_sync_cache(context, sizeof(*context));
-    write_atomic(&context->hi, new.hi);
-    smp_wmb();
-    write_atomic(&context->lo, new.lo);
+    rewrite_entry(context, new);
     iommu_sync_cache(context, sizeof(*context));
     ++o->nr;
 }
@@ -267,8 +253,8 @@ void cf_check vtd_part(struct pv_iommu *p, unsigned int index)
 }
 
 int cf_check vtd_attach(struct domain *d, struct pv_iommu *p,
-                               const struct pci_dev *pdev,
-                               const struct pv_iommu_device *dev)
+                        const struct pci_dev *pdev,
+                        const struct pv_iommu_device *dev)
 {
     struct domain_iommu *hd = dom_iommu(d);
     struct vtd_iommu *iommu = unit_of(pdev);
@@ -305,7 +291,7 @@ int cf_check vtd_attach(struct domain *d, struct pv_iommu *p,
 }
 
 int cf_check vtd_flush(struct pv_iommu *p, unsigned long dfn,
-                              unsigned int order, bool modified)
+                       unsigned int order, bool modified)
 {
     const struct acpi_drhd_unit *drhd;
     int rc = 0;

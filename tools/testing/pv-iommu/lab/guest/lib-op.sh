@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#
+# For scenarios that make iommu_op hypercalls without the driver.  They have
+# iommu-op in the initramfs, and edu-stray and an edu64 for faults and reaches.
+
+# op WORD...: an operation that has to be done
+op() {
+	iommu-op "$@" >/run/op 2>&1 || die "iommu-op $*: $(tr '\n' ' ' </run/op)"
+}
+
+# of_op NAME: what the last one said of it
+of_op() { sed -n "s/^$1=//p" /run/op; }
+
+# faults: a read by the device at frame $DFN does; reaches: it does not
+faults() {
+	dma_faults_mark
+	edu-stray -d "$PCI_EDU64" -m 64 read $((DFN << 12)) 64 >/run/stray 2>&1 ||
+		die "edu-stray: $(tail -n 1 /run/stray)"
+	dma_faults "$PCI_EDU64" 3
+}
+
+reaches() { ! faults; }
