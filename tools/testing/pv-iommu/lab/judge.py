@@ -54,10 +54,6 @@ LINUX_FORBIDDEN = re.compile("|".join((
     r"cannot be unloaded: )",
     r"this device cannot do DMA")))
 
-# What ends a boot before a scenario began, with QEMU to blame: see the testing
-# documentation.
-INT3 = "Oops: int3"
-
 
 @dataclass
 class Record:
@@ -116,12 +112,6 @@ def missing_lines(console: str, require: Pairs) -> list[str]:
     return [f"not in {which}'s log: {pattern}" for which, pattern in require
             if not any(re.search(pattern, line)
                        for line in (xen if which == "xen" else linux))]
-
-
-def before_int3(console: str) -> str | None:
-    """What a boot that died of int3 said up to then; None if it did not."""
-    before, found, _ = console.partition(INT3)
-    return before[:before.rfind("\n") + 1] if found else None
 
 
 def reasons(record: Record, console: str, expect: Pairs = (),

@@ -96,23 +96,13 @@ class Runner:
                 self.timings.add(kind, session.spent.boot)
                 results[0].reasons += faults
                 return results
-            why, said = self._why_lost(session)
             faults += [f"in a boot that was lost: {line}" for line in
-                       judge.log_faults(said, boot.machine.expect)]
-            if not why or not self.lost.add(f"{boot.name}: {why}"):
+                       judge.log_faults(session.text(), boot.machine.expect)]
+            if not session.hung or not self.lost.add(boot.name):
                 return [self.failed(boot.scenarios[0],
                                     "; ".join([session.ended, *faults]))]
-            say(f"{boot.name}: {why} before a scenario began, as may happen "
-                "under TCG; booting once more")
-
-    @staticmethod
-    def _why_lost(session: Session) -> tuple[str, str]:
-        """(what QEMU is known for, or nothing; what was said until then)."""
-        text = session.text()
-        before = judge.before_int3(text)
-        if before is not None:
-            return "dom0 died of 'Oops: int3'", before
-        return "dom0 was hanging" if session.hung else "", text
+            say(f"{boot.name}: dom0 was hanging before a scenario began, as "
+                "may happen under TCG; booting once more")
 
     def _name_of(self, boot: Boot) -> str:
         """Of a directory for a boot, not used yet."""

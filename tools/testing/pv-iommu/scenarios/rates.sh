@@ -4,6 +4,9 @@
 #: device nvme
 #: guest fio perf
 
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
+. /lab/lib-io.sh
+
 if [ "$DRIVER" = module ]; then
 	pv-iommu-top -n 1 >/run/top 2>&1 && die "it runs without the driver"
 	check "without the driver it says so" grep -q 'is the driver loaded' /run/top
@@ -18,7 +21,7 @@ perf_count() {
 }
 
 disk_up "$PCI_NVME" nvme
-fio_start "$DISK" 32m --rate=4m
+io_start "$DISK" 32m --rate=4m
 pv-iommu-top -n 2 2 >/run/top || die "pv-iommu-top fails"
 perf stat -a -x, -o /run/perf -e 'xen_pv_iommu:*' sleep 1 || die "perf fails"
 fio_end

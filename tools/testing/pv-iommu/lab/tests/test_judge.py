@@ -249,12 +249,3 @@ class JudgeTest(unittest.TestCase):
         record = Record(begun=True, skipped="no such device")
         self.assertEqual(reasons(record, "", ()), [])
         self.assertTrue(reasons(record, "(XEN) Panic on CPU 0", ()))
-
-    def test_what_int3_leaves_to_be_judged(self):
-        console = "[ 1.0] WARNING: x\r\n[ 2.0] Oops: int3: 0000 [#1]\n" \
-                  "[ 2.1] Call Trace:\n"
-        before = judge.before_int3(console)
-        self.assertEqual(before, "[ 1.0] WARNING: x\r\n")
-        self.assertEqual(judge.log_faults(before or "", ()),
-                         ["Linux said: [ 1.0] WARNING: x"])
-        self.assertIsNone(judge.before_int3("[ 2.0] Oops: 0000 [#1]"))
