@@ -165,7 +165,7 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
  * @dfn: first device frame
  * @nr_frames: of them
  * @flags: XEN_IOMMU_UNMAP_*; with no_flush, the IOTLB need not be flushed before
- *	xpi_batch_flush_all()
+ *	the next xpi_batch_queue_flush()
  *
  * About a full queue see xpi_batch_map().
  *
@@ -210,16 +210,4 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 	xpi_count(XPI_OPS_FLUSH, 1);
 	batch->flushes = true;
 	batch->unflushed = false;
-}
-
-/**
- * xpi_batch_flush_all() - have everything done, and the IOTLB flushed
- * @batch: the queue, with both locks held
- *
- * Context: Any.
- */
-void xpi_batch_flush_all(struct xpi_batch *batch)
-{
-	xpi_batch_queue_flush(batch);
-	xpi_batch_submit(batch, XPI_CAUSE_FLUSH_ALL);
 }

@@ -30,7 +30,6 @@ enum xpi_cause {
 	XPI_CAUSE_SYNC,
 	XPI_CAUSE_FLUSH_ALL,
 	XPI_CAUSE_FULL,
-	XPI_CAUSE_ATTACH,
 };
 
 /**
@@ -94,7 +93,6 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
-void xpi_batch_flush_all(struct xpi_batch *batch);
 void xpi_batch_queue_flush(struct xpi_batch *batch);
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
 void xpi_batch_submit_unlock(struct xpi_batch *batch, enum xpi_cause cause,

@@ -95,10 +95,9 @@ static void pin(struct device *dev)
 	bool going = false;
 
 	mutex_lock(&bind_mutex);
+	xpi_iommu_starts(dev);
 	xdev = dev_iommu_priv_get(dev);
-	if (!xdev) {
-		xpi_iommu_unclaimed(dev);
-	} else if (!xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
+	if (xdev && !xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
 		xdev->pinned = try_module_get(THIS_MODULE);
 		going = !xdev->pinned;
 	}

@@ -10,6 +10,12 @@ static int compat_attach_dev(struct iommu_domain *domain, struct device *dev)
 	return xpi_attach_dev(domain, dev, NULL);
 }
 
+static int compat_attach_identity(struct iommu_domain *domain,
+				  struct device *dev)
+{
+	return xpi_attach_identity(domain, dev, NULL);
+}
+
 #ifndef XPI_COMPAT_NO_BLOCKED
 static int compat_attach_blocked(struct iommu_domain *domain,
 				 struct device *dev)
@@ -19,10 +25,36 @@ static int compat_attach_blocked(struct iommu_domain *domain,
 #endif
 #endif
 
+/* Where the core does not know that it is static, it frees it. */
+#ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+static void compat_keep_domain(struct iommu_domain *domain)
+{
+}
+#endif
+
+static const struct iommu_domain_ops xpi_identity_ops = {
+#ifdef XPI_HAVE_ATTACH_OLD
+	.attach_dev = xpi_attach_identity,
+#else
+	.attach_dev = compat_attach_identity,
+#endif
+#ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
+	.free = compat_keep_domain,
+#endif
+};
+
+static struct iommu_domain xpi_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &xpi_identity_ops,
+};
+
 #ifndef XPI_HAVE_DOMAIN_ALLOC_PAGING
 static struct iommu_domain *compat_domain_alloc(unsigned int type)
 {
 	struct iommu_domain *domain;
+
+	if (type == IOMMU_DOMAIN_IDENTITY && xpi_has_contexts(registered))
+		return &xpi_identity_domain;
 
 	/* NULL for lazy makes the core fall back to strict. */
 	if (type != IOMMU_DOMAIN_UNMANAGED && type != IOMMU_DOMAIN_DMA &&
@@ -92,6 +124,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.blocked_domain = &xpi_blocked_domain,
 #endif
 #ifdef XPI_HAVE_DOMAIN_ALLOC_PAGING
+	.identity_domain = &xpi_identity_domain,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
 #else
 	.domain_alloc = compat_domain_alloc,

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What older kernels, and stock kernels, lack.  See compat.h. */
 
-#define XPI_COMPAT_IMPLEMENTATION
-
 #include <linux/dma-map-ops.h>
 #include <linux/notifier.h>
 #include <linux/pci.h>
@@ -65,6 +63,25 @@ static int drop(struct device *dev, void *unused)
 	if (dev->dma_ops == xen_dma_ops)
 		set_dma_ops(dev, NULL);
 	return 0;
+}
+
+/**
+ * xpi_compat_dma_attached() - a device was put into a context
+ * @dev: the device, with no driver of its own at work
+ * @ctx: 0 for the host map, where it is on xen-swiotlb, else on dma-iommu
+ * @err: it was not, if this is not 0
+ *
+ * Context: Any.
+ */
+void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err)
+{
+	if (err || !xen_dma_ops)
+		return;
+
+	if (ctx)
+		drop(dev, NULL);
+	else
+		xpi_compat_dma_keep(dev);
 }
 
 static int device_added(struct notifier_block *nb, unsigned long action,
@@ -177,6 +194,13 @@ void xpi_compat_dma_end(void)
 	WRITE_ONCE(xen_dma_ops, NULL);
 }
 #else
+/* Here the global operations stay, for who has none of its own. */
+void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err)
+{
+	if (!err && !ctx)
+		set_dma_ops(dev, NULL);
+}
+
 /* Here it is the driver's to say that a device shall use dma-iommu. */
 bool xpi_compat_setup_dma_iommu(struct device *dev)
 {
@@ -221,29 +245,5 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 				      unsigned long attrs)
 {
 	return DMA_MAPPING_ERROR;
-}
-#endif
-
-#ifndef XPI_HAVE_STRUCT_SYSCORE
-static struct syscore *the_syscore;
-
-static void call_shutdown(void)
-{
-	the_syscore->ops->shutdown(NULL);
-}
-
-static struct syscore_ops plain_ops = {
-	.shutdown = call_shutdown,
-};
-
-void xpi_compat_register_syscore(struct syscore *syscore)
-{
-	the_syscore = syscore;
-	register_syscore_ops(&plain_ops);
-}
-
-void xpi_compat_unregister_syscore(struct syscore *syscore)
-{
-	unregister_syscore_ops(&plain_ops);
 }
 #endif

@@ -15,7 +15,6 @@
 #include <linux/dma-direction.h>
 #include <linux/iommu.h>
 #include <linux/module.h>
-#include <linux/syscore_ops.h>
 
 /*
  * Newer kernels' DMA API calls dma-iommu by itself, and does not like a device
@@ -28,12 +27,14 @@ void xpi_compat_dma_exit(void);
 void xpi_compat_dma_begin(void);
 void xpi_compat_dma_end(void);
 void xpi_compat_dma_keep(struct device *dev);
+void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err);
 #else
 static inline void xpi_compat_dma_init(void) { }
 static inline void xpi_compat_dma_exit(void) { }
 static inline void xpi_compat_dma_begin(void) { }
 static inline void xpi_compat_dma_end(void) { }
 static inline void xpi_compat_dma_keep(struct device *dev) { }
+void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err);
 bool xpi_compat_setup_dma_iommu(struct device *dev);
 #define use_dma_iommu			xpi_compat_setup_dma_iommu
 #endif
@@ -73,25 +74,6 @@ void xpi_compat_unregistered(const struct iommu_ops *ops);
 #else
 #define xpi_compat_loaded()	do { } while (0)
 static inline void xpi_compat_unregistered(const struct iommu_ops *ops) { }
-#endif
-
-/* Functions of syscore have an argument. */
-#ifndef XPI_HAVE_STRUCT_SYSCORE
-struct xpi_compat_syscore_ops {
-	void (*shutdown)(void *data);
-};
-
-struct syscore {
-	const struct xpi_compat_syscore_ops *ops;
-};
-
-void xpi_compat_register_syscore(struct syscore *syscore);
-void xpi_compat_unregister_syscore(struct syscore *syscore);
-#define register_syscore		xpi_compat_register_syscore
-#define unregister_syscore		xpi_compat_unregister_syscore
-#ifndef XPI_COMPAT_IMPLEMENTATION
-#define syscore_ops			xpi_compat_syscore_ops
-#endif
 #endif
 
 #endif /* _XEN_PV_IOMMU_COMPAT_H */

@@ -13,7 +13,6 @@ endif
 
 xpi-grep = $(shell grep -sq '$(3)' $(srctree)/include/linux/$(2) && echo -D$(1))
 
-ccflags-y += $(call xpi-grep,XPI_HAVE_STRUCT_SYSCORE,syscore_ops.h,^struct syscore {)
 ccflags-y += $(call xpi-grep,XPI_HAVE_DIRECT_DMA_IOMMU,iommu-dma.h,use_dma_iommu)
 ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_ALLOC_PAGING,iommu.h,(.domain_alloc_paging))
 ccflags-y += $(call xpi-grep,XPI_HAVE_ATTACH_OLD,iommu.h,(.attach_dev).*dev.$$)

@@ -14,13 +14,11 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/syscore_ops.h>
 
 #include <xen/features.h>
 #include <xen/xen.h>
 
 #include "compat.h"
-#include "domain.h"
 #include "pv-iommu.h"
 #include "stats.h"
 
@@ -58,8 +56,6 @@ VISIBLE_IF_KUNIT const char *xpi_why_not_here(void)
 		return "this is not dom0";
 	if (!xen_pv_domain())
 		return "dom0 is not a PV domain";
-	if (iommu_default_passthrough())
-		return "iommu.passthrough asks for untranslated DMA";
 	return NULL;
 }
 
@@ -108,6 +104,8 @@ VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 		why = ret ? xpi_why_no_hypercall(ret) :
 			    xpi_why_not_this_mode(xpi->caps.mode);
 	}
+	if (!why && iommu_default_passthrough() && !xpi_has_contexts(xpi))
+		why = "iommu.passthrough asks for the host map, which devices have one by one only with contexts";
 	if (!why)
 		return 0;
 
@@ -130,33 +128,6 @@ static void say_what_there_is(const struct xpi *xpi)
 			" caching-mode" : "",
 		xpi->nr_reserved);
 }
-
-/*
- * What comes after us finds the machine as it was.  The devices' drivers have
- * been told to shut them down; of one that did not, DMA that is still under way
- * goes where the host map has its addresses, and no more is let in.
- */
-static void xpi_shutdown(void *unused)
-{
-	struct xpi_domain *active = READ_ONCE(xpi.active);
-
-	/* A device in a context is nobody else's business. */
-	if (xpi_has_contexts(&xpi))
-		return;
-
-	/* Nobody attaches any more. */
-	if (active)
-		xpi_domain_abandon(active);
-	xpi_give_back(&xpi);
-}
-
-static const struct syscore_ops xpi_syscore_ops = {
-	.shutdown = xpi_shutdown,
-};
-
-static struct syscore xpi_syscore = {
-	.ops = &xpi_syscore_ops,
-};
 
 /* Make dom0's devices ours; no driver starts meanwhile. */
 VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
@@ -219,7 +190,6 @@ static int __init xpi_init(void)
 	if (ret)
 		goto out_bind;
 
-	register_syscore(&xpi_syscore);
 	xpi_stats_init();
 	xpi_compat_loaded();
 	return 0;
@@ -239,7 +209,6 @@ rootfs_initcall(xpi_init);
 static void __exit xpi_exit(void)
 {
 	xpi_stats_exit();
-	unregister_syscore(&xpi_syscore);
 
 	xpi_bind_lock();
 	xpi_iommu_unregister(&xpi);

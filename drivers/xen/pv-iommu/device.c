@@ -95,7 +95,7 @@ static bool virtio_goes_around(struct pci_dev *pdev)
 }
 
 /**
- * xpi_device_why_not() - is a device to be left in the host map?
+ * xpi_device_why_not() - is a device to be left in the host map for what it is?
  * @xpi: the hypervisor, with contexts
  * @pdev: the device
  *
@@ -106,8 +106,6 @@ const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev)
 {
 	struct xpi_device_caps caps;
 
-	if (pdev->dev.driver && !xpi_pci_is_harmless(pdev))
-		return "it is in use; to protect it, remove and rescan it without its driver";
 	if (xpi->backend->query_device(xpi_sbdf(pdev), &caps))
 		return "the hypervisor does not know it";
 	if (caps.flags & XEN_IOMMU_DEVICE_assigned)

@@ -2,9 +2,9 @@
 /*
  * One address space as Linux sees it, and how it gets into the hypervisor.
  *
- * All of dom0's devices share the hypervisor's address space, so at most one
- * domain is in it at a time: the active one.  The others only keep their
- * shadow, from which they are played back when they become active.
+ * A domain is in the hypervisor for as long as it exists: a context of its own
+ * or, where the hypervisor has none, the address space that all of dom0's devices
+ * share.
  *
  * What may be pending, and for whom:
  *
@@ -34,17 +34,12 @@
  * @shadow: what Linux has mapped
  * @batch: what is on the way to the hypervisor; batch.lock guards the entries of
  *	@shadow and the fields below
- * @active: this is the domain that the hypervisor's address space shows
- * @lost: devices may be meant to have it, but the hypervisor does not: it takes
- *	no mappings until it is active
  * @nr_refused: frames that are valid in @shadow, but which the hypervisor
  *	refused to map
  */
 struct xpi_domain {
 	struct xpi_shadow shadow;
 	struct xpi_batch batch;
-	bool active;
-	bool lost;
 	unsigned long nr_refused;
 };
 
@@ -58,10 +53,7 @@ static inline u16 xpi_map_flags(u64 entry)
 /* domain.c */
 int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 		    const struct xpi_caps *caps);
-void xpi_domain_destroy(struct xpi_domain *d);
-int xpi_domain_activate(struct xpi_domain *d);
-void xpi_domain_deactivate(struct xpi_domain *d);
-void xpi_domain_abandon(struct xpi_domain *d);
+int xpi_domain_destroy(struct xpi_domain *d);
 
 /* mapping.c */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,

@@ -14,9 +14,6 @@
 static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
 {
 	WRITE_ONCE(*entry, 0);
-	if (!d->active)
-		return 0;
-
 	xpi_batch_unmap(&d->batch, dfn, 1, 0);
 	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
 	if (*entry)

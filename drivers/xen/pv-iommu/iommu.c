@@ -2,8 +2,9 @@
 /*
  * iommu_ops: devices, groups, reserved regions, domains.
  *
- * The hypervisor's address space is shared by all devices of dom0, so all are
- * in one group; that is the truth about their isolation from each other.
+ * With contexts each group of devices has an address space of its own.  Without
+ * them there is one, shared by all devices of dom0, so all are in one group; that
+ * is the truth about their isolation from each other.
  */
 
 #define pr_fmt(fmt) "xen-pv-iommu: " fmt
@@ -50,121 +51,82 @@ static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
 	if (!xd)
 		return ERR_PTR(-ENOMEM);
 
-	ret = xpi_domain_init(&xd->d, xpi->backend, &xpi->caps);
-	if (ret) {
-		kfree(xd);
-		return ERR_PTR(ret);
+	ret = -EBUSY;
+	if (!xpi_has_contexts(xpi) && cmpxchg(&xpi->shared, NULL, &xd->d)) {
+		pr_err("a second address space is refused: the hypervisor has one for all devices\n");
+		goto out_free;
 	}
+
+	ret = xpi_domain_init(&xd->d, xpi->backend, &xpi->caps);
+	if (ret)
+		goto out_shared;
 
 	xd->xpi = xpi;
 	xd->domain.pgsize_bitmap = XPI_PGSIZES;
 	xd->domain.geometry.aperture_end = PFN_PHYS(xpi->caps.max_dfn + 1) - 1;
 	xd->domain.geometry.force_aperture = true;
 	return &xd->domain;
+
+out_shared:
+	if (xpi->shared == &xd->d)
+		WRITE_ONCE(xpi->shared, NULL);
+out_free:
+	kfree(xd);
+	return ERR_PTR(ret);
 }
 
 static void xpi_domain_free(struct iommu_domain *domain)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
-	struct xpi *xpi = xd->xpi;
+	int ret = xpi_domain_destroy(&xd->d);
 
-	/* With contexts none is active for all. */
-	mutex_lock(&xpi->attach_lock);
-	if (xpi->active == &xd->d) {
-		/* The core dropped the flush queue without a last flush. */
-		xpi_domain_deactivate(&xd->d);
-		xpi->active = NULL;
-	}
-	mutex_unlock(&xpi->attach_lock);
-
-	xpi_domain_destroy(&xd->d);
+	if (ret)
+		pr_err("the hypervisor keeps mappings of an address space that is not used any more (%d)\n",
+		       ret);
+	/* Devices must not find those in the next one. */
+	if (!ret && xd->xpi->shared == &xd->d)
+		WRITE_ONCE(xd->xpi->shared, NULL);
 	kfree(xd);
 }
 
-static void set_blocked(struct xpi *xpi, struct device *dev, bool blocked)
-{
-	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
-
-	lockdep_assert_held(&xpi->attach_lock);
-
-	if (xdev->blocked != blocked)
-		xpi->nr_blocked += blocked ? 1 : -1;
-	xdev->blocked = blocked;
-}
-
-/* Put a domain into the hypervisor's address space, in the active one's place. */
-static int switch_to(struct xpi *xpi, struct xpi_domain *d)
-{
-	struct xpi_domain *old = xpi->active;
-	int ret;
-
-	lockdep_assert_held(&xpi->attach_lock);
-
-	if (old)
-		xpi_domain_deactivate(old);
-	xpi->active = d;
-	ret = xpi_domain_activate(d);
-	if (!ret)
-		return 0;
-
-	/* In most cases the core leaves the devices with the old one. */
-	xpi->active = old;
-	if (old && !xpi_domain_activate(old))
-		return ret;
-
-	pr_err("the hypervisor can bring back no mappings: DMA fails until it can\n");
-	xpi->active = NULL;
-	return ret;
-}
-
-/* Where each domain is a context: have the hypervisor put the device there. */
+/* Have the hypervisor put a device into a context, 0 being the host map. */
 static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev)
 {
-	return xpi->backend->ctx_attach(ctx, xpi_sbdf(to_pci_dev(dev)));
+	int ret = xpi->backend->ctx_attach(ctx, xpi_sbdf(to_pci_dev(dev)));
+
+	xpi_compat_dma_attached(dev, ctx, ret);
+	return ret;
 }
 
 static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 			  struct iommu_domain *old)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
-	struct xpi *xpi = xd->xpi;
-	int ret = 0;
 
-	if (xpi_has_contexts(xpi))
-		return attach_to(xpi, xd->d.batch.ctx, dev);
+	/* Where there is but one, every device is in it. */
+	if (!xpi_has_contexts(xd->xpi))
+		return 0;
+	return attach_to(xd->xpi, xd->d.batch.ctx, dev);
+}
 
-	/* The core moves all devices of the group; the first one does it. */
-	mutex_lock(&xpi->attach_lock);
-	if (xpi->active != &xd->d)
-		ret = switch_to(xpi, &xd->d);
-	if (!ret)
-		set_blocked(xpi, dev, false);
-	mutex_unlock(&xpi->attach_lock);
-	return ret;
+static int xpi_attach_identity(struct iommu_domain *domain, struct device *dev,
+			       struct iommu_domain *old)
+{
+	struct xpi *xpi = dev_to_xpi(dev);
+
+	/* The host map is gone where all devices share an address space. */
+	return xpi_has_contexts(xpi) ? attach_to(xpi, 0, dev) : -EOPNOTSUPP;
 }
 
 #ifndef XPI_COMPAT_NO_BLOCKED
-/*
- * One of many devices cannot be blocked where all share an address space: that
- * goes when the last one is to be blocked.  The core asks for one alone when it
- * is about to be reset, and the others have to go on meanwhile.
- */
 static int xpi_attach_blocked(struct iommu_domain *domain, struct device *dev,
 			      struct iommu_domain *old)
 {
 	struct xpi *xpi = dev_to_xpi(dev);
 
-	if (xpi_has_contexts(xpi))
-		return attach_to(xpi, xpi->blocked_ctx, dev);
-
-	mutex_lock(&xpi->attach_lock);
-	set_blocked(xpi, dev, true);
-	if (xpi->active && xpi->nr_blocked == xpi->nr_devs) {
-		xpi_domain_deactivate(xpi->active);
-		xpi->active = NULL;
-	}
-	mutex_unlock(&xpi->attach_lock);
-	return 0;
+	/* What all share cannot be taken away from one. */
+	return xpi_has_contexts(xpi) ? attach_to(xpi, xpi->blocked_ctx, dev) :
+				       -EOPNOTSUPP;
 }
 #endif
 
@@ -273,29 +235,6 @@ static int leave_to_driver(struct device *dev)
 	return xpi_pci_is_at_work(to_pci_dev(dev)) ? -EBUSY : -ENODEV;
 }
 
-/**
- * xpi_iommu_unclaimed() - a driver starts on a device that was not claimed
- * @dev: the device
- *
- * Nobody else minds when claiming a device that was plugged in fails.
- *
- * Context: Process context; no takeover is under way.
- */
-void xpi_iommu_unclaimed(struct device *dev)
-{
-	if (!registered)
-		return;
-
-	if (xpi_has_contexts(registered)) {
-		/* The host map is good for it. */
-		xpi_compat_dma_keep(dev);
-		return;
-	}
-
-	if (!does_no_dma(to_pci_dev(dev)))
-		xpi_forbid_dma(dev, "it could not be claimed");
-}
-
 /* Where devices do not mind each other, some may be left alone. */
 static bool left_alone(struct device *dev)
 {
@@ -303,7 +242,10 @@ static bool left_alone(struct device *dev)
 	const char *why;
 
 	if (pdev->class >> 8 != XPI_PCI_CLASS_IOMMU) {
-		why = xpi_device_why_not(registered, pdev);
+		if (dev->driver && !xpi_pci_is_harmless(pdev))
+			why = "it is in use; to protect it, remove and rescan it without its driver";
+		else
+			why = xpi_device_why_not(registered, pdev);
 		if (!why)
 			return false;
 		if (!xpi_pci_is_harmless(pdev))
@@ -333,27 +275,56 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 		return ERR_PTR(-ENOMEM);
 
 	dev_iommu_priv_set(dev, xdev);
-	mutex_lock(&registered->attach_lock);
-	registered->nr_devs++;
-	mutex_unlock(&registered->attach_lock);
 	return &registered->iommu;
+}
+
+/* In identity a device is on xen-swiotlb, else on dma-iommu, or on nothing. */
+static void check_dma(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!(domain && domain->type == IOMMU_DOMAIN_IDENTITY) &&
+	    !use_dma_iommu(dev))
+		xpi_forbid_dma(dev, "there is no DMA domain for it");
 }
 
 static void xpi_probe_finalize(struct device *dev)
 {
-	if (!use_dma_iommu(dev))
-		xpi_forbid_dma(dev, "there is no DMA domain for it");
+	check_dma(dev);
+}
+
+/**
+ * xpi_iommu_starts() - a driver starts on a device
+ * @dev: the device
+ *
+ * Nobody else minds when claiming a device that was plugged in fails, or when
+ * there is no memory to set its DMA up.
+ *
+ * Context: Process context; no takeover is under way.
+ */
+void xpi_iommu_starts(struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+
+	if (!registered)
+		return;
+
+	if (dev_iommu_priv_get(dev)) {
+		check_dma(dev);
+	} else if (xpi_has_contexts(registered)) {
+		/* The host map is good for it. */
+		xpi_compat_dma_keep(dev);
+		if (!does_no_dma(pdev) && !xpi_device_why_not(registered, pdev))
+			dev_info(dev, "stays on xen-swiotlb: it was not claimed; to protect it, remove and rescan it without its driver\n");
+	} else if (!does_no_dma(pdev)) {
+		xpi_forbid_dma(dev, "it could not be claimed");
+	}
 }
 
 static void xpi_release_device(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 	struct xpi *xpi = dev_to_xpi(dev);
-
-	mutex_lock(&xpi->attach_lock);
-	set_blocked(xpi, dev, false);
-	xpi->nr_devs--;
-	mutex_unlock(&xpi->attach_lock);
 
 	/* It may be gone already, for the hypervisor, too. */
 	if (xpi_has_contexts(xpi))
@@ -400,10 +371,20 @@ static struct iommu_domain xpi_blocked_domain = {
 	.ops = &xpi_blocked_ops,
 };
 
+static const struct iommu_domain_ops xpi_identity_ops = {
+	.attach_dev = xpi_attach_identity,
+};
+
+static struct iommu_domain xpi_identity_domain = {
+	.type = IOMMU_DOMAIN_IDENTITY,
+	.ops = &xpi_identity_ops,
+};
+
 static const struct iommu_ops xpi_iommu_ops = {
 	.owner = THIS_MODULE,
 	.capable = xpi_capable,
 	.blocked_domain = &xpi_blocked_domain,
+	.identity_domain = &xpi_identity_domain,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
@@ -424,8 +405,6 @@ static const struct iommu_ops xpi_iommu_ops = {
 int xpi_iommu_register(struct xpi *xpi)
 {
 	int ret;
-
-	mutex_init(&xpi->attach_lock);
 
 	ret = iommu_device_sysfs_add(&xpi->iommu, NULL, NULL, "xen-pv-iommu");
 	if (ret)

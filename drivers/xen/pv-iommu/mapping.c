@@ -27,8 +27,6 @@ static unsigned long chunk(u64 dfn, unsigned long nr)
 /* May anything be mapped now? */
 static int mappable(struct xpi_domain *d, bool both)
 {
-	if (unlikely(d->lost))
-		return -EIO;
 	if (unlikely(both))
 		return xpi_batch_usable(&d->batch) ? 0 : -EIO;
 	return unlikely(READ_ONCE(d->batch.flush_failed)) ? XPI_NEED_BOTH : 0;
@@ -54,7 +52,7 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 		n = xpi_entries_enter(d, both, dfn + done, run.nr,
 				      PFN_PHYS(pfn + done) | access |
 				      XPI_SHADOW_VALID, ret);
-		if (n && d->active)
+		if (n)
 			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
 				      xpi_map_flags(access));
 		done += n;
@@ -129,7 +127,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
-	plain = entry && !*entry && d->active && !mappable(d, false) &&
+	plain = entry && !*entry && !mappable(d, false) &&
 		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
@@ -159,7 +157,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
  * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
  *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EEXIST where
  *	   something is mapped, -EBUSY in quarantine, -EIO while the IOTLB
- *	   cannot be flushed, or the domain is lost.
+ *	   cannot be flushed.
  */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,
@@ -211,14 +209,14 @@ static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
 	unsigned long known, refused = 0;
 
 	known = xpi_entries_leave(d, dfn, nr, XPI_ENTRY_KNOWN);
-	if (known && d->active)
+	if (known)
 		xpi_batch_unmap(&d->batch, dfn, known, flags);
 	if (unlikely(known < nr))
 		refused = xpi_entries_leave(d, dfn + known, nr - known,
 					    XPI_ENTRY_REFUSED);
 	d->nr_refused -= refused;
 	/* It may be there, if its status was lost. */
-	if (unlikely(refused) && d->active)
+	if (unlikely(refused))
 		xpi_batch_unmap(&d->batch, dfn + known, refused,
 				flags | XEN_IOMMU_UNMAP_sparse);
 	return known + refused;
@@ -255,7 +253,7 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
 	plain = entry && (*entry & XPI_ENTRY_STATE) == XPI_ENTRY_KNOWN &&
-		d->active && xpi_batch_room(&d->batch);
+		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);
 		xpi_batch_unmap(&d->batch, dfn, 1, no_flush);

@@ -25,7 +25,6 @@
 #define _XEN_PV_IOMMU_H
 
 #include <linux/iommu.h>
-#include <linux/mutex.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 
@@ -50,10 +49,7 @@ struct xpi_domain;
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
  * @blocked_ctx: with contexts: one in which nothing is ever mapped
- * @attach_lock: guards the fields below
- * @active: the domain that the hypervisor's address space shows
- * @nr_devs: devices that we claimed
- * @nr_blocked: of them, those that the core wants to be blocked
+ * @shared: without contexts: the domain that all devices are in
  */
 struct xpi {
 	const struct xpi_backend *backend;
@@ -62,22 +58,17 @@ struct xpi {
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
 	u16 blocked_ctx;
-	struct mutex attach_lock;	/* guards what is below */
-	struct xpi_domain *active;
-	unsigned int nr_devs;
-	unsigned int nr_blocked;
+	struct xpi_domain *shared;
 };
 
 /**
  * struct xpi_dev - a device that we claimed
  * @pinned: its driver keeps the module loaded; guarded by the device's lock
- * @blocked: the core wants it to be blocked; guarded by the attach_lock
  * @claimed: it was, and the core's reference to the module was put; guarded by
  *	the lock of bind.c
  */
 struct xpi_dev {
 	bool pinned;
-	bool blocked;
 	bool claimed;
 };
 
@@ -105,8 +96,7 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 /* iommu.c */
 int xpi_iommu_register(struct xpi *xpi);
 void xpi_iommu_unregister(struct xpi *xpi);
-
-void xpi_iommu_unclaimed(struct device *dev);
+void xpi_iommu_starts(struct device *dev);
 
 /* forbid.c */
 void xpi_forbid_init(void);

@@ -254,37 +254,3 @@ u64 xpi_shadow_get(struct xpi_shadow *sh, u64 dfn)
 
 	return READ_ONCE(table[index_at(dfn, 0)]);
 }
-
-static void visit(u64 *table, unsigned int level, u64 dfn, xpi_shadow_fn *fn,
-		  void *data)
-{
-	unsigned int i;
-
-	if (!level) {
-		fn(data, dfn, table, XPI_SHADOW_ENTRIES, 1);
-		return;
-	}
-
-	for (i = 0; i < XPI_SHADOW_ENTRIES; i++) {
-		u64 first = dfn + ((u64)i << (level * XPI_SHADOW_SHIFT));
-		u64 slot = READ_ONCE(table[i]);
-
-		if (xpi_shadow_is_run(slot))
-			fn(data, first, &table[i], 1, XPI_SHADOW_ENTRIES);
-		else if (slot)
-			visit(table_of(slot), level - 1, first, fn, data);
-	}
-}
-
-/**
- * xpi_shadow_visit() - visit all entries, in order
- * @sh: the tree
- * @fn: called for each table of entries, and each run
- * @data: for @fn
- *
- * Context: Any that suits @fn.
- */
-void xpi_shadow_visit(struct xpi_shadow *sh, xpi_shadow_fn *fn, void *data)
-{
-	visit(sh->root, sh->levels - 1, 0, fn, data);
-}

@@ -115,14 +115,6 @@ static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
 	return &leaf->entries[offset];
 }
 
-/*
- * Called for each table of entries, which start at @dfn, with @frames 1, and
- * for each run with its entry alone, which then stands for that many.
- */
-typedef void xpi_shadow_fn(void *data, u64 dfn, u64 *entries, unsigned int nr,
-			   unsigned int frames);
-void xpi_shadow_visit(struct xpi_shadow *sh, xpi_shadow_fn *fn, void *data);
-
 #if IS_ENABLED(CONFIG_KUNIT)
 u64 *xpi_shadow_page(gfp_t gfp);
 #endif

@@ -17,7 +17,6 @@ static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_SUBMIT_SYNC]	= "submit_sync",
 	[XPI_SUBMIT_FLUSH_ALL]	= "submit_flush_all",
 	[XPI_SUBMIT_FULL]	= "submit_full",
-	[XPI_SUBMIT_ATTACH]	= "submit_attach",
 	[XPI_SUBMIT_RETRY]	= "submit_retry",
 	[XPI_OPS_MAP]		= "ops_map",
 	[XPI_OPS_UNMAP]		= "ops_unmap",

@@ -17,7 +17,6 @@ enum xpi_counter {
 	XPI_SUBMIT_SYNC,	/* because of a strict unmap */
 	XPI_SUBMIT_FLUSH_ALL,	/* because a flush queue drains */
 	XPI_SUBMIT_FULL,	/* because the buffer was full */
-	XPI_SUBMIT_ATTACH,	/* because a domain came or went */
 	XPI_SUBMIT_RETRY,	/* because something failed before */
 	XPI_OPS_MAP,
 	XPI_OPS_UNMAP,		/* strict */

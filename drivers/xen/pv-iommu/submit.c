@@ -21,7 +21,6 @@ static const enum xpi_counter counter_of_cause[] = {
 	[XPI_CAUSE_SYNC]	= XPI_SUBMIT_SYNC,
 	[XPI_CAUSE_FLUSH_ALL]	= XPI_SUBMIT_FLUSH_ALL,
 	[XPI_CAUSE_FULL]	= XPI_SUBMIT_FULL,
-	[XPI_CAUSE_ATTACH]	= XPI_SUBMIT_ATTACH,
 };
 
 static bool transient(int err)

@@ -46,8 +46,7 @@ TRACE_EVENT(xpi_unmap,
 			 { 0, "sync_map" },	\
 			 { 1, "sync" },		\
 			 { 2, "flush_all" },	\
-			 { 3, "full" },		\
-			 { 4, "attach" })
+			 { 3, "full" })
 
 TRACE_EVENT(xpi_submit,
 	    TP_PROTO(unsigned int cause, unsigned int nr_ops),

@@ -82,8 +82,8 @@ static inline void queue_flush_all(struct queue *q)
 	unsigned long flags;
 
 	xpi_batch_lock(&q->batch, &flags);
-	xpi_batch_flush_all(&q->batch);
-	xpi_batch_unlock(&q->batch, flags);
+	xpi_batch_queue_flush(&q->batch);
+	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_FLUSH_ALL, flags);
 }
 
 static inline bool queue_usable(struct queue *q)

@@ -269,7 +269,7 @@ static void a_driver_of_an_unclaimed_device_gets_no_dma(struct kunit *test)
 	struct pci_dev *pdev = device_fixture_edu(test);
 	struct xpi *xpi = device_fixture_hypervisor(test);
 
-	xpi_iommu_unclaimed(&pdev->dev);
+	xpi_iommu_starts(&pdev->dev);
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 
 	watch_bus(test);

@@ -38,6 +38,18 @@ int device_fixture_init(struct kunit *test)
 	return ret;
 }
 
+/* The context that a device is in, by what the hypervisor was told. */
+u16 device_context(struct model *m, struct device *dev)
+{
+	return model_context_of(m, xpi_sbdf(to_pci_dev(dev)));
+}
+
+/* From here on look at what the device finds. */
+void device_look(struct model *m, struct device *dev)
+{
+	model_look_at(m, device_context(m, dev));
+}
+
 static void put_device_of(void *data)
 {
 	pci_dev_put(data);

@@ -317,13 +317,12 @@ static void more_lazy_unmaps_than_the_queue_holds_are_all_done(struct kunit *tes
 
 static void gibibytes_are_mapped_in_a_few_operations(struct kunit *test)
 {
-	struct xpi_domain *d = fixture_inactive_domain(test);
+	struct xpi_domain *d = fixture_domain(test);
 	const unsigned long nr = (SZ_1G >> PAGE_SHIFT) + 1000;
 	struct fixture *f = test->priv;
 
 	f->contiguous = true;
 	d->batch.backend = &big_backend;
-	KUNIT_ASSERT_EQ(test, 0, xpi_domain_activate(d));
 	next_dfn = 100;
 	next_gfn = fixture_contiguous(1000UL);
 	nr_big_ops = 0;
@@ -337,7 +336,7 @@ static void gibibytes_are_mapped_in_a_few_operations(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 100ULL + nr, next_dfn);
 	KUNIT_EXPECT_EQ(test, 4U, nr_big_ops);
 	KUNIT_EXPECT_EQ(test, 0ULL, big_wrong);
-	d->active = false;
+	d->batch.backend = &model_backend;
 }
 
 static void counters_agree_with_what_was_done(struct kunit *test)
@@ -359,45 +358,6 @@ static void counters_agree_with_what_was_done(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, queued, fixture_counter(XPI_QUEUED_UNMAPS));
 	KUNIT_EXPECT_EQ(test, flushes + m->flushes,
 			fixture_counter(XPI_FLUSHES));
-}
-
-static void a_context_is_active_for_all_its_life(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct xpi_caps caps = m->caps;
-	struct xpi_domain one = {}, two = {};
-
-	if (m->mirror)
-		kunit_skip(test, "the model has no contexts to compare");
-
-	caps.flags |= XEN_IOMMU_CAP_contexts;
-	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(&one, &model_backend, &caps));
-	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(&two, &model_backend, &caps));
-	KUNIT_EXPECT_TRUE(test, one.active && two.active);
-	KUNIT_EXPECT_NE(test, one.batch.ctx, two.batch.ctx);
-
-	m->owned = true;
-	m->nr_log = 0;
-	fixture_map_ok(test, &two, 5, 7, 1);
-	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[0].ctx);
-	xpi_domain_unmap(&two, 5, 1, true);
-	xpi_domain_flush_all(&two);
-	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[1].ctx);
-	KUNIT_EXPECT_EQ(test, two.batch.ctx, m->log[2].ctx);
-
-	/* What is mapped, and what is queued, goes with it. */
-	fixture_map_ok(test, &one, 5, 7, 1);
-	xpi_domain_unmap(&one, 5, 1, true);
-	xpi_domain_destroy(&one);
-	KUNIT_EXPECT_EQ(test, BIT(two.batch.ctx), m->contexts);
-	xpi_domain_destroy(&two);
-	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
-
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .times = 1, .err = -ENOSPC,
-	});
-	KUNIT_EXPECT_EQ(test, -ENOSPC, xpi_domain_init(&one, &model_backend,
-						       &caps));
 }
 
 static struct kunit_case cases[] = {
@@ -422,7 +382,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(more_lazy_unmaps_than_the_queue_holds_are_all_done),
 	KUNIT_CASE_SLOW(gibibytes_are_mapped_in_a_few_operations),
 	KUNIT_CASE(counters_agree_with_what_was_done),
-	KUNIT_CASE(a_context_is_active_for_all_its_life),
 	{}
 };
 

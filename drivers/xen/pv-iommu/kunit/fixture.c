@@ -122,14 +122,10 @@ void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
 
 static void destroy_domain(void *data)
 {
-	struct xpi_domain *d = data;
-
-	if (d->active)
-		xpi_domain_deactivate(d);
-	xpi_domain_destroy(d);
+	xpi_domain_destroy(data);
 }
 
-struct xpi_domain *fixture_inactive_domain(struct kunit *test)
+struct xpi_domain *fixture_domain(struct kunit *test)
 {
 	struct xpi_domain *d = kunit_kzalloc(test, sizeof(*d), GFP_KERNEL);
 
@@ -138,14 +134,6 @@ struct xpi_domain *fixture_inactive_domain(struct kunit *test)
 						 &fixture_model(test)->caps));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test,
 							   destroy_domain, d));
-	return d;
-}
-
-struct xpi_domain *fixture_domain(struct kunit *test)
-{
-	struct xpi_domain *d = fixture_inactive_domain(test);
-
-	KUNIT_ASSERT_EQ(test, 0, xpi_domain_activate(d));
 	model_count(fixture_model(test));
 	return d;
 }

@@ -61,7 +61,6 @@ unsigned long fixture_p2m_entry(unsigned long pfn);
 unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 			      unsigned long entry);
 struct xpi_domain *fixture_domain(struct kunit *test);
-struct xpi_domain *fixture_inactive_domain(struct kunit *test);
 u64 fixture_counter(enum xpi_counter counter);
 int fixture_read_reserved(struct xpi *xpi);
 u64 fixture_seed(struct kunit *test);

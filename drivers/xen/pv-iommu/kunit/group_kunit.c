@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The group of all devices: domains that cannot be attached, and devices that
- * the IOMMU core wants to be blocked.
+ * Groups and their domains: with contexts the IOMMU core moves a device from one
+ * to another, and without them there is one domain that no device leaves.
  */
 
 #include <linux/dma-mapping.h>
@@ -25,6 +25,18 @@ static void free_domain(void *domain)
 	iommu_domain_free(domain);
 }
 
+/* Claimed by the driver on a hypervisor with contexts. */
+static struct device *device_in_context(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct device *dev;
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	dev = device_fixture_claimed(test);
+	device_look(m, dev);
+	return dev;
+}
+
 /* A domain with one page in it, which is not attached. */
 static struct iommu_domain *other_domain(struct kunit *test,
 					 struct device *dev, struct page *page)
@@ -40,9 +52,14 @@ static struct iommu_domain *other_domain(struct kunit *test,
 	return domain;
 }
 
-static dma_addr_t map_one(struct device *dev, struct page *page)
+static dma_addr_t map_one(struct kunit *test, struct device *dev,
+			  struct page *page)
 {
-	return dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	dma_addr_t addr = dma_map_page(dev, page, 0, PAGE_SIZE,
+				       DMA_BIDIRECTIONAL);
+
+	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
+	return addr;
 }
 
 /* Does the device reach the page at the address, and nothing else there? */
@@ -52,88 +69,118 @@ static bool reaches(struct model *m, dma_addr_t addr, struct page *page)
 	       fixture_scattered(page_to_pfn(page));
 }
 
-static void refuse_maps(struct model *m, unsigned int times)
+static void a_claimed_device_is_in_a_context(struct kunit *test)
 {
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map,
-		.times = times, .err = -EPERM,
-	});
+	struct device *dev = device_in_context(test);
+	struct model *m = fixture_model(test);
+	struct page *page = device_fixture_pages(test);
+	dma_addr_t addr;
+
+	KUNIT_EXPECT_NE(test, 0, device_context(m, dev));
+	KUNIT_EXPECT_FALSE(test, m->owned);
+	addr = map_one(test, dev, page);
+	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
+}
+
+static void a_released_device_is_in_the_host_map(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct model *m = fixture_model(test);
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi->caps = m->caps;
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_NE(test, 0, device_context(m, &pdev->dev));
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_EQ(test, 0, device_context(m, &pdev->dev));
+	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+}
+
+/* What VFIO does: a domain of its own, and back to the DMA API's. */
+static void another_domain_takes_the_place_of_the_first(struct kunit *test)
+{
+	struct device *dev = device_in_context(test);
+	struct iommu_group *group = group_of(test, dev);
+	struct model *m = fixture_model(test);
+	struct page *page = device_fixture_pages(test);
+	struct iommu_domain *other = other_domain(test, dev, page + 1);
+	u16 before = device_context(m, dev);
+	dma_addr_t addr = map_one(test, dev, page);
+
+	KUNIT_ASSERT_EQ(test, 0, iommu_attach_group(other, group));
+	KUNIT_EXPECT_NE(test, before, device_context(m, dev));
+	device_look(m, dev);
+	KUNIT_EXPECT_TRUE(test, reaches(m, 0x40000000, page + 1));
+	KUNIT_EXPECT_EQ(test, MODEL_NOTHING,
+			model_access(m, addr >> PAGE_SHIFT));
+
+	iommu_detach_group(other, group);
+	KUNIT_EXPECT_EQ(test, before, device_context(m, dev));
+	device_look(m, dev);
+	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
 }
 
 static void a_domain_that_cannot_be_attached_changes_nothing(struct kunit *test)
 {
-	struct device *dev = device_fixture_claimed(test);
+	struct device *dev = device_in_context(test);
 	struct iommu_group *group = group_of(test, dev);
 	struct model *m = fixture_model(test);
 	struct page *page = device_fixture_pages(test);
 	struct iommu_domain *other = other_domain(test, dev, page);
-	dma_addr_t before, after;
+	u16 before = device_context(m, dev);
+	dma_addr_t addr = map_one(test, dev, page);
 
-	before = map_one(dev, page);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, before));
-	refuse_maps(m, 1);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_attach,
+		.times = 1, .err = -ENOMEM,
+	});
 	KUNIT_EXPECT_NE(test, 0, iommu_attach_group(other, group));
-
-	KUNIT_EXPECT_TRUE(test, reaches(m, before, page));
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 0x40000));
-	after = map_one(dev, page + 1);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, after));
-	KUNIT_EXPECT_TRUE(test, reaches(m, after, page + 1));
-	dma_unmap_page(dev, before, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	dma_unmap_page(dev, after, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
-}
-
-static void a_domain_that_cannot_be_brought_back_maps_nothing(struct kunit *test)
-{
-	struct device *dev = device_fixture_claimed(test);
-	struct iommu_group *group = group_of(test, dev);
-	struct model *m = fixture_model(test);
-	struct page *page = device_fixture_pages(test);
-	struct iommu_domain *other = other_domain(test, dev, page);
-	dma_addr_t before, after;
-
-	before = map_one(dev, page);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, before));
-	refuse_maps(m, 2);
-	KUNIT_EXPECT_NE(test, 0, iommu_attach_group(other, group));
-
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
-	after = map_one(dev, page + 1);
-	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, after));
-
-	/* The next one to be attached can, and so can the old one after it. */
-	KUNIT_ASSERT_EQ(test, 0, iommu_attach_group(other, group));
-	iommu_detach_group(other, group);
-	KUNIT_EXPECT_TRUE(test, reaches(m, before, page));
-	after = map_one(dev, page + 1);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, after));
-	KUNIT_EXPECT_TRUE(test, reaches(m, after, page + 1));
-	dma_unmap_page(dev, before, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	dma_unmap_page(dev, after, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, before, device_context(m, dev));
+	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }
 
 static void a_group_that_is_blocked_reaches_nothing(struct kunit *test)
 {
-	struct device *dev = &device_fixture_edu(test)->dev;
-	struct xpi *xpi = device_fixture_hypervisor(test);
 	struct model *m = fixture_model(test);
 	struct page *page = device_fixture_pages(test);
 	struct iommu_group *group;
+	struct device *dev;
 	dma_addr_t addr;
 
 	/* Who has to be reached always, the core does not block. */
-	xpi->nr_reserved = DEVICE_FIXTURE_NOT_IDENTITY;
-	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	m->reserved.nr = DEVICE_FIXTURE_NOT_IDENTITY;
+	dev = device_in_context(test);
 	group = group_of(test, dev);
-	addr = map_one(dev, page);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
+	addr = map_one(test, dev, page);
 	KUNIT_ASSERT_EQ(test, 0, iommu_group_claim_dma_owner(group, test));
+	KUNIT_EXPECT_NE(test, 0, device_context(m, dev));
+	device_look(m, dev);
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING,
-			model_access(m, addr >> PAGE_SHIFT));
 	iommu_group_release_dma_owner(group);
+	device_look(m, dev);
+	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
+}
+
+/* Not even to be empty: all devices would lose what they have mapped. */
+static void a_shared_domain_is_not_left(struct kunit *test)
+{
+	struct device *dev = device_fixture_claimed(test);
+	struct iommu_group *group = group_of(test, dev);
+	struct model *m = fixture_model(test);
+	struct page *page = device_fixture_pages(test);
+	dma_addr_t addr = map_one(test, dev, page);
+
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			PTR_ERR_OR_ZERO(iommu_paging_domain_alloc(dev)));
+	KUNIT_EXPECT_NE(test, 0, iommu_group_claim_dma_owner(group, test));
 	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
 	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
@@ -141,38 +188,30 @@ static void a_group_that_is_blocked_reaches_nothing(struct kunit *test)
 
 #ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
-static int count(struct device *dev, void *nr)
+/* The core blocks a device with ATS while it is being reset. */
+static void a_device_that_is_reset_reaches_nothing(struct kunit *test)
 {
-	++*(unsigned int *)nr;
-	return 0;
-}
-
-/* The core blocks a device with ATS while it is being reset, and only that. */
-static void a_reset_of_one_device_leaves_the_others_alone(struct kunit *test)
-{
-	struct device *dev = device_fixture_claimed(test);
-	struct pci_dev *pdev = to_pci_dev(dev);
 	struct model *m = fixture_model(test);
 	struct page *page = device_fixture_pages(test);
-	u16 ats_cap = pdev->ats_cap;
-	unsigned int nr = 0, calls;
+	struct pci_dev *pdev;
+	struct device *dev;
 	dma_addr_t addr;
+	u16 ats_cap;
 
-	iommu_group_for_each_dev(group_of(test, dev), &nr, count);
-	if (nr < 2)
-		kunit_skip(test, "no second device");
-	addr = map_one(dev, page);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
-	calls = m->calls;
-
+	m->reserved.nr = DEVICE_FIXTURE_NOT_IDENTITY;
+	dev = device_in_context(test);
+	pdev = to_pci_dev(dev);
+	addr = map_one(test, dev, page);
+	ats_cap = pdev->ats_cap;
 	pdev->ats_cap = 0x100;
 	KUNIT_EXPECT_EQ(test, 0, pci_dev_reset_iommu_prepare(pdev));
-	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	device_look(m, dev);
+	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
 	pci_dev_reset_iommu_done(pdev);
 	pdev->ats_cap = ats_cap;
 
+	device_look(m, dev);
 	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
-	KUNIT_EXPECT_EQ(test, calls, m->calls);
 	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }
@@ -180,12 +219,15 @@ static void a_reset_of_one_device_leaves_the_others_alone(struct kunit *test)
 #endif
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_claimed_device_is_in_a_context),
+	KUNIT_CASE(a_released_device_is_in_the_host_map),
+	KUNIT_CASE(another_domain_takes_the_place_of_the_first),
 	KUNIT_CASE(a_domain_that_cannot_be_attached_changes_nothing),
-	KUNIT_CASE(a_domain_that_cannot_be_brought_back_maps_nothing),
 	KUNIT_CASE(a_group_that_is_blocked_reaches_nothing),
+	KUNIT_CASE(a_shared_domain_is_not_left),
 #ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
-	KUNIT_CASE(a_reset_of_one_device_leaves_the_others_alone),
+	KUNIT_CASE(a_device_that_is_reset_reaches_nothing),
 #endif
 #endif
 	{}

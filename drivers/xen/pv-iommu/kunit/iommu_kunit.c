@@ -26,7 +26,7 @@ static void the_takeover_claims_the_device(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, m->owned);
 	KUNIT_EXPECT_TRUE(test, device_iommu_mapped(&pdev->dev));
 	KUNIT_EXPECT_NOT_NULL(test, iommu_get_domain_for_dev(&pdev->dev));
-	KUNIT_EXPECT_NOT_NULL(test, xpi->active);
+	KUNIT_EXPECT_NOT_NULL(test, xpi->shared);
 
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_FALSE(test, m->owned);
@@ -290,44 +290,6 @@ static void without_deferred_flushes_unmapping_is_strict(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
 }
 
-/* What VFIO does: a domain of its own, and back to the DMA API's. */
-static void another_domain_takes_the_place_of_the_first(struct kunit *test)
-{
-	struct device *dev = device_fixture_claimed(test);
-	struct iommu_group *group = iommu_group_get(dev);
-	struct model *m = fixture_model(test);
-	struct page *page = device_fixture_pages(test);
-	struct iommu_domain *own;
-	dma_addr_t addr;
-
-	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	KUNIT_ASSERT_FALSE(test, dma_mapping_error(dev, addr));
-	own = iommu_paging_domain_alloc(dev);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(own));
-	KUNIT_EXPECT_EQ(test, 0, iommu_map(own, 0x40000000,
-					   page_to_phys(page), SZ_64K,
-					   IOMMU_READ | IOMMU_WRITE,
-					   GFP_KERNEL));
-	KUNIT_EXPECT_EQ(test, 1UL, model_nr_mapped(m));
-
-	KUNIT_EXPECT_EQ(test, 0, iommu_attach_group(own, group));
-	KUNIT_EXPECT_EQ(test, 16UL, model_nr_mapped(m));
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m,
-							  addr >> PAGE_SHIFT));
-	KUNIT_EXPECT_EQ(test, fixture_scattered(page_to_pfn(page)),
-			model_access(m, 0x40000));
-	KUNIT_EXPECT_EQ(test, (size_t)SZ_64K,
-			iommu_unmap(own, 0x40000000, SZ_64K));
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
-
-	iommu_detach_group(own, group);
-	iommu_domain_free(own);
-	KUNIT_EXPECT_EQ(test, fixture_scattered(page_to_pfn(page)),
-			model_access(m, addr >> PAGE_SHIFT));
-	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
-	iommu_group_put(group);
-}
-
 /* The core drops its flush queue without a flush when a domain goes. */
 static void nothing_is_left_when_the_devices_go(struct kunit *test)
 {
@@ -345,7 +307,7 @@ static void nothing_is_left_when_the_devices_go(struct kunit *test)
 		       DMA_BIDIRECTIONAL);
 
 	device_fixture_unregister(test, xpi);
-	KUNIT_EXPECT_NULL(test, xpi->active);
+	KUNIT_EXPECT_NULL(test, xpi->shared);
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
 	xpi_give_back(xpi);
@@ -367,7 +329,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_address_is_in_a_reserved_range),
 	KUNIT_CASE(capabilities_are_those_of_the_hypervisor),
 	KUNIT_CASE(without_deferred_flushes_unmapping_is_strict),
-	KUNIT_CASE(another_domain_takes_the_place_of_the_first),
 	KUNIT_CASE(nothing_is_left_when_the_devices_go),
 	{}
 };

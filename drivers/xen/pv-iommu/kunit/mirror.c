@@ -119,12 +119,13 @@ static u64 real_gfn(u64 gfn, u64 *left)
 	return block_gfn[gfn / BLOCK_FRAMES % NR_BLOCKS] + gfn % BLOCK_FRAMES;
 }
 
-/* What reaches beyond the highest frame has to do so on Xen, too. */
+/* What reaches beyond the highest frame has to do so on Xen, too; and all is all. */
 static u64 real_dfn(struct mirror *mirror, u64 dfn, u64 nr)
 {
 	u64 max = mirror->model->caps.max_dfn;
 
-	return dfn > max || nr > max - dfn + 1 ? dfn : dfn ^ DFN_BIT;
+	return dfn > max || nr > max - dfn + 1 || nr > DFN_BIT ?
+	       dfn : dfn ^ DFN_BIT;
 }
 
 static struct xen_iommu_op *add(struct mirror *mirror,

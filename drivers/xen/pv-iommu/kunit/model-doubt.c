@@ -23,7 +23,7 @@ static void doubt_range(struct model *m, u64 dfn, u64 nr)
 	u64 i;
 
 	for (i = 0; nr < MAX_FRAMES && i < nr; i++)
-		xa_store(&m->doubts, dfn + i,
+		xa_store(&m->s->doubts, dfn + i,
 			 xa_mk_value(DOUBT_NOW | DOUBT_EVER), GFP_ATOMIC);
 }
 
@@ -32,11 +32,12 @@ void model_doubt(struct model *m, const struct xen_iommu_op *ops,
 		 unsigned int nr)
 {
 	for (; nr--; ops++) {
+		m->s = model_space_of(m, ops);
 		if (ops->op == XEN_IOMMUOP_unmap)
 			doubt_range(m, ops->u.unmap.dfn,
 				    ops->u.unmap.nr_frames);
 		else if (ops->op == XEN_IOMMUOP_flush)
-			m->owes_flush = true;
+			m->s->owes_flush = true;
 	}
 }
 
@@ -47,24 +48,24 @@ void model_settle(struct model *m, const struct xen_iommu_op *op, int status)
 	void *entry;
 
 	if (op->op == XEN_IOMMUOP_map && !status) {
-		xa_for_each_range(&m->doubts, index, entry, op->u.map.dfn,
+		xa_for_each_range(&m->s->doubts, index, entry, op->u.map.dfn,
 				  op->u.map.dfn + op->u.map.nr_frames - 1)
-			xa_erase(&m->doubts, index);
+			xa_erase(&m->s->doubts, index);
 	} else if (op->op == XEN_IOMMUOP_unmap &&
 		   (!status || status == -ENOENT)) {
-		xa_for_each_range(&m->doubts, index, entry, op->u.unmap.dfn,
+		xa_for_each_range(&m->s->doubts, index, entry, op->u.unmap.dfn,
 				  op->u.unmap.dfn + op->u.unmap.nr_frames - 1)
-			xa_store(&m->doubts, index, xa_mk_value(DOUBT_EVER),
+			xa_store(&m->s->doubts, index, xa_mk_value(DOUBT_EVER),
 				 GFP_ATOMIC);
 	} else if (op->op == XEN_IOMMUOP_flush && !status &&
 		   op->u.flush.flags & XEN_IOMMU_FLUSH_all) {
-		m->owes_flush = false;
+		m->s->owes_flush = false;
 	}
 }
 
 static unsigned long doubt(struct model *m, u64 dfn)
 {
-	void *entry = xa_load(&m->doubts, dfn);
+	void *entry = xa_load(&model_looked(m)->doubts, dfn);
 
 	return entry ? xa_to_value(entry) : 0;
 }
@@ -79,8 +80,8 @@ bool model_excused(struct model *m, u64 dfn)
 	bool ret;
 
 	spin_lock_irqsave(&m->lock, flags);
-	ret = xa_load(&m->b2m, dfn) ? doubt(m, dfn) & DOUBT_NOW :
-				      m->owes_flush;
+	ret = xa_load(&model_looked(m)->b2m, dfn) ? doubt(m, dfn) & DOUBT_NOW :
+				      model_looked(m)->owes_flush;
 	spin_unlock_irqrestore(&m->lock, flags);
 	return ret;
 }
@@ -99,5 +100,5 @@ bool model_doubted(struct model *m, u64 dfn)
 
 bool model_owes_flush(struct model *m)
 {
-	return READ_ONCE(m->owes_flush);
+	return READ_ONCE(model_looked(m)->owes_flush);
 }

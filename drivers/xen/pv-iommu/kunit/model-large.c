@@ -16,13 +16,13 @@ void model_make_large(struct model *m, u64 dfn, u64 gfn, u64 nr)
 		return;
 
 	for (i = start; i + MODEL_LARGE <= dfn + nr; i += MODEL_LARGE)
-		xa_store(&m->large, i / MODEL_LARGE, xa_mk_value(1),
+		xa_store(&m->s->large, i / MODEL_LARGE, xa_mk_value(1),
 			 GFP_ATOMIC);
 }
 
 bool model_is_large(struct model *m, u64 dfn)
 {
-	return xa_load(&m->large, dfn / MODEL_LARGE);
+	return xa_load(&m->s->large, dfn / MODEL_LARGE);
 }
 
 /* Does a range begin or end inside a large page? */
@@ -40,12 +40,12 @@ void model_split(struct model *m, u64 dfn, u64 nr)
 	unsigned long index;
 	void *entry;
 
-	xa_for_each_range(&m->large, index, entry, dfn / MODEL_LARGE,
+	xa_for_each_range(&m->s->large, index, entry, dfn / MODEL_LARGE,
 			  (dfn + nr - 1) / MODEL_LARGE) {
 		u64 start = (u64)index * MODEL_LARGE;
 
 		if (start < dfn || start + MODEL_LARGE > dfn + nr)
 			m->splits++;
-		xa_erase(&m->large, index);
+		xa_erase(&m->s->large, index);
 	}
 }

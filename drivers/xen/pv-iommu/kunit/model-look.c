@@ -41,6 +41,12 @@ void model_heal(struct model *m)
 	spin_unlock_irqrestore(&m->lock, flags);
 }
 
+/* From here on the tests' looks are about this context. */
+void model_look_at(struct model *m, u16 ctx)
+{
+	m->look = ctx;
+}
+
 static u64 look(struct model *m, struct xarray *xa, u64 dfn, bool gfn)
 {
 	unsigned long flags;
@@ -60,12 +66,12 @@ static u64 look(struct model *m, struct xarray *xa, u64 dfn, bool gfn)
 /* What the tables say about a dfn. */
 u64 model_gfn(struct model *m, u64 dfn)
 {
-	return look(m, &m->b2m, dfn, true);
+	return look(m, &model_looked(m)->b2m, dfn, true);
 }
 
 u64 model_flags(struct model *m, u64 dfn)
 {
-	return look(m, &m->b2m, dfn, false);
+	return look(m, &model_looked(m)->b2m, dfn, false);
 }
 
 /* Where a device ends up at a dfn: its IOTLB comes first. */
@@ -75,11 +81,11 @@ u64 model_access(struct model *m, u64 dfn)
 	void *entry;
 
 	spin_lock_irqsave(&m->lock, flags);
-	entry = xa_load(&m->iotlb, dfn);
-	if (!entry && !xa_load(&m->fresh, dfn)) {
-		entry = xa_load(&m->b2m, dfn);
+	entry = xa_load(&model_looked(m)->iotlb, dfn);
+	if (!entry && !xa_load(&model_looked(m)->fresh, dfn)) {
+		entry = xa_load(&model_looked(m)->b2m, dfn);
 		if (entry)
-			xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
+			xa_store(&model_looked(m)->iotlb, dfn, entry, GFP_ATOMIC);
 	}
 	spin_unlock_irqrestore(&m->lock, flags);
 	return entry ? model_entry_gfn(entry) : MODEL_NOTHING;
@@ -111,12 +117,12 @@ static unsigned long count(struct model *m, struct xarray *xa)
 
 unsigned long model_nr_mapped(struct model *m)
 {
-	return count(m, &m->b2m);
+	return count(m, &model_looked(m)->b2m);
 }
 
 unsigned long model_nr_large(struct model *m)
 {
-	return count(m, &m->large);
+	return count(m, &model_looked(m)->large);
 }
 
 /* Frames that are referenced, however often. */
@@ -132,10 +138,10 @@ unsigned long model_nr_stale(struct model *m)
 	void *entry;
 
 	spin_lock_irqsave(&m->lock, flags);
-	xa_for_each(&m->iotlb, index, entry)
-		if (xa_load(&m->b2m, index) != entry)
+	xa_for_each(&model_looked(m)->iotlb, index, entry)
+		if (xa_load(&model_looked(m)->b2m, index) != entry)
 			n++;
-	xa_for_each(&m->fresh, index, entry)
+	xa_for_each(&model_looked(m)->fresh, index, entry)
 		n++;
 	spin_unlock_irqrestore(&m->lock, flags);
 	return n;

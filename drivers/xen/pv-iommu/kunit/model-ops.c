@@ -87,10 +87,10 @@ static bool may_access(struct model *m, u64 gfn, u64 nr)
 /* A device reads or writes at a dfn; what it finds is cached. */
 static void touch(struct model *m, u64 dfn, void *entry)
 {
-	void *cached = xa_load(&m->iotlb, dfn);
+	void *cached = xa_load(&m->s->iotlb, dfn);
 
 	if (!cached)
-		xa_store(&m->iotlb, dfn, entry, GFP_ATOMIC);
+		xa_store(&m->s->iotlb, dfn, entry, GFP_ATOMIC);
 	else if (cached != entry)
 		m->stale++;
 }
@@ -99,7 +99,7 @@ static void touch(struct model *m, u64 dfn, void *entry)
 static void make_visible(struct model *m, u64 dfn, void *entry)
 {
 	if (m->caps.flags & XEN_IOMMU_CAP_caching_mode)
-		xa_store(&m->fresh, dfn, entry, GFP_ATOMIC);
+		xa_store(&m->s->fresh, dfn, entry, GFP_ATOMIC);
 	else
 		touch(m, dfn, entry);
 }
@@ -117,7 +117,7 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	    touches_reserved(m, map->dfn, map->nr_frames))
 		return -EINVAL;
 
-	if (xa_find(&m->b2m, &index, map->dfn + map->nr_frames - 1,
+	if (xa_find(&m->s->b2m, &index, map->dfn + map->nr_frames - 1,
 		    XA_PRESENT) ||
 	    host_has(m, map->dfn, map->nr_frames))
 		return -EEXIST;
@@ -129,13 +129,13 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 		void *entry = model_entry(map->gfn + i, access);
 
 		get_frame(m, map->gfn + i);
-		if (WARN_ON(xa_is_err(xa_store(&m->b2m, map->dfn + i, entry,
+		if (WARN_ON(xa_is_err(xa_store(&m->s->b2m, map->dfn + i, entry,
 					       GFP_ATOMIC))))
 			return -ENOMEM;
 		make_visible(m, map->dfn + i, entry);
 	}
 	if (!(map->flags & XEN_IOMMU_MAP_no_flush))
-		m->flush_new = m->caps.flags & XEN_IOMMU_CAP_caching_mode;
+		m->s->flush_new = m->caps.flags & XEN_IOMMU_CAP_caching_mode;
 	model_make_large(m, map->dfn, map->gfn, map->nr_frames);
 	return 0;
 }
@@ -174,7 +174,7 @@ static u64 unmap_range(struct model *m, u64 dfn, u64 nr, struct list_head *list)
 	void *entry;
 
 	model_split(m, dfn, nr);
-	xa_for_each_range(&m->b2m, index, entry, dfn, dfn + nr - 1) {
+	xa_for_each_range(&m->s->b2m, index, entry, dfn, dfn + nr - 1) {
 		struct pending *p = kmalloc_obj(*p, GFP_ATOMIC);
 
 		if (WARN_ON(!p))
@@ -182,8 +182,8 @@ static u64 unmap_range(struct model *m, u64 dfn, u64 nr, struct list_head *list)
 		p->dfn = index;
 		p->gfn = model_entry_gfn(entry);
 		list_add_tail(&p->list, list);
-		xa_erase(&m->b2m, index);
-		xa_erase(&m->fresh, index);
+		xa_erase(&m->s->b2m, index);
+		xa_erase(&m->s->fresh, index);
 		found++;
 	}
 	return found;
@@ -202,7 +202,7 @@ int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
 	    (!sparse && touches_reserved(m, dfn, nr)))
 		return -EINVAL;
 
-	found = unmap_range(m, dfn, nr, lazy ? &m->lazy : &m->strict) +
+	found = unmap_range(m, dfn, nr, lazy ? &m->s->lazy : &m->s->strict) +
 		unmap_host(m, dfn, dfn + nr);
 	unmap->nr_frames = found;
 	m->absent += nr - found;
@@ -212,10 +212,10 @@ int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap)
 /* Nothing stale is cached at a dfn any more, and a device comes by again. */
 static void flush_frame(struct model *m, u64 dfn)
 {
-	void *entry = xa_load(&m->b2m, dfn);
+	void *entry = xa_load(&m->s->b2m, dfn);
 
-	xa_erase(&m->iotlb, dfn);
-	xa_erase(&m->fresh, dfn);
+	xa_erase(&m->s->iotlb, dfn);
+	xa_erase(&m->s->fresh, dfn);
 	if (entry)
 		touch(m, dfn, entry);
 }
@@ -226,7 +226,7 @@ void model_flush_new(struct model *m, u64 start, u64 nr)
 	unsigned long index;
 	void *entry;
 
-	xa_for_each_range(&m->fresh, index, entry, start, start + nr - 1)
+	xa_for_each_range(&m->s->fresh, index, entry, start, start + nr - 1)
 		flush_frame(m, index);
 }
 
@@ -260,11 +260,11 @@ int model_flush(struct model *m, const struct xen_iommu_op_flush *flush)
 	    (!all && bad_range(m, flush->dfn, flush->nr_frames)))
 		return -EINVAL;
 
-	model_flush_list(m, &m->lazy, start, nr);
-	model_flush_list(m, &m->strict, start, nr);
+	model_flush_list(m, &m->s->lazy, start, nr);
+	model_flush_list(m, &m->s->strict, start, nr);
 	m->flushes--;
 	model_flush_new(m, start, nr);
-	xa_for_each_range(&m->iotlb, index, entry, start, start + nr - 1)
+	xa_for_each_range(&m->s->iotlb, index, entry, start, start + nr - 1)
 		flush_frame(m, index);
 	return 0;
 }
@@ -275,7 +275,7 @@ int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup)
 
 	if (lookup->dfn > m->caps.max_dfn)
 		return -EINVAL;
-	entry = xa_load(&m->b2m, lookup->dfn);
+	entry = xa_load(&m->s->b2m, lookup->dfn);
 	if (!entry)
 		return -ENOENT;
 
@@ -285,17 +285,23 @@ int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup)
 	return 0;
 }
 
-/* No mapping, no reference, nothing cached. */
-void model_drop_all(struct model *m)
+/* No mapping in this space, no reference from it, nothing cached. */
+void model_drop(struct model *m)
 {
-	model_flush_list(m, &m->lazy, 0, ~0ULL);
-	model_flush_list(m, &m->strict, 0, ~0ULL);
-	xa_destroy(&m->b2m);
-	xa_destroy(&m->large);
-	xa_destroy(&m->iotlb);
-	xa_destroy(&m->fresh);
-	xa_destroy(&m->doubts);
-	xa_destroy(&m->refs);
+	unsigned long index;
+	void *entry;
+
+	model_flush_list(m, &m->s->lazy, 0, ~0ULL);
+	model_flush_list(m, &m->s->strict, 0, ~0ULL);
+	xa_for_each(&m->s->b2m, index, entry)
+		put_frame(m, model_entry_gfn(entry));
+	xa_destroy(&m->s->b2m);
+	xa_destroy(&m->s->large);
+	xa_destroy(&m->s->iotlb);
+	xa_destroy(&m->s->fresh);
+	xa_destroy(&m->s->doubts);
+	m->s->owes_flush = false;
+	m->s->flush_new = false;
 }
 
 int model_enable(struct model *m, bool clear, bool *cleared)
@@ -305,6 +311,8 @@ int model_enable(struct model *m, bool clear, bool *cleared)
 	*cleared = false;
 	if (m->owned)
 		return -EALREADY;
+	if (m->contexts)
+		return -EBUSY;
 	if (m->caps.mode == XEN_IOMMU_MODE_strict)
 		return -EPERM;
 	if (m->caps.mode != XEN_IOMMU_MODE_host_map)
@@ -326,7 +334,7 @@ int model_disable(struct model *m)
 		return -EPERM;
 
 	m->owned = false;
-	model_drop_all(m);
+	model_drop(m);
 	m->nr_host = 0;
 	for (i = 0; i < m->nr_boot; i++)
 		m->host[m->nr_host++] = m->boot[i];

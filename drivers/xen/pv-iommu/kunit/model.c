@@ -82,31 +82,6 @@ static int query_caps(struct model *m, struct xen_iommu_op_query_caps *query)
 	return 0;
 }
 
-/* Of contexts there is only who is there: one at a time has the tables. */
-static int model_context(struct model *m, struct xen_iommu_op *op)
-{
-	if (op->op == XEN_IOMMUOP_ctx_alloc) {
-		op->ctx = 1 + ffz(m->contexts >> 1);
-		m->contexts |= BIT(op->ctx);
-		return 0;
-	}
-	if (op->ctx && !(m->contexts & BIT(op->ctx)))
-		return -ENOENT;
-	if (op->op == XEN_IOMMUOP_ctx_free) {
-		m->contexts &= ~BIT(op->ctx);
-		model_drop_all(m);
-	}
-	return 0;
-}
-
-static int query_device(struct xen_iommu_op_query_device *query)
-{
-	query->flags = XEN_IOMMU_DEVICE_translated;
-	query->addr_bits = 39;
-	query->nr_ids = 1;
-	return -ENOBUFS;
-}
-
 static int carry_out(struct model *m, struct xen_iommu_op *op)
 {
 	bool cleared = false;
@@ -131,11 +106,11 @@ static int carry_out(struct model *m, struct xen_iommu_op *op)
 	    op->op <= XEN_IOMMUOP_ctx_attach)
 		return model_context(m, op);
 	if (op->op == XEN_IOMMUOP_query_device)
-		return query_device(&op->u.query_device);
+		return model_query_device(&op->u.query_device);
 
-	if (op->ctx && !(m->contexts & BIT(op->ctx)))
+	if (!model_has_context(m, op->ctx))
 		return -ENOENT;
-	if (!m->owned)
+	if (!op->ctx && !m->owned)
 		return -EPERM;
 
 	switch (op->op) {
@@ -171,7 +146,7 @@ static int do_half_of_unmap(struct model *m, struct xen_iommu_op *op)
 	half.u.unmap.flags |= XEN_IOMMU_UNMAP_no_flush | XEN_IOMMU_UNMAP_sparse;
 	do_op(m, &half);
 	op->u.unmap.nr_frames = half.u.unmap.nr_frames;
-	m->owes_flush = true;
+	m->s->owes_flush = true;
 	return -EIO;
 }
 
@@ -233,6 +208,7 @@ static bool one_op(struct model *m, struct xen_iommu_op *op, int *ret)
 		spin_lock(&m->lock);
 	}
 
+	m->s = model_space_of(m, op);
 	fault = next_fault(m, OP_FAULTS, op);
 	if (fault && fault->kind == MODEL_STOP) {
 		*ret = fault->err;
@@ -268,24 +244,42 @@ int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr)
 	return ret;
 }
 
+/* Flush what the call made stale in a space; not if it has that fault. */
+static void flush_space(struct model *m, const struct model_fault *fault)
+{
+	if (list_empty(&m->s->strict) && !m->s->flush_new)
+		return;
+
+	if (fault) {
+		/* Only a flush that is asked for makes up for it. */
+		list_splice_tail_init(&m->s->strict, &m->s->lazy);
+		m->s->owes_flush = true;
+	} else {
+		model_flush_list(m, &m->s->strict, 0, ~0ULL);
+		model_flush_new(m, 0, ~0ULL);
+	}
+	m->s->flush_new = false;
+}
+
 /* Flush what the call made stale, and unlock. */
 int model_call_end(struct model *m, int ret) __releases(&m->lock)
 {
 	struct model_fault *fault = NULL;
+	bool any = false;
+	unsigned int i;
 
-	if (!list_empty(&m->strict) || m->flush_new) {
+	for (i = 0; i < MODEL_CONTEXTS; i++)
+		any |= !list_empty(&m->spaces[i].strict) ||
+		       m->spaces[i].flush_new;
+	if (any)
 		fault = next_fault(m, BIT(MODEL_NO_FLUSH), NULL);
-		if (fault) {
-			/* Only a flush that is asked for makes up for it. */
-			list_splice_tail_init(&m->strict, &m->lazy);
-			m->owes_flush = true;
-			ret = ret ?: fault->err;
-		} else {
-			model_flush_list(m, &m->strict, 0, ~0ULL);
-			model_flush_new(m, 0, ~0ULL);
-		}
+	if (fault)
+		ret = ret ?: fault->err;
+
+	for (i = 0; i < MODEL_CONTEXTS; i++) {
+		m->s = &m->spaces[i];
+		flush_space(m, fault);
 	}
-	m->flush_new = false;
 	spin_unlock_irqrestore(&m->lock, m->irq_flags);
 	return ret;
 }
@@ -369,14 +363,41 @@ static int backend_ctx_free(u16 ctx)
 	return backend_one(&op);
 }
 
+static int backend_ctx_attach(u16 ctx, u32 sbdf)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_ctx_attach,
+		.ctx = ctx,
+		.u.ctx_attach.sbdf = sbdf,
+	};
+
+	return backend_one(&op);
+}
+
+static int backend_query_device(u32 sbdf, struct xpi_device_caps *caps)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_device,
+		.u.query_device.sbdf = sbdf,
+	};
+	int ret = backend_one(&op);
+
+	caps->flags = op.u.query_device.flags;
+	caps->addr_bits = op.u.query_device.addr_bits;
+	/* There was no room for the requester IDs. */
+	return ret == -ENOBUFS ? 0 : ret;
+}
+
 const struct xpi_backend model_backend = {
 	.name = "model",
 	.probe = backend_probe,
 	.query_reserved = backend_query_reserved,
+	.query_device = backend_query_device,
 	.enable = backend_enable,
 	.disable = backend_disable,
 	.ctx_alloc = backend_ctx_alloc,
 	.ctx_free = backend_ctx_free,
+	.ctx_attach = backend_ctx_attach,
 	.submit = backend_submit,
 };
 
@@ -386,7 +407,10 @@ static void model_destroy(void *data)
 	unsigned long flags;
 
 	spin_lock_irqsave(&m->lock, flags);
-	model_drop_all(m);
+	for (m->s = m->spaces; m->s < m->spaces + MODEL_CONTEXTS; m->s++)
+		model_drop(m);
+	xa_destroy(&m->refs);
+	xa_destroy(&m->devices);
 	spin_unlock_irqrestore(&m->lock, flags);
 	kfree(m->host);
 	the_model = NULL;
@@ -405,14 +429,17 @@ struct model *model_create(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, m);
 	KUNIT_ASSERT_NULL(test, the_model);
 	spin_lock_init(&m->lock);
-	xa_init(&m->b2m);
-	xa_init(&m->large);
-	xa_init(&m->iotlb);
-	xa_init(&m->fresh);
+	for (m->s = m->spaces; m->s < m->spaces + MODEL_CONTEXTS; m->s++) {
+		xa_init(&m->s->b2m);
+		xa_init(&m->s->large);
+		xa_init(&m->s->iotlb);
+		xa_init(&m->s->fresh);
+		xa_init(&m->s->doubts);
+		INIT_LIST_HEAD(&m->s->strict);
+		INIT_LIST_HEAD(&m->s->lazy);
+	}
 	xa_init(&m->refs);
-	xa_init(&m->doubts);
-	INIT_LIST_HEAD(&m->strict);
-	INIT_LIST_HEAD(&m->lazy);
+	xa_init(&m->devices);
 	m->owned = true;
 	m->caps = (struct xpi_caps) {
 		.mode = XEN_IOMMU_MODE_host_map,

@@ -67,6 +67,35 @@ struct model_reserved {
 	unsigned int nr;
 };
 
+/* Contexts, with the one that is the host map or shared by all devices. */
+#define MODEL_CONTEXTS		16
+
+/**
+ * struct model_space - one address space
+ * @b2m: what is mapped: dfn -> mapping
+ * @large: which parts of it are large pages: dfn / MODEL_LARGE -> true
+ * @iotlb: what devices have cached: dfn -> mapping.  They access all that is
+ *	mapped all the time, so that whatever is mapped is in here
+ * @fresh: mappings that no device sees before the next flush, as it has the dfn
+ *	cached as not present: dfn -> mapping.  In caching mode only
+ * @doubts: what unmaps that went wrong were about: see model-doubt.c
+ * @owes_flush: the last flush that was asked for went wrong
+ * @strict: unmapped in this call, to be flushed at its end
+ * @flush_new: this call is to flush what is @fresh at its end
+ * @lazy: unmapped, to be flushed when the caller wants it
+ */
+struct model_space {
+	struct xarray b2m;
+	struct xarray large;
+	struct xarray iotlb;
+	struct xarray fresh;
+	struct xarray doubts;
+	bool owes_flush;
+	struct list_head strict;
+	bool flush_new;
+	struct list_head lazy;
+};
+
 /**
  * struct model - the hypervisor
  * @lock: guards what follows
@@ -83,19 +112,12 @@ struct model_reserved {
  * @max_host: room in @host
  * @boot: the host map at boot
  * @nr_boot: ranges in @boot
- * @b2m: what is mapped: dfn -> mapping
- * @large: which parts of it are large pages: dfn / MODEL_LARGE -> true
+ * @spaces: by context; 0 is the one that all devices share once dom0 has taken over
+ * @s: the one that this operation is about
+ * @look: the one that the tests' looks are about
+ * @devices: those that were attached to a context: sbdf -> context
  * @splits: large pages that were split
- * @iotlb: what devices have cached: dfn -> mapping.  They access all that is
- *	mapped all the time, so that whatever is mapped is in here
- * @fresh: mappings that no device sees before the next flush, as it has the dfn
- *	cached as not present: dfn -> mapping.  In caching mode only
  * @refs: references on frames: gfn -> number
- * @doubts: what unmaps that went wrong were about: see model-doubt.c
- * @owes_flush: the last flush that was asked for went wrong
- * @strict: unmapped in this call, to be flushed at its end
- * @flush_new: this call is to flush what is @fresh at its end
- * @lazy: unmapped, to be flushed when the caller wants it
  * @faults: what goes wrong
  * @fired: how often it did
  * @hook: called, without @lock, before operation @hook_op is done
@@ -127,17 +149,12 @@ struct model {
 	unsigned int max_host;
 	const struct model_range *boot;
 	unsigned int nr_boot;
-	struct xarray b2m;
-	struct xarray large;
+	struct model_space spaces[MODEL_CONTEXTS];
+	struct model_space *s;
+	u16 look;
+	struct xarray devices;
 	unsigned int splits;
-	struct xarray iotlb;
-	struct xarray fresh;
 	struct xarray refs;
-	struct xarray doubts;
-	bool owes_flush;
-	struct list_head strict;
-	bool flush_new;
-	struct list_head lazy;
 	struct model_fault faults[4];
 	unsigned int fired;
 	void (*hook)(struct model *m, void *data);
@@ -166,7 +183,14 @@ int model_call_begin(struct model *m);
 int model_call_ops(struct model *m, struct xen_iommu_op *ops, unsigned int nr);
 int model_call_end(struct model *m, int ret);
 
-/* model-ops.c, called with the lock held */
+/* model-contexts.c, called with the lock held */
+bool model_has_context(struct model *m, u16 ctx);
+struct model_space *model_space_of(struct model *m,
+				   const struct xen_iommu_op *op);
+int model_context(struct model *m, struct xen_iommu_op *op);
+int model_query_device(struct xen_iommu_op_query_device *query);
+
+/* model-ops.c, likewise */
 int model_map(struct model *m, const struct xen_iommu_op_map *map);
 int model_unmap(struct model *m, struct xen_iommu_op_unmap *unmap);
 int model_flush(struct model *m, const struct xen_iommu_op_flush *flush);
@@ -174,7 +198,7 @@ int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup);
 void model_flush_new(struct model *m, u64 start, u64 nr);
 void model_flush_list(struct model *m, struct list_head *list, u64 start,
 		      u64 nr);
-void model_drop_all(struct model *m);
+void model_drop(struct model *m);
 
 /* model-large.c, likewise */
 void model_make_large(struct model *m, u64 dfn, u64 gfn, u64 nr);
@@ -187,6 +211,9 @@ void model_doubt(struct model *m, const struct xen_iommu_op *ops,
 		 unsigned int nr);
 void model_settle(struct model *m, const struct xen_iommu_op *op, int status);
 
+/* For tests: where a device is. */
+u16 model_context_of(struct model *m, u32 sbdf);
+
 /* For tests: what the driver cannot help, and what it may have to assume. */
 bool model_excused(struct model *m, u64 dfn);
 bool model_doubted(struct model *m, u64 dfn);
@@ -196,6 +223,7 @@ bool model_owes_flush(struct model *m);
 void model_count(struct model *m);
 void model_fail(struct model *m, struct model_fault fault);
 void model_heal(struct model *m);
+void model_look_at(struct model *m, u16 ctx);
 u64 model_gfn(struct model *m, u64 dfn);
 u64 model_flags(struct model *m, u64 dfn);
 u64 model_access(struct model *m, u64 dfn);
@@ -207,6 +235,11 @@ unsigned long model_nr_stale(struct model *m);
 
 /* From model_gfn(), model_access(): nothing there. */
 #define MODEL_NOTHING		(~0ULL)
+
+static inline struct model_space *model_looked(struct model *m)
+{
+	return &m->spaces[m->look];
+}
 
 /* A mapping, as it is in an xarray. */
 static inline void *model_entry(u64 gfn, u64 flags)

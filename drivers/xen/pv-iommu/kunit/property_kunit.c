@@ -81,16 +81,14 @@ static void check_free(struct run *r, u64 dfn, u64 reached)
 
 static void check_frame(struct run *r, u64 dfn)
 {
-	u64 want = MODEL_NOTHING, reached = model_access(r->m, dfn);
+	u64 reached = model_access(r->m, dfn);
 
 	if (r->ref.use[dfn] == FREE)
 		check_free(r, dfn, reached);
 	if (r->ref.use[dfn] != MAPPED)
 		return;
-	if (r->d->active)
-		want = fixture_p2m_entry(r->ref.pfn[dfn]);
-	KUNIT_ASSERT_EQ_MSG(r->test, want, reached, "dfn %llu, step %u", dfn,
-			    r->step);
+	KUNIT_ASSERT_EQ_MSG(r->test, fixture_p2m_entry(r->ref.pfn[dfn]),
+			    reached, "dfn %llu, step %u", dfn, r->step);
 }
 
 /* On Xen each frame that is looked at is looked at there, too. */
@@ -254,29 +252,6 @@ static void do_look(struct run *r)
 	check_frame(r, random(r, r->frames));
 }
 
-static void do_reattach(struct run *r)
-{
-	u64 dfn;
-
-	if (random(r, 8))
-		return;
-	xpi_domain_deactivate(r->d);
-	KUNIT_ASSERT_EQ(r->test, 0U, r->d->batch.nr);
-	for (dfn = 0; dfn < r->frames; dfn++)
-		if (r->ref.use[dfn] == LAZY)
-			r->ref.use[dfn] = FREE;
-	if (!r->faults)
-		check_all(r);
-	if (xpi_domain_activate(r->d)) {
-		KUNIT_ASSERT_TRUE(r->test, r->faults);
-		model_heal(r->m);
-		/* The first one may find, and remove, what was left behind. */
-		if (xpi_domain_activate(r->d))
-			KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_activate(r->d));
-	}
-	check_all(r);
-}
-
 static void do_fault(struct run *r)
 {
 	static const int errors[] = {
@@ -334,25 +309,33 @@ static void recover(struct run *r)
 	r->recovered++;
 }
 
+/* The end of a domain, whatever is mapped and queued, and a new one. */
 static void renew(struct run *r)
 {
 	struct xpi_caps *caps = &r->m->caps;
 
 	model_heal(r->m);
-	xpi_domain_deactivate(r->d);
-	xpi_domain_destroy(r->d);
+	KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_destroy(r->d));
+	KUNIT_ASSERT_EQ(r->test, 0UL, model_nr_mapped(r->m));
+	KUNIT_ASSERT_EQ(r->test, 0UL, model_nr_stale(r->m));
+	KUNIT_ASSERT_EQ(r->test, 0UL, model_nr_refs(r->m));
 	memset(r->d, 0, sizeof(*r->d));
 	KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_init(r->d, &model_backend, caps));
-	KUNIT_ASSERT_EQ(r->test, 0, xpi_domain_activate(r->d));
 	set(r, 0, r->frames, FREE);
 	check_all(r);
+}
+
+static void do_renew(struct run *r)
+{
+	if (!random(r, 32))
+		renew(r);
 }
 
 static void run(struct kunit *test, bool runs, bool faults)
 {
 	static void (*const work[])(struct run *r) = {
 		do_map, do_map, do_unmap_strict, do_unmap_lazy, do_flush,
-		do_map_and_undo, do_look, do_reattach,
+		do_map_and_undo, do_look, do_renew,
 	};
 	struct run *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
 
@@ -397,10 +380,7 @@ static void run(struct kunit *test, bool runs, bool faults)
 	KUNIT_EXPECT_LE(test, r->excused, faults ? r->checked / 16 : 0);
 
 	/* In the end nothing is left, not even in quarantine. */
-	xpi_domain_deactivate(r->d);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(r->m));
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(r->m));
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(r->m));
+	renew(r);
 	/* Chance decides how many; none in 17 or so would be no chance. */
 	if (faults)
 		KUNIT_EXPECT_GT(test, r->refused, 0U);

@@ -297,57 +297,6 @@ static void a_run_behind_a_failed_unmap_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, d->nr_refused);
 }
 
-static void expect_played_back(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	unsigned int wrong = 0;
-	unsigned long i;
-
-	for (i = 0; i < FRAMES; i++)
-		if (model_gfn(m, DFN + i) != fixture_p2m_entry(PFN + i))
-			wrong++;
-	KUNIT_EXPECT_EQ(test, 0U, wrong);
-}
-
-static void a_run_is_played_back(struct kunit *test)
-{
-	struct xpi_domain *d = mapped_run(test);
-	struct model *m = fixture_model(test);
-
-	xpi_domain_deactivate(d);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
-	KUNIT_EXPECT_EQ(test, 0, xpi_domain_activate(d));
-	expect_played_back(test);
-	KUNIT_EXPECT_EQ(test, 3UL, model_nr_large(m));
-
-	/* Linux exchanged a frame while the domain was not in use. */
-	xpi_domain_deactivate(d);
-	fixture_p2m(test, PFN + 700, 1, 4242, true);
-	KUNIT_EXPECT_EQ(test, 0, xpi_domain_activate(d));
-	expect_played_back(test);
-	fixture_unmap_strict(test, d, DFN, FRAMES);
-	KUNIT_EXPECT_EQ(test, 1UL, model_nr_mapped(m));
-}
-
-static void a_run_that_cannot_be_played_back_is_refused(struct kunit *test)
-{
-	struct fixture *f = test->priv;
-	struct xpi_domain *d = mapped_run(test);
-
-	xpi_domain_deactivate(d);
-	fixture_p2m(test, PFN + 700, 1, INVALID_P2M_ENTRY, true);
-	KUNIT_EXPECT_EQ(test, -EIO, xpi_domain_activate(d));
-	KUNIT_EXPECT_EQ(test, TABLE, d->nr_refused);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(f->model));
-
-	f->nr_rules = 0;
-	fail_op(test, XEN_IOMMUOP_map, 1, -EPERM);
-	KUNIT_EXPECT_EQ(test, -EIO, xpi_domain_activate(d));
-	KUNIT_EXPECT_EQ(test, 0, xpi_domain_activate(d));
-	KUNIT_EXPECT_EQ(test, 0UL, d->nr_refused);
-	expect_played_back(test);
-}
-
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_run_takes_no_table),
 	KUNIT_CASE(ends_of_a_long_run_take_tables),
@@ -362,8 +311,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_run_is_undone),
 	KUNIT_CASE(a_run_that_cannot_be_unmapped_is_quarantined),
 	KUNIT_CASE(a_run_behind_a_failed_unmap_is_refused),
-	KUNIT_CASE(a_run_is_played_back),
-	KUNIT_CASE(a_run_that_cannot_be_played_back_is_refused),
 	{}
 };
 

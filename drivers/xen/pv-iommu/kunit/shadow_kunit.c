@@ -174,59 +174,6 @@ static void the_end_of_a_tree_frees_all_its_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
 }
 
-struct visitor {
-	u64 next;
-	u64 sum;
-	unsigned int disorder;
-	unsigned int wrong;
-};
-
-static void visit(void *data, u64 dfn, u64 *entries, unsigned int nr,
-		  unsigned int frames)
-{
-	struct visitor *v = data;
-	unsigned int i;
-
-	if (dfn < v->next)
-		v->disorder++;
-	v->next = dfn + nr * frames;
-	for (i = 0; i < nr; i++) {
-		if (!entries[i])
-			continue;
-		/* The entries hold their dfn + 1. */
-		v->sum++;
-		if (entries[i] != dfn + i + 1)
-			v->wrong++;
-	}
-}
-
-static void a_visit_sees_each_entry_once_and_in_order(struct kunit *test)
-{
-	struct xpi_shadow *sh = tree(test, BIT_ULL(40) - 1);
-	struct visitor v = {};
-	u64 i;
-
-	for (i = 40; i--; ) {
-		*slot(test, sh, BIT_ULL(i)) = BIT_ULL(i) + 1;
-		*slot(test, sh, BIT_ULL(i) - 1) = BIT_ULL(i);
-	}
-	xpi_shadow_visit(sh, visit, &v);
-	KUNIT_EXPECT_EQ(test, 0U, v.disorder);
-	KUNIT_EXPECT_EQ(test, 0U, v.wrong);
-	/* 2 - 1 and 1 are the same. */
-	KUNIT_EXPECT_EQ(test, 79ULL, v.sum);
-}
-
-static void a_visit_of_an_empty_tree_sees_nothing(struct kunit *test)
-{
-	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
-	struct visitor v = {};
-
-	xpi_shadow_visit(sh, visit, &v);
-	KUNIT_EXPECT_EQ(test, 0ULL, v.sum);
-	KUNIT_EXPECT_EQ(test, 0ULL, v.next);
-}
-
 /* Where the tests have their run: in the second table of a tree. */
 #define RUN_DFN		ENTRIES
 #define RUN_ENTRY	(0x12345000ULL | XPI_SHADOW_VALID | XPI_SHADOW_READ)
@@ -318,27 +265,6 @@ static void there_is_no_run_beyond_the_tree(struct kunit *test)
 	/* One table holds the whole of this tree. */
 	sh = tree(test, ENTRIES - 1);
 	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, 0, GFP_KERNEL));
-}
-
-static void note_run(void *data, u64 dfn, u64 *entries, unsigned int nr,
-		     unsigned int frames)
-{
-	u64 *sum = data;
-
-	if (frames == ENTRIES && nr == 1 && dfn == RUN_DFN &&
-	    *entries == RUN_ENTRY)
-		*sum += 1;
-	else
-		*sum += 100;
-}
-
-static void a_visit_sees_a_run_once(struct kunit *test)
-{
-	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
-	u64 sum = 0;
-
-	xpi_shadow_visit(sh, note_run, &sum);
-	KUNIT_EXPECT_EQ(test, 1ULL, sum);
 }
 
 static u64 *no_page(gfp_t gfp)
@@ -478,13 +404,10 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_was_found_lately_is_what_the_tree_has),
 	KUNIT_CASE(neighbours_share_tables),
 	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
-	KUNIT_CASE(a_visit_sees_each_entry_once_and_in_order),
-	KUNIT_CASE(a_visit_of_an_empty_tree_sees_nothing),
 	KUNIT_CASE(a_run_has_the_entries_of_its_frames),
 	KUNIT_CASE(a_run_that_is_split_has_the_same_entries),
 	KUNIT_CASE(only_a_run_that_is_not_valid_gives_way),
 	KUNIT_CASE(there_is_no_run_beyond_the_tree),
-	KUNIT_CASE(a_visit_sees_a_run_once),
 	KUNIT_CASE(without_memory_a_tree_stays_as_it_is),
 	KUNIT_CASE(a_table_that_comes_late_is_freed),
 	KUNIT_CASE(two_cpus_install_the_same_tables),

@@ -224,9 +224,8 @@ static void end(struct sweep *s)
 			    "%s", s->where);
 	use_all_again(s);
 
-	xpi_domain_deactivate(&s->d);
-	KUNIT_EXPECT_EQ_MSG(test, 0UL, s->d.nr_refused +
-			    model_nr_mapped(s->m), "%s", s->where);
+	KUNIT_EXPECT_EQ_MSG(test, 0, xpi_domain_destroy(&s->d), "%s", s->where);
+	KUNIT_EXPECT_EQ_MSG(test, 0UL, model_nr_mapped(s->m), "%s", s->where);
 	KUNIT_EXPECT_EQ_MSG(test, 0UL, model_nr_stale(s->m), "%s", s->where);
 	KUNIT_EXPECT_EQ_MSG(test, 0UL, model_nr_refs(s->m), "%s", s->where);
 }
@@ -245,7 +244,6 @@ static bool one(struct kunit *test, const struct error *e, unsigned int n,
 		 times == 1 ? "once" : "always");
 	KUNIT_ASSERT_EQ(test, 0, xpi_domain_init(&s->d, &model_backend,
 						 &s->m->caps));
-	KUNIT_EXPECT_EQ(test, 0, xpi_domain_activate(&s->d));
 	model_count(s->m);
 	model_fail(s->m, (struct model_fault) {
 		.kind = e->kind, .op = e->op, .after = n, .times = times,
@@ -254,7 +252,6 @@ static bool one(struct kunit *test, const struct error *e, unsigned int n,
 	work(s);
 	fired = s->m->fired;
 	end(s);
-	xpi_domain_destroy(&s->d);
 	kunit_kfree(test, s);
 	return fired;
 }

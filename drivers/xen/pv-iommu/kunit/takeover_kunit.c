@@ -426,7 +426,6 @@ static void giving_back_restores_the_host_map(struct kunit *test)
 	expect_given_back(test);
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
-	d->active = false;
 
 	/* And once more. */
 	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));

@@ -40,7 +40,6 @@ static void give_back(void *data)
 {
 	struct dom0 *dom0 = data;
 
-	xpi_domain_deactivate(&dom0->domain);
 	xpi_domain_destroy(&dom0->domain);
 	xpi_give_back(&dom0->xpi);
 }
@@ -73,7 +72,6 @@ static int init(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, xpi_takeover(&dom0->xpi));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, give_back,
 							   dom0));
-	KUNIT_ASSERT_EQ(test, 0, xpi_domain_activate(&dom0->domain));
 	return 0;
 }
 

@@ -63,6 +63,11 @@ STANDARD = {
     "amdvi": {"iommu": "amdvi", "xen": "ref", "linux": HIGH},
     "amdvi-strict": {"iommu": "amdvi", "xen": "debug",
                      "linux": "iommu.strict=1"},
+    # where all devices share one address space
+    "vtd-shared": {"iommu": "vtd", "xen": "ref",
+                   "xenargs": "iommu-op=no-contexts"},
+    "amdvi-shared": {"iommu": "amdvi", "xen": "debug",
+                     "xenargs": "iommu-op=no-contexts"},
 }
 
 NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {

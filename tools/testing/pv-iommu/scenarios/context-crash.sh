@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about When Xen crashes it brings devices back to the host map, out of contexts and out of shared mode: whoever comes next can use them.
-#: variant vtd        like=vtd xenargs=iommu-op=contexts
-#: variant vtd-shared like=vtd xenargs=iommu-op=contexts
-#: variant amdvi      like=amdvi-strict xenargs=iommu-op=contexts
+#: variants vtd vtd-shared
+#: variant amdvi like=amdvi-strict
 #: device edu64
 #: device nvme
 #: guest edu-stray iommu-op

@@ -2,8 +2,7 @@
 # shellcheck shell=sh
 #: about With contexts each group of devices has its own address space; what is in use at load, or goes around the IOMMU, stays on xen-swiotlb and works.
 #: needs module
-#: variant vtd   like=vtd xenargs=iommu-op=contexts
-#: variant amdvi like=amdvi xenargs=iommu-op=contexts
+#: variants vtd amdvi
 #: device nvme
 #: device nvme2
 #: device ahci
@@ -18,14 +17,11 @@
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
 
 group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
 left_alone() { ! [ -e "/sys/bus/pci/devices/$1/iommu_group" ]; }
-# its own context: what the hypervisor says of the device
-ctx_of() {
-	iommu-op device "$1" >/run/op || die "iommu-op: $(tr '\n' ' ' </run/op)"
-	sed -n 's/^ctx=//p' /run/op
-}
 
 hypercalls_up
 # at work when the driver loads

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about A context is an address space for one device, by the hypercalls alone: the others keep the host map, and what is mapped for one reaches no other.
-#: variant vtd   like=vtd xenargs=iommu-op=contexts
-#: variant vtd48 like=vtd48 xenargs=iommu-op=contexts
-#: variant amdvi like=amdvi xenargs=iommu-op=contexts
+#: variants vtd vtd48 amdvi
 #: slow vtd48
 #: device edu64
 #: device nvme

@@ -11,7 +11,7 @@
 #: variant amdvi-strict iommu=amdvi "xenargs=dom0-iommu=strict sched=credit"
 #: variant bare-linux   xen=none
 #: variant pvh          iommu=amdvi cpu=pvh xenargs=dom0=pvh
-#: variant linux-passthrough linux=iommu.passthrough=1
+#: variant linux-passthrough xenargs=iommu-op=no-contexts linux=iommu.passthrough=1
 #: core iommu-op-off
 #: slow pvh
 #: xen ref
@@ -27,7 +27,7 @@ ats)				reason='lets devices cache translations' ;;
 iommu-off | no-iommu)		reason='uses no IOMMU' ;;
 bare-linux)			reason='not a Xen domain' ;;
 pvh)				reason='dom0 is not a PV domain' ;;
-linux-passthrough)		reason='iommu.passthrough asks for untranslated DMA' ;;
+linux-passthrough)		reason='iommu.passthrough asks for the host map' ;;
 esac
 
 driver_refused "$reason"

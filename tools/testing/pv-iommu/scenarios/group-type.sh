@@ -1,11 +1,62 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about The group's type file changes between lazy and strict at run time, and hypercalls and flushes follow.
-#: variants vtd amdvi
+#: about A group's type file changes between lazy, strict and identity, which is the host map, at run time; where devices share one address space they stay in it.
+#: variants vtd amdvi vtd-shared
 #: slow amdvi
+#: expect linux xen-pv-iommu: a second address space is refused
 #: needs retype
 #: device nvme
+#: guest iommu-op
 
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
+
+# they_stay: where devices share one address space
+they_stay() {
+	for other in DMA identity; do
+		echo $other 2>/dev/null >"$type" && die "$other, for all devices"
+	done
+	check "it stays what it was" is "$(cat "$type")" DMA-FQ
+	driver_says 'a second address space is refused' >/run/says
+	check "the log says why: $(cat /run/says)" [ -s /run/says ]
+	disk_up "$PCI_NVME" nvme
+	disk_verify "$DISK" nvme 8 8
+	modprobe -r nvme
+}
+
+# it_changes: where each group has its own
+it_changes() {
+	echo DMA >"$type" || die "the type does not change to DMA"
+	check "strict now" is "$(cat "$type")" DMA
+	disk_up "$PCI_NVME" nvme
+	lazy=$(driver_stat ops_unmap_lazy)
+	disk_verify "$DISK" nvme 8 8
+	check "strict: no unmap is queued" is "$(driver_stat ops_unmap_lazy)" "$lazy"
+	check "strict: a flush for each" \
+		[ "$(driver_stat flushes)" -ge "$(driver_stat ops_unmap)" ]
+
+	strict=$(driver_stat ops_unmap)
+	echo DMA-FQ >"$type" || die "the type does not change to DMA-FQ"
+	disk_verify "$DISK" nvme 16 8
+	check "lazy again, with the device in use" is "$(driver_stat ops_unmap)" "$strict"
+
+	modprobe -r nvme
+	echo identity >"$type" || die "the type does not change to identity"
+	check "it is in the host map" is "$(ctx_of "$PCI_NVME")" 0
+	frames=$(driver_stat frames_map)
+	disk_up "$PCI_NVME" nvme
+	disk_verify "$DISK" nvme 24 8
+	check "on xen-swiotlb nothing is mapped for it" is "$(driver_stat frames_map)" "$frames"
+	modprobe -r nvme
+	echo DMA-FQ >"$type" || die "the type does not change back to DMA-FQ"
+	check "it has its context again" [ "$(ctx_of "$PCI_NVME")" != 0 ]
+	disk_up "$PCI_NVME" nvme
+	disk_verify "$DISK" nvme 0 8
+	check "and its mappings" [ "$(driver_stat frames_map)" -gt "$frames" ]
+	modprobe -r nvme
+}
+
+hypercalls_up
 driver_load
 group=$(readlink "/sys/bus/pci/devices/$PCI_NVME/iommu_group")
 type=/sys/kernel/iommu_groups/${group##*/}/type
@@ -22,23 +73,10 @@ echo DMA 2>/dev/null >"$type" && die "strict under a device in use"
 ok "not to strict while a device is in use: that is the kernel's rule"
 
 modprobe -r nvme
-echo DMA >"$type" || die "the type does not change to DMA"
-check "strict now" is "$(cat "$type")" DMA
-disk_up "$PCI_NVME" nvme
-lazy=$(driver_stat ops_unmap_lazy)
-disk_verify "$DISK" nvme 8 8
-check "strict: no unmap is queued" is "$(driver_stat ops_unmap_lazy)" "$lazy"
-check "strict: a flush for each" \
-	[ "$(driver_stat flushes)" -ge "$(driver_stat ops_unmap)" ]
-
-strict=$(driver_stat ops_unmap)
-echo DMA-FQ >"$type" || die "the type does not change to DMA-FQ"
-disk_verify "$DISK" nvme 16 8
-check "lazy again, with the device in use" is "$(driver_stat ops_unmap)" "$strict"
-
-modprobe -r nvme
-echo identity 2>/dev/null >"$type" && die "identity, which would be wrong here"
-ok "identity is refused"
+case $VARIANT in
+*-shared) they_stay ;;
+*) it_changes ;;
+esac
 driver_carried
 driver_unload || :
 finish

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about A hostile program makes, fills, frees and mixes up contexts, and moves devices between them; Xen stays up and clean.
-#: variant vtd        like=vtd xenargs=iommu-op=contexts
-#: variant amdvi      like=amdvi xenargs=iommu-op=contexts
-#: variant vtd-long   like=vtd xenargs=iommu-op=contexts
-#: variant amdvi-long like=amdvi xenargs=iommu-op=contexts
+#: variants vtd amdvi
+#: variant vtd-long   like=vtd
+#: variant amdvi-long like=amdvi
 #: slow vtd-long amdvi-long
 #: device nvme
 #: device edu

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about NVMe writes and reads through mappings that dom0 made, compared in the disk image.
-#: variants vtd vtd-strict amdvi amdvi-strict
-#: core vtd amdvi-strict
+#: variants vtd vtd-strict amdvi amdvi-strict vtd-shared amdvi-shared
+#: core vtd amdvi-strict vtd-shared
 #: device nvme
 #: guest fio
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about All kinds of disks and a network card work at once, and each one's data is verified.
-#: variants vtd amdvi vtd48
+#: variants vtd amdvi vtd48 vtd-shared
 #: variant vtd-4cpus like=vtd cpus=4
 #: slow vtd48 vtd-4cpus
 #: core vtd

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about An NVMe is plugged in and unplugged under I/O, another one torn out, a third takes its place; nothing of them stays mapped.
-#: variants vtd amdvi
+#: variants vtd amdvi vtd-shared
 #: device nvme
 #: device rp0
 #: device spare0

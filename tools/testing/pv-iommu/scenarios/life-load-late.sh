@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about Loading the driver while a device is in use is refused, names the device and leaves its I/O alone; unbound, it works.
+#: about Where devices share one address space, loading the driver while a device is in use is refused, names the device and leaves its I/O alone; unbound, it works.
 #: needs module
-#: variants vtd amdvi
-#: slow amdvi
+#: variants vtd-shared amdvi-shared
+#: slow amdvi-shared
 #: expect linux xen-pv-iommu: not used: \S+ is driven by nvme and may have DMA under way
 #: device nvme
 #: guest fio

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about A device that has a driver but is idle when the driver is loaded gets no DMA, the log says so, and others work; after unloading it has it again.
+#: about Where devices share one address space, a device that has a driver but is idle when the driver is loaded gets no DMA, the log says so, and others work; after unloading it has it again.
 #: needs module
-#: variants vtd amdvi
+#: variants vtd-shared amdvi-shared
 #: first
-#: core vtd
-#: slow amdvi
+#: core vtd-shared
+#: slow amdvi-shared
 #: device nvme
 #: device edu64
 #: guest pviommu-dmatest.ko

@@ -3,6 +3,7 @@
 #: about Whatever the hypervisor answers that the driver cannot work with, it says what it was, and I/O goes on over xen-swiotlb.
 #: needs module
 #: variants vtd
+#: variant vtd-shared like=vtd-shared xen=debug
 #: first
 #: device nvme
 #: guest iommu-op pviommu-fail.ko
@@ -84,7 +85,7 @@ works
 # shellcheck disable=SC2034 # for driver_load
 REFUSED=$(reasons | wc -l)
 driver_load
-if [ -n "$UNLOADS" ]; then
+if [ -n "$UNLOADS" ] && [ "$VARIANT" = vtd-shared ]; then
 	pretend "no giving back"
 	rmmod xen_pv_iommu
 	driver_says | grep -q 'gone' || die "it did not go: $(driver_says)"

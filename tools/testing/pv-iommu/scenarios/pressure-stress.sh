@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Two CPUs map and unmap while the device does DMA, and each page of each buffer is checked with the hypervisor, after unmapping, too.
-#: variants vtd vtd-strict amdvi
+#: variants vtd vtd-strict amdvi vtd-shared
 #: variant vtd-long like=vtd
 #: slow vtd-strict vtd-long
 #: device edu64

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; all else faults at its address, in its direction.
-#: variants vtd-strict amdvi-strict
+#: variants vtd-strict amdvi-strict vtd-shared amdvi-shared
 #: core vtd-strict
 #: device edu64
 #: guest pviommu-dmatest.ko

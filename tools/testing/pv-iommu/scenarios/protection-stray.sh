@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about A stray DMA goes through on xen-swiotlb and is blocked, with a fault, once the driver has taken over.
-#: variants vtd vtd-strict amdvi
+#: variants vtd vtd-strict amdvi vtd-shared amdvi-shared
 #: first
 #: core amdvi
 #: device edu64

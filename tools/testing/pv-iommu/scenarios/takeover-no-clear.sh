@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Where the hypervisor cannot clear the host map the driver unmaps all of it itself, also above 4 GiB, in few hypercalls, and gives it back.
-#: variant vtd   like=vtd xenargs=iommu-op=buffers,no-clear
-#: variant vtd48 like=vtd48 xenargs=iommu-op=buffers,no-clear
-#: variant amdvi like=amdvi-strict xenargs=iommu-op=buffers,no-clear
+#: variant vtd   like=vtd xenargs=iommu-op=buffers,no-clear,no-contexts
+#: variant vtd48 like=vtd48 xenargs=iommu-op=buffers,no-clear,no-contexts
+#: variant amdvi like=amdvi-strict xenargs=iommu-op=buffers,no-clear,no-contexts
 #: core vtd
 #: slow vtd48
 #: device nvme

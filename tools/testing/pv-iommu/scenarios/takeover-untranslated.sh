@@ -2,8 +2,8 @@
 # shellcheck shell=sh
 #: about A device that no IOMMU translates is never given addresses: with contexts it is left alone, without them it keeps the driver from taking over.
 #: needs module
-#: variant shared   iommu=vtd-holes xen=ref
-#: variant contexts iommu=vtd-holes xen=ref xenargs=iommu-op=contexts
+#: variant contexts iommu=vtd-holes xen=ref
+#: variant shared   iommu=vtd-holes xen=ref xenargs=iommu-op=no-contexts
 #: device nvme
 #: device nvme-hole
 #: guest iommu-op

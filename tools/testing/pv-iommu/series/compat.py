@@ -13,8 +13,7 @@ from pathlib import Path
 from common import Failure, replace_once
 
 # In a tree the driver relies on these; a kernel without is too old.
-NEEDED = ("XPI_HAVE_STRUCT_SYSCORE", "XPI_HAVE_DIRECT_DMA_IOMMU",
-          "XPI_HAVE_DOMAIN_ALLOC_PAGING")
+NEEDED = ("XPI_HAVE_DIRECT_DMA_IOMMU", "XPI_HAVE_DOMAIN_ALLOC_PAGING")
 
 PROBE = re.compile(r"xpi-grep,(XPI_\w+),([^,]+),(.*)\)$", re.M)
 OURS = re.compile(r"\bXPI_(?:HAVE|COMPAT)_\w+")

@@ -327,7 +327,8 @@ static int cmd_lookup(struct dmt_dev *dmt, const char *args)
 	int ret;
 
 	if (dmt_arg_u64(args, "addr", &addr)) {
-		ret = dmt_lookup_one(addr >> PAGE_SHIFT, &gfn, &pgsize, &flags);
+		ret = dmt_lookup_one(dmt, addr >> PAGE_SHIFT, &gfn, &pgsize,
+				     &flags);
 		if (ret)
 			return ret;
 		seq_buf_printf(dmt->out, "gfn %#llx\npgsize %#x\nflags %s%s\n",
@@ -338,9 +339,9 @@ static int cmd_lookup(struct dmt_dev *dmt, const char *args)
 	}
 	if (!buf || !buf->mapped)
 		return -EINVAL;
-	if (!dmt_lookup_available())
+	if (!dmt_lookup_available(dmt))
 		return -EOPNOTSUPP;
-	dmt_lookup_mapped(buf, &res);
+	dmt_lookup_mapped(dmt, buf, &res);
 	seq_buf_printf(dmt->out, "pages %llu\nwrong %llu\nerrors %llu\n",
 		       res.pages, res.wrong, res.errors);
 	if (res.wrong)

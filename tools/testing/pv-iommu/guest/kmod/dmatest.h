@@ -58,6 +58,8 @@ struct dmt_dev {
 	struct dentry *dir;
 	void __iomem *bar;
 
+	u16 ctx;		/* where the hypervisor has it: lookup.c */
+
 	struct mutex lock;	/* everything below, and the DMA engine */
 	void *scratch;		/* coherent; how data gets into the device */
 	dma_addr_t scratch_dma;
@@ -119,14 +121,16 @@ struct dmt_lookup {
 	u64 first_wrong_dfn;
 };
 
-bool dmt_lookup_available(void);
-int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags);
-void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
-		       enum dma_data_direction dir, bool mapped,
+bool dmt_lookup_available(struct dmt_dev *dmt);
+int dmt_lookup_one(struct dmt_dev *dmt, u64 dfn, u64 *gfn, u32 *pgsize,
+		   u32 *flags);
+void dmt_lookup_frames(struct dmt_dev *dmt, const struct dmt_frame *frames,
+		       size_t nr, enum dma_data_direction dir, bool mapped,
 		       struct dmt_lookup *res);
-void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res);
-int dmt_lookup_leftovers(struct dmt_buf *buf, u64 first, u64 last,
-			 struct dmt_lookup *res);
+void dmt_lookup_mapped(struct dmt_dev *dmt, struct dmt_buf *buf,
+		       struct dmt_lookup *res);
+int dmt_lookup_leftovers(struct dmt_dev *dmt, struct dmt_buf *buf, u64 first,
+			 u64 last, struct dmt_lookup *res);
 bool dmt_lookup_show(struct dmt_dev *dmt, const char *name,
 		     const struct dmt_lookup *res);
 

@@ -73,10 +73,11 @@ static int check(struct dmt_dev *dmt, struct dmt_buf *buf, dma_addr_t *addrs,
 	again = map_again(dev, buf->mem, buf->size, addrs, first, wait_ms);
 	seq_buf_printf(dmt->out, "first %llu\nagain %llu\nexhausted %d\n", first,
 		       again, first < max);
-	if (first < max && dmt_lookup_available()) {
+	if (first < max && dmt_lookup_available(dmt)) {
 		if (!dmt_is_strict(dev))
 			msleep(DMT_DRAIN_MS);
-		ret = dmt_lookup_leftovers(buf, 0, dma_get_mask(dev) >> PAGE_SHIFT,
+		ret = dmt_lookup_leftovers(dmt, buf, 0,
+					   dma_get_mask(dev) >> PAGE_SHIFT,
 					   &left);
 		if (dmt_lookup_show(dmt, "left", &left) && !ret)
 			ret = -EILSEQ;

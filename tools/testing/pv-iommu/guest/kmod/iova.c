@@ -38,7 +38,7 @@ static void look(struct iova *v, unsigned int first, unsigned int nr, bool mappe
 		frames[i].pfn = page_to_pfn(virt_to_page(v->mem +
 							 (first + i) * PAGE_SIZE));
 	}
-	dmt_lookup_frames(frames, nr, DMA_BIDIRECTIONAL, mapped,
+	dmt_lookup_frames(v->dmt, frames, nr, DMA_BIDIRECTIONAL, mapped,
 			  mapped ? &v->mapped : &v->unmapped);
 }
 
@@ -129,7 +129,7 @@ int dmt_iova(struct dmt_dev *dmt, const char *args)
 	bool bad;
 	int ret = 0;
 
-	if (!dmt_lookup_available())
+	if (!dmt_lookup_available(dmt))
 		return -EOPNOTSUPP;
 	v.mem = alloc_pages_exact(PAGES * PAGE_SIZE, GFP_KERNEL | __GFP_ZERO);
 	if (!v.mem)

@@ -292,7 +292,7 @@ static int check_mapped(struct list *l, u64 edu)
 
 	check_segs(l);
 	note_frames(l);
-	dmt_lookup_frames(l->frames, l->nr_frames, l->dir, true, &res);
+	dmt_lookup_frames(l->dmt, l->frames, l->nr_frames, l->dir, true, &res);
 
 	window = kmalloc(2 * (MAX_COPY + 2 * AROUND), GFP_KERNEL);
 	if (!window)
@@ -316,7 +316,8 @@ static int check_unmapped(struct list *l)
 
 	if (!dmt_is_strict(&l->dmt->pdev->dev))
 		msleep(DMT_DRAIN_MS);
-	dmt_lookup_frames(l->frames, l->nr_frames, l->dir, false, &res);
+	dmt_lookup_frames(l->dmt, l->frames, l->nr_frames, l->dir, false,
+			  &res);
 	return dmt_lookup_show(l->dmt, "unmapped", &res) ? -EILSEQ : 0;
 }
 
@@ -367,7 +368,7 @@ int dmt_list(struct dmt_dev *dmt, const char *args)
 	    l.boundary & (l.boundary + 1) ||
 	    l.pages * PAGE_SIZE > l.boundary)
 		return -EINVAL;
-	if (!dmt_lookup_available())
+	if (!dmt_lookup_available(dmt))
 		return -EOPNOTSUPP;
 
 	dma_set_max_seg_size(dev, l.max_seg);

@@ -39,18 +39,41 @@ static int submit(struct xen_iommu_op *ops, unsigned int nr)
 			       0, 0, 0);
 }
 
-/* Is there a hypervisor to ask, and is the address space dom0's? */
-bool dmt_lookup_available(void)
+/* The context that the device is in; 0 where all devices share one. */
+static u16 context_of(struct pci_dev *pdev)
+{
+	struct xen_iommu_op op = {
+		.op = XEN_IOMMUOP_query_device,
+		.u.query_device.sbdf =
+			XEN_IOMMU_SBDF(pci_domain_nr(pdev->bus),
+				       pdev->bus->number, pdev->devfn),
+	};
+
+	/* There is no room for its requester IDs, so the status is an error. */
+	return submit(&op, 1) ? 0 : op.u.query_device.ctx;
+}
+
+/**
+ * dmt_lookup_available() - is there a hypervisor to ask?
+ * @dmt: the device; where it is now is where later calls look
+ *
+ * Return: whether it can be asked, and what the device is in is dom0's.
+ */
+bool dmt_lookup_available(struct dmt_dev *dmt)
 {
 	struct xen_iommu_op op = { .op = XEN_IOMMUOP_query_caps };
 
-	return xen_pv_domain() && !submit(&op, 1) && !op.status &&
-	       op.u.query_caps.caps & XEN_IOMMU_CAP_lookup &&
-	       op.u.query_caps.mode == XEN_IOMMU_MODE_owned &&
-	       op.u.query_caps.max_ops >= BATCH;
+	if (!xen_pv_domain() || submit(&op, 1) || op.status ||
+	    !(op.u.query_caps.caps & XEN_IOMMU_CAP_lookup) ||
+	    op.u.query_caps.max_ops < BATCH)
+		return false;
+
+	dmt->ctx = context_of(dmt->pdev);
+	return dmt->ctx || op.u.query_caps.mode == XEN_IOMMU_MODE_owned;
 }
 
-int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags)
+int dmt_lookup_one(struct dmt_dev *dmt, u64 dfn, u64 *gfn, u32 *pgsize,
+		   u32 *flags)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_lookup,
@@ -58,8 +81,9 @@ int dmt_lookup_one(u64 dfn, u64 *gfn, u32 *pgsize, u32 *flags)
 	};
 	int ret;
 
-	if (!xen_pv_domain())
+	if (!dmt_lookup_available(dmt))
 		return -ENODEV;
+	op.ctx = dmt->ctx;
 	ret = submit(&op, 1);
 	if (ret || op.status)
 		return ret ?: op.status;
@@ -87,13 +111,15 @@ static void wrong(struct dmt_lookup *res, u64 dfn)
 }
 
 /* What do up to %BATCH device frames lead to?  False when the call failed. */
-static bool ask(struct xen_iommu_op *ops, const struct dmt_frame *frames,
-		unsigned int nr, struct dmt_lookup *res)
+static bool ask(struct dmt_dev *dmt, struct xen_iommu_op *ops,
+		const struct dmt_frame *frames, unsigned int nr,
+		struct dmt_lookup *res)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		ops[i].op = XEN_IOMMUOP_lookup;
+		ops[i].ctx = dmt->ctx;
 		ops[i].u.lookup.dfn = frames[i].dfn;
 	}
 	res->pages += nr;
@@ -109,6 +135,7 @@ static bool ask(struct xen_iommu_op *ops, const struct dmt_frame *frames,
 
 /**
  * dmt_lookup_frames() - is each frame mapped, or unmapped, as it should be?
+ * @dmt: the device
  * @frames: where which frame is or was mapped
  * @nr: how many
  * @dir: how they are mapped
@@ -116,8 +143,8 @@ static bool ask(struct xen_iommu_op *ops, const struct dmt_frame *frames,
  *	but its frames are its own as long as those of @frames are not free
  * @res: counts of this are added
  */
-void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
-		       enum dma_data_direction dir, bool mapped,
+void dmt_lookup_frames(struct dmt_dev *dmt, const struct dmt_frame *frames,
+		       size_t nr, enum dma_data_direction dir, bool mapped,
 		       struct dmt_lookup *res)
 {
 	struct xen_iommu_op ops[BATCH] = {};
@@ -125,7 +152,7 @@ void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
 
 	for (i = 0; i < nr; i += n) {
 		n = min_t(size_t, BATCH, nr - i);
-		if (!ask(ops, frames + i, n, res))
+		if (!ask(dmt, ops, frames + i, n, res))
 			continue;
 		for (j = 0; j < n; j++) {
 			bool ours = !ops[j].status && ops[j].u.lookup.gfn ==
@@ -138,7 +165,8 @@ void dmt_lookup_frames(const struct dmt_frame *frames, size_t nr,
 	}
 }
 
-void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res)
+void dmt_lookup_mapped(struct dmt_dev *dmt, struct dmt_buf *buf,
+		       struct dmt_lookup *res)
 {
 	size_t i, n, nr = dmt_buf_nr_frames(buf);
 	struct dmt_frame frames[BATCH];
@@ -146,7 +174,7 @@ void dmt_lookup_mapped(struct dmt_buf *buf, struct dmt_lookup *res)
 	for (i = 0; i < nr; i += n) {
 		for (n = 0; n < BATCH && i + n < nr; n++)
 			dmt_buf_frame(buf, i + n, &frames[n]);
-		dmt_lookup_frames(frames, n, buf->dir, true, res);
+		dmt_lookup_frames(dmt, frames, n, buf->dir, true, res);
 	}
 }
 
@@ -159,6 +187,7 @@ static int compare_gfns(const void *a, const void *b)
 
 /**
  * dmt_lookup_leftovers() - does any address lead to a buffer that has none?
+ * @dmt: the device
  * @buf: not mapped
  * @first: first device frame to look at
  * @last: last one
@@ -166,8 +195,8 @@ static int compare_gfns(const void *a, const void *b)
  *
  * Return: 0 or -ENOMEM.
  */
-int dmt_lookup_leftovers(struct dmt_buf *buf, u64 first, u64 last,
-			 struct dmt_lookup *res)
+int dmt_lookup_leftovers(struct dmt_dev *dmt, struct dmt_buf *buf, u64 first,
+			 u64 last, struct dmt_lookup *res)
 {
 	size_t i, n, nr = dmt_buf_nr_frames(buf);
 	struct xen_iommu_op ops[BATCH] = {};
@@ -186,7 +215,7 @@ int dmt_lookup_leftovers(struct dmt_buf *buf, u64 first, u64 last,
 		n = min_t(u64, BATCH, last - first + 1);
 		for (i = 0; i < n; i++)
 			frames[i].dfn = first + i;
-		if (!ask(ops, frames, n, res))
+		if (!ask(dmt, ops, frames, n, res))
 			continue;
 		for (i = 0; i < n; i++) {
 			u64 gfn = ops[i].u.lookup.gfn;

@@ -93,13 +93,14 @@ static int check(struct dmt_dev *dmt, struct dmt_buf *buf, u64 leave)
 
 	if (!dmt_is_strict(dev))
 		msleep(DMT_DRAIN_MS);
-	ret = dmt_lookup_leftovers(buf, 0, dma_get_mask(dev) >> PAGE_SHIFT, &left);
+	ret = dmt_lookup_leftovers(dmt, buf, 0, dma_get_mask(dev) >> PAGE_SHIFT,
+				   &left);
 	bad = dmt_lookup_show(dmt, "left", &left);
 	ret = ret ?: dmt_buf_map(dev, buf);
 	seq_buf_printf(dmt->out, "with_memory %d\n", ret);
 	if (ret)
 		return ret;
-	dmt_lookup_mapped(buf, &mapped);
+	dmt_lookup_mapped(dmt, buf, &mapped);
 	dmt_buf_unmap(dev, buf);
 	bad |= dmt_lookup_show(dmt, "mapped", &mapped);
 	return bad ? -EILSEQ : 0;
@@ -121,7 +122,7 @@ int dmt_nomem(struct dmt_dev *dmt, const char *args)
 	size = buf.size;
 	dmt_arg_u64(args, "size", &size);
 	dmt_arg_u64(args, "leave", &leave);
-	if (!size || size > SZ_256M || !dmt_lookup_available())
+	if (!size || size > SZ_256M || !dmt_lookup_available(dmt))
 		return -EINVAL;
 	buf.size = size;
 	ret = dmt_buf_alloc(dev, &buf, 1, GFP_KERNEL);

@@ -45,6 +45,7 @@ struct stress_stats {
 };
 
 struct stress {
+	struct dmt_dev *dmt;
 	struct device *dev;
 	u64 max_bytes;
 	unsigned int live;
@@ -84,8 +85,9 @@ static void check_data(struct stress_thread *t, struct dmt_buf *buf, u64 seed)
 static void check_gone(struct stress_thread *t, struct gone *g)
 {
 	if (t->st->lookup && g->buf.kind != DMT_COHERENT)
-		dmt_lookup_frames(g->frames, dmt_buf_nr_frames(&g->buf),
-				  g->buf.dir, false, &t->stats.unmapped);
+		dmt_lookup_frames(t->st->dmt, g->frames,
+				  dmt_buf_nr_frames(&g->buf), g->buf.dir,
+				  false, &t->stats.unmapped);
 	check_data(t, &g->buf, g->seed);
 	dmt_buf_free(t->st->dev, &g->buf);
 }
@@ -109,7 +111,7 @@ static void one_unmap(struct stress_thread *t, unsigned int slot)
 
 	t->stats.unmaps++;
 	if (st->lookup)
-		dmt_lookup_mapped(buf, &t->stats.kept);
+		dmt_lookup_mapped(st->dmt, buf, &t->stats.kept);
 	if (!gone_is_free(t)) {
 		/* There is not that much memory: a part is checked. */
 		if (buf->kind != DMT_COHERENT)
@@ -173,7 +175,7 @@ static void one_map(struct stress_thread *t, unsigned int slot)
 	t->stats.maps++;
 	t->stats.frames += dmt_buf_nr_frames(buf);
 	if (st->lookup)
-		dmt_lookup_mapped(buf, &t->stats.mapped);
+		dmt_lookup_mapped(st->dmt, buf, &t->stats.mapped);
 }
 
 static int stress_fn(void *data)
@@ -306,7 +308,7 @@ static int run_threads(struct dmt_dev *dmt, struct stress_thread *t, u64 nr,
 
 int dmt_stress(struct dmt_dev *dmt, const char *args)
 {
-	struct stress st = { .dev = &dmt->pdev->dev };
+	struct stress st = { .dmt = dmt, .dev = &dmt->pdev->dev };
 	u64 seconds = 10, nr = num_online_cpus(), seed = 1, max_kb = 256, live = 16;
 	u64 i, strict = dmt_is_strict(st.dev);
 	struct dmt_reuse_stats reuse = {};
@@ -326,7 +328,7 @@ int dmt_stress(struct dmt_dev *dmt, const char *args)
 	st.max_bytes = max_kb * 1024;
 	st.live = live;
 	st.strict = strict;
-	st.lookup = dmt_lookup_available();
+	st.lookup = dmt_lookup_available(dmt);
 
 	t = kvcalloc(nr, sizeof(*t), GFP_KERNEL);
 	if (!t)

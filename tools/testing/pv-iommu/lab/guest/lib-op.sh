@@ -12,6 +12,12 @@ op() {
 # of_op NAME: what the last one said of it
 of_op() { sed -n "s/^$1=//p" /run/op; }
 
+# ctx_of PCI: the context that the hypervisor has it in
+ctx_of() {
+	op device "$1"
+	of_op ctx
+}
+
 # faults: a read by the device at frame $DFN does; reaches: it does not
 faults() {
 	dma_faults_mark

@@ -7,6 +7,7 @@
 #include <xen/event.h>
 #include <xen/nospec.h>
 
+#include "pretend.h"
 #include "private.h"
 
 /* Where @dom has a context @id, or NULL. */
@@ -103,6 +104,9 @@ int pv_iommu_ctx_alloc(struct domain *d, uint16_t *id)
 
     if ( !pv_iommu_has_contexts(d) )
         return -EOPNOTSUPP;
+
+    if ( pv_iommu_pretends(PRETEND_no_enable) )
+        return -ENOMEM;
 
     dom = pv_iommu_get(d);
     if ( IS_ERR(dom) )

@@ -17,13 +17,12 @@
 struct pv_iommu_options __ro_after_init pv_iommu_opt = {
     .on = true,
     .clear = true,
-    /* Not yet: the driver's way with them is new. */
-    .contexts = false,
+    .contexts = true,
     .max_contexts = 512,
 };
 
 /*
- * iommu-op=off | buffers [,no-clear] [,contexts] [,max-contexts=N]
+ * iommu-op=off | buffers [,no-clear] [,no-contexts] [,max-contexts=N]
  *          [,max-memory=MiB] [,reserved]
  */
 static int __init cf_check parse_iommu_op(const char *s)
