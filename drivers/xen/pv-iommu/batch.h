@@ -55,6 +55,8 @@ enum xpi_cause {
  *	flush that makes up for it has yet to succeed then
  * @failed: called for each operation that failed for good, both locks held
  * @complaint: prints the next two when the locks are free: a console may do DMA
+ * @calls: hypercalls for it; written with @call_lock held
+ * @calls_flush: those of them that flush the IOTLB
  * @bad_op: an operation that failed for good; its status is 0 if there is none
  * @bad_flush: how a flush failed, or 0
  */
@@ -78,6 +80,8 @@ struct xpi_batch {
 	bool flush_failed;
 	void (*failed)(struct xpi_batch *batch, const struct xen_iommu_op *op);
 	struct irq_work complaint;
+	u64 calls;
+	u64 calls_flush;
 	struct xen_iommu_op bad_op;
 	int bad_flush;
 };

@@ -65,30 +65,6 @@ bool xpi_pci_is_at_work(struct pci_dev *pdev)
 	return command & PCI_COMMAND_MASTER;
 }
 
-/*
- * While the IOMMU core claims a device it keeps the module from going, and would
- * do so for as long as there is the device.  Once it is claimed only its use
- * matters, for which there is pin().
- */
-static int claimed(struct device *dev, void *unused)
-{
-	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
-
-	lockdep_assert_held(&bind_mutex);
-
-	if (xdev && !xdev->claimed) {
-		xdev->claimed = true;
-		module_put(THIS_MODULE);
-	}
-	return 0;
-}
-
-/* Context: Process context, between xpi_bind_lock() and xpi_bind_unlock(). */
-void xpi_bind_claimed(void)
-{
-	bus_for_each_dev(&pci_bus_type, NULL, NULL, claimed);
-}
-
 static void pin(struct device *dev)
 {
 	struct xpi_dev *xdev;
@@ -128,7 +104,7 @@ static int bus_event(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_ADD_DEVICE:
 		/* The core, whose notifier is older, has seen it. */
 		mutex_lock(&bind_mutex);
-		claimed(dev, NULL);
+		xpi_groups_put_module();
 		mutex_unlock(&bind_mutex);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:

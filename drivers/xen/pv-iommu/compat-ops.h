@@ -129,6 +129,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 #else
 	.domain_alloc = compat_domain_alloc,
 #endif
+	.def_domain_type = xpi_def_domain_type,
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
 	.release_device = xpi_release_device,

@@ -191,6 +191,7 @@ static int __init xpi_init(void)
 		goto out_bind;
 
 	xpi_stats_init();
+	xpi_groups_init();
 	xpi_compat_loaded();
 	return 0;
 

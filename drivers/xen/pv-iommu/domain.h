@@ -34,12 +34,13 @@
  * @shadow: what Linux has mapped
  * @batch: what is on the way to the hypervisor; batch.lock guards the entries of
  *	@shadow and the fields below
- * @nr_refused: frames that are valid in @shadow, but which the hypervisor
- *	refused to map
+ * @nr_mapped: frames that are valid in @shadow
+ * @nr_refused: of them, those that the hypervisor refused to map
  */
 struct xpi_domain {
 	struct xpi_shadow shadow;
 	struct xpi_batch batch;
+	unsigned long nr_mapped;
 	unsigned long nr_refused;
 };
 

@@ -144,6 +144,7 @@ static int buffers_probe(struct xpi_caps *caps)
 			       (U64_MAX >> PAGE_SHIFT) - 1),
 		.pgsize_mask = op.u.query_caps.pgsize_mask,
 		.max_ops = max_ops_per_buf * MAX_BUFS,
+		.nr_ctx = op.u.query_caps.nr_ctx,
 	};
 	return 0;
 }

@@ -25,6 +25,7 @@
  * @max_dfn: highest frame number that can be mapped
  * @pgsize_mask: page sizes that the hypervisor can use, in bytes
  * @max_ops: operations that fit one submission
+ * @nr_ctx: contexts that there can be
  */
 struct xpi_caps {
 	u16 mode;
@@ -32,6 +33,7 @@ struct xpi_caps {
 	u64 max_dfn;
 	u32 pgsize_mask;
 	unsigned int max_ops;
+	unsigned int nr_ctx;
 };
 
 /**

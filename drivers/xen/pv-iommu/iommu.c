@@ -60,6 +60,7 @@ static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
 	ret = xpi_domain_init(&xd->d, xpi->backend, &xpi->caps);
 	if (ret)
 		goto out_shared;
+	atomic_inc(&xpi->nr_ctx);
 
 	xd->xpi = xpi;
 	xd->domain.pgsize_bitmap = XPI_PGSIZES;
@@ -78,8 +79,12 @@ out_free:
 static void xpi_domain_free(struct iommu_domain *domain)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
-	int ret = xpi_domain_destroy(&xd->d);
+	int ret;
 
+	xpi_groups_forget(domain);
+	ret = xpi_domain_destroy(&xd->d);
+	if (!ret)
+		atomic_dec(&xd->xpi->nr_ctx);
 	if (ret)
 		pr_err("the hypervisor keeps mappings of an address space that is not used any more (%d)\n",
 		       ret);
@@ -89,12 +94,18 @@ static void xpi_domain_free(struct iommu_domain *domain)
 	kfree(xd);
 }
 
-/* Have the hypervisor put a device into a context, 0 being the host map. */
-static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev)
+/*
+ * Have the hypervisor put a device into a context, 0 being the host map, for a
+ * domain of the core.
+ */
+static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev,
+		     struct iommu_domain *domain, struct xpi_domain *d)
 {
 	int ret = xpi->backend->ctx_attach(ctx, xpi_sbdf(to_pci_dev(dev)));
 
 	xpi_compat_dma_attached(dev, ctx, ret);
+	if (!ret)
+		xpi_groups_attached(dev_iommu_priv_get(dev), domain, d);
 	return ret;
 }
 
@@ -103,10 +114,12 @@ static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
 
+	if (xpi_has_contexts(xd->xpi))
+		return attach_to(xd->xpi, xd->d.batch.ctx, dev, domain, &xd->d);
+
 	/* Where there is but one, every device is in it. */
-	if (!xpi_has_contexts(xd->xpi))
-		return 0;
-	return attach_to(xd->xpi, xd->d.batch.ctx, dev);
+	xpi_groups_attached(dev_iommu_priv_get(dev), domain, &xd->d);
+	return 0;
 }
 
 static int xpi_attach_identity(struct iommu_domain *domain, struct device *dev,
@@ -115,7 +128,9 @@ static int xpi_attach_identity(struct iommu_domain *domain, struct device *dev,
 	struct xpi *xpi = dev_to_xpi(dev);
 
 	/* The host map is gone where all devices share an address space. */
-	return xpi_has_contexts(xpi) ? attach_to(xpi, 0, dev) : -EOPNOTSUPP;
+	if (!xpi_has_contexts(xpi))
+		return -EOPNOTSUPP;
+	return attach_to(xpi, 0, dev, domain, NULL);
 }
 
 #ifndef XPI_COMPAT_NO_BLOCKED
@@ -125,8 +140,9 @@ static int xpi_attach_blocked(struct iommu_domain *domain, struct device *dev,
 	struct xpi *xpi = dev_to_xpi(dev);
 
 	/* What all share cannot be taken away from one. */
-	return xpi_has_contexts(xpi) ? attach_to(xpi, xpi->blocked_ctx, dev) :
-				       -EOPNOTSUPP;
+	if (!xpi_has_contexts(xpi))
+		return -EOPNOTSUPP;
+	return attach_to(xpi, xpi->blocked_ctx, dev, domain, NULL);
 }
 #endif
 
@@ -255,6 +271,20 @@ static bool left_alone(struct device *dev)
 	return true;
 }
 
+/* Who cannot have an address space of its own is not to have none at all. */
+static int xpi_def_domain_type(struct device *dev)
+{
+	struct xpi *xpi = dev_to_xpi(dev);
+
+	if (!xpi_has_contexts(xpi) ||
+	    atomic_read(&xpi->nr_ctx) < xpi->caps.nr_ctx)
+		return 0;
+
+	dev_info(dev, "stays on xen-swiotlb: the hypervisor has no more than %u contexts\n",
+		 xpi->caps.nr_ctx);
+	return IOMMU_DOMAIN_IDENTITY;
+}
+
 static struct iommu_device *xpi_probe_device(struct device *dev)
 {
 	struct xpi_dev *xdev;
@@ -274,6 +304,8 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	if (!xdev)
 		return ERR_PTR(-ENOMEM);
 
+	xdev->dev = dev;
+	xpi_groups_add(xdev);
 	dev_iommu_priv_set(dev, xdev);
 	return &registered->iommu;
 }
@@ -325,14 +357,18 @@ static void xpi_release_device(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 	struct xpi *xpi = dev_to_xpi(dev);
+	int ret = 0;
 
+	if (xpi_has_contexts(xpi)) {
+		ret = xpi->backend->ctx_attach(0, xpi_sbdf(to_pci_dev(dev)));
+		xpi_compat_dma_attached(dev, 0, ret);
+	}
 	/* It may be gone already, for the hypervisor, too. */
-	if (xpi_has_contexts(xpi))
-		attach_to(xpi, 0, dev);
+	if (ret && ret != -ENODEV)
+		dev_err(dev, "the hypervisor did not put it back into the host map (%d)\n",
+			ret);
+	xpi_groups_remove(xdev);
 
-	/* The core is about to put what bind.c has put. */
-	if (xdev->claimed)
-		__module_get(THIS_MODULE);
 	kfree(xdev);
 }
 
@@ -386,6 +422,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.blocked_domain = &xpi_blocked_domain,
 	.identity_domain = &xpi_identity_domain,
 	.domain_alloc_paging = xpi_domain_alloc_paging,
+	.def_domain_type = xpi_def_domain_type,
 	.probe_device = xpi_probe_device,
 	.probe_finalize = xpi_probe_finalize,
 	.release_device = xpi_release_device,
@@ -415,7 +452,7 @@ int xpi_iommu_register(struct xpi *xpi)
 	if (ret)
 		goto out_sysfs;
 
-	xpi_bind_claimed();
+	xpi_groups_put_module();
 	return 0;
 
 out_sysfs:

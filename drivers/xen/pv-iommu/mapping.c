@@ -52,6 +52,7 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 		n = xpi_entries_enter(d, both, dfn + done, run.nr,
 				      PFN_PHYS(pfn + done) | access |
 				      XPI_SHADOW_VALID, ret);
+		d->nr_mapped += n;
 		if (n)
 			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
 				      xpi_map_flags(access));
@@ -131,6 +132,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
+		d->nr_mapped++;
 		xpi_batch_map(&d->batch, dfn, run.gfn, 1,
 			      xpi_map_flags(access));
 	}
@@ -214,6 +216,7 @@ static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
 	if (unlikely(known < nr))
 		refused = xpi_entries_leave(d, dfn + known, nr - known,
 					    XPI_ENTRY_REFUSED);
+	d->nr_mapped -= known + refused;
 	d->nr_refused -= refused;
 	/* It may be there, if its status was lost. */
 	if (unlikely(refused))
@@ -256,6 +259,7 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);
+		d->nr_mapped--;
 		xpi_batch_unmap(&d->batch, dfn, 1, no_flush);
 	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);

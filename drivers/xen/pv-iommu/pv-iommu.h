@@ -9,6 +9,7 @@
  *   bind       which devices are in use, at load and later
  *   takeover   the host map: taking it away, bringing it back
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
+ *   groups     which device is where, for debugfs
  *   forbid     devices that must not do DMA
  *   device     what the hypervisor says of a device
  *   domain     one address space and what is pending in it
@@ -24,7 +25,9 @@
 #ifndef _XEN_PV_IOMMU_H
 #define _XEN_PV_IOMMU_H
 
+#include <linux/atomic.h>
 #include <linux/iommu.h>
+#include <linux/list.h>
 #include <linux/sizes.h>
 #include <linux/types.h>
 
@@ -49,6 +52,7 @@ struct xpi_domain;
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
  * @blocked_ctx: with contexts: one in which nothing is ever mapped
+ * @nr_ctx: with contexts: how many we have, that one included
  * @shared: without contexts: the domain that all devices are in
  */
 struct xpi {
@@ -58,18 +62,26 @@ struct xpi {
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
 	u16 blocked_ctx;
+	atomic_t nr_ctx;
 	struct xpi_domain *shared;
 };
 
 /**
  * struct xpi_dev - a device that we claimed
+ * @dev: the device
+ * @list: of all of them; guarded by the lock of groups.c, as all but @pinned
+ * @domain: where the core has put it
+ * @d: and our side of that, if there is one
  * @pinned: its driver keeps the module loaded; guarded by the device's lock
- * @claimed: it was, and the core's reference to the module was put; guarded by
- *	the lock of bind.c
+ * @put: the core's reference to the module, for this device, was put
  */
 struct xpi_dev {
+	struct device *dev;
+	struct list_head list;
+	struct iommu_domain *domain;
+	struct xpi_domain *d;
 	bool pinned;
-	bool claimed;
+	bool put;
 };
 
 /**
@@ -98,6 +110,15 @@ int xpi_iommu_register(struct xpi *xpi);
 void xpi_iommu_unregister(struct xpi *xpi);
 void xpi_iommu_starts(struct device *dev);
 
+/* groups.c */
+void xpi_groups_add(struct xpi_dev *xdev);
+void xpi_groups_remove(struct xpi_dev *xdev);
+void xpi_groups_put_module(void);
+void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,
+			 struct xpi_domain *d);
+void xpi_groups_forget(struct iommu_domain *domain);
+void xpi_groups_init(void);
+
 /* forbid.c */
 void xpi_forbid_init(void);
 void xpi_forbid_dma(struct device *dev, const char *why);
@@ -115,7 +136,6 @@ void xpi_bind_exit(void);
 void xpi_bind_lock(void);
 void xpi_bind_unlock(void);
 int xpi_bind_check(void);
-void xpi_bind_claimed(void);
 void xpi_bind_down(void);
 
 #if IS_ENABLED(CONFIG_KUNIT)

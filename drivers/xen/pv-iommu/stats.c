@@ -9,7 +9,8 @@
 
 DEFINE_PER_CPU(struct xpi_counters, xpi_counters);
 
-static struct dentry *dir;
+/* Of the driver, in debugfs. */
+struct dentry *xpi_debugfs;
 
 static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_HYPERCALLS]	= "hypercalls",
@@ -60,12 +61,12 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 /* Context: Process context.  Without debugfs there is nothing to see. */
 void xpi_stats_init(void)
 {
-	dir = debugfs_create_dir("xen-pv-iommu", NULL);
-	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
+	xpi_debugfs = debugfs_create_dir("xen-pv-iommu", NULL);
+	debugfs_create_file("stats", 0444, xpi_debugfs, NULL, &stats_fops);
 }
 
 /* Context: Process context. */
 void xpi_stats_exit(void)
 {
-	debugfs_remove_recursive(dir);
+	debugfs_remove_recursive(xpi_debugfs);
 }

@@ -51,6 +51,9 @@ static inline void xpi_count(enum xpi_counter counter, u64 n)
 	this_cpu_add(xpi_counters.val[counter], n);
 }
 
+struct dentry;
+extern struct dentry *xpi_debugfs;
+
 void xpi_stats_init(void);
 void xpi_stats_exit(void);
 

@@ -99,6 +99,7 @@ static void reach_all(struct xpi_batch *batch, struct xen_iommu_op *ops,
 		if (!transient(ret) || ++tries > MAX_RETRIES)
 			break;
 		xpi_count(XPI_SUBMIT_RETRY, 1);
+		batch->calls++;
 		ret = batch->backend->submit(ops + done, nr - done);
 	}
 
@@ -113,8 +114,11 @@ static void reach_all(struct xpi_batch *batch, struct xen_iommu_op *ops,
 static bool submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 		       unsigned int nr)
 {
-	int ret = batch->backend->submit(ops, nr);
 	unsigned int i;
+	int ret;
+
+	batch->calls++;
+	ret = batch->backend->submit(ops, nr);
 
 	for (i = 0; i < nr; i++)
 		if (unlikely(ops[i].status))
@@ -240,8 +244,10 @@ static void begin(struct xpi_batch *batch, enum xpi_cause cause,
 	lockdep_assert_held(&batch->lock);
 
 	xpi_count(counter_of_cause[cause], 1);
-	if (batch->flushes)
+	if (batch->flushes) {
 		xpi_count(XPI_FLUSHES, 1);
+		batch->calls_flush++;
+	}
 
 	*t = (struct taken) {
 		.ops = batch->ops,

@@ -123,6 +123,7 @@ int xpi_takeover(struct xpi *xpi)
 	/* Each device leaves the host map by itself. */
 	if (xpi_has_contexts(xpi)) {
 		ret = xpi->backend->ctx_alloc(&xpi->blocked_ctx);
+		atomic_set(&xpi->nr_ctx, 1);
 		if (!ret)
 			pr_info("took over: each group of devices gets an address space of its own\n");
 		return ret;

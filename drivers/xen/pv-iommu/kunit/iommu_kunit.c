@@ -132,7 +132,7 @@ static void coherent_memory_is_in_large_pages(struct kunit *test)
 	cpu = dma_alloc_coherent(dev, SZ_2M, &addr, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, cpu);
 	KUNIT_EXPECT_EQ(test, SZ_2M / PAGE_SIZE, model_nr_mapped(m));
-	KUNIT_EXPECT_TRUE(test, model_is_large(m, addr >> PAGE_SHIFT));
+	KUNIT_EXPECT_TRUE(test, model_large(m, addr >> PAGE_SHIFT));
 	dma_free_coherent(dev, SZ_2M, cpu, addr);
 	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
 }

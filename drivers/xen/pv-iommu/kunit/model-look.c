@@ -74,6 +74,12 @@ u64 model_flags(struct model *m, u64 dfn)
 	return look(m, &model_looked(m)->b2m, dfn, false);
 }
 
+/* Is it in a large page? */
+bool model_large(struct model *m, u64 dfn)
+{
+	return xa_load(&model_looked(m)->large, dfn / MODEL_LARGE);
+}
+
 /* Where a device ends up at a dfn: its IOTLB comes first. */
 u64 model_access(struct model *m, u64 dfn)
 {

@@ -78,6 +78,7 @@ static int query_caps(struct model *m, struct xen_iommu_op_query_caps *query)
 		.max_dfn = m->caps.max_dfn,
 		.pgsize_mask = m->caps.pgsize_mask,
 		.max_ops = m->caps.max_ops,
+		.nr_ctx = m->caps.nr_ctx,
 	};
 	return 0;
 }
@@ -449,6 +450,7 @@ struct model *model_create(struct kunit *test)
 		.max_dfn = BIT_ULL(27) - 1,
 		.pgsize_mask = SZ_4K | SZ_2M | SZ_1G,
 		.max_ops = 128 * 16,
+		.nr_ctx = MODEL_CONTEXTS - 1,
 	};
 	the_model = m;
 	KUNIT_ASSERT_EQ(test, 0,

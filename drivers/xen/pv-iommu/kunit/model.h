@@ -226,6 +226,7 @@ void model_heal(struct model *m);
 void model_look_at(struct model *m, u16 ctx);
 u64 model_gfn(struct model *m, u64 dfn);
 u64 model_flags(struct model *m, u64 dfn);
+bool model_large(struct model *m, u64 dfn);
 u64 model_access(struct model *m, u64 dfn);
 unsigned long model_refs(struct model *m, u64 gfn);
 unsigned long model_nr_mapped(struct model *m);

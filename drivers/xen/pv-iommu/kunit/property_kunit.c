@@ -94,10 +94,14 @@ static void check_frame(struct run *r, u64 dfn)
 /* On Xen each frame that is looked at is looked at there, too. */
 static void check_all(struct run *r)
 {
+	unsigned long mapped = 0;
 	u64 dfn;
 
-	for (dfn = 0; dfn < r->frames; dfn++)
+	for (dfn = 0; dfn < r->frames; dfn++) {
 		check_frame(r, dfn);
+		mapped += r->ref.use[dfn] == MAPPED;
+	}
+	KUNIT_ASSERT_EQ(r->test, mapped, r->d->nr_mapped);
 	if (r->d->batch.flush_failed)
 		KUNIT_ASSERT_TRUE(r->test, model_owes_flush(r->m));
 	KUNIT_ASSERT_EQ(r->test, 0U, r->m->stale);

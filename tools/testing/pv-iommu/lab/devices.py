@@ -207,6 +207,12 @@ def address(name: str) -> str:
     return f"{address(device.bus)}/*:{device.slot:02x}.0"
 
 
+def behind_bridge(name: str) -> bool:
+    """Does it do DMA from another bus than the first one?"""
+    return name in TABLE and bool(TABLE[name].bus) and bool(
+        TABLE[name].kind or TABLE[name].modules)
+
+
 def listing(names: Iterable[str]) -> str:
     """For dom0, a line for each: name, address, modules."""
     return "".join(f"{name} {address(name)} {TABLE[name].modules}\n"

@@ -46,7 +46,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import kernels, paths
+from . import devices, kernels, paths
 from .judge import Pairs
 from .qemu import CPUS, IOMMUS
 from .ui import LabError
@@ -247,7 +247,19 @@ def _apply(scenario: Scenario, name: str,
             fields[key] = _one_of(value, CHOICES[key], scenario.name)
         else:
             raise LabError(f"{scenario.name}: a variant cannot set '{key}'")
-    return dataclasses.replace(scenario, **fields)
+    return _possible(dataclasses.replace(scenario, **fields))
+
+
+def _possible(scenario: Scenario) -> Scenario:
+    """QEMU's AMD-Vi takes what is behind a bridge from the beginning for
+    another device, of the first bus: it has to be in the same address space."""
+    wrong = [name for name, _ in scenario.devices
+             if devices.behind_bridge(name)]
+    if scenario.iommu == "amdvi" and wrong and \
+            "no-contexts" not in scenario.xenargs:
+        raise LabError(f"{scenario.id}: on QEMU's AMD-Vi {wrong[0]}, which is "
+                       "behind a bridge, works with iommu-op=no-contexts only")
+    return scenario
 
 
 def load_all(directory: Path = paths.SCENARIOS) -> list[Scenario]:

@@ -58,13 +58,28 @@ ctxs=$(for pci in $PCI_NVME $PCI_NVME2 $PCI_VIRTIO_BLK $PCI_E1000E $PCI_EDU64; d
 	ctx_of "$pci"
 done | sort -u | grep -vc '^0$')
 check "and in five contexts" is "$ctxs" 5
+# the line of debugfs with this device is right about its group and context
+listed() {
+	awk -v pci="$1" -v group="$(group_of "$1")" -v ctx="$(ctx_of "$1")" '
+		index($0, pci) { found = $1 == group && $2 == ctx && $3 == "DMA-FQ" }
+		END { exit !found }' /sys/kernel/debug/xen-pv-iommu/groups
+}
+
+for pci in $PCI_NVME $PCI_NVME2 $PCI_VIRTIO_BLK $PCI_E1000E $PCI_EDU64; do
+	listed "$pci" || die "groups in debugfs is wrong about $pci"
+done
+ok "debugfs lists each with its group and context"
+awk -v pci="$PCI_NVME" 'index($0, pci) { exit !($5 > 0 && $6 > 0) }' \
+	/sys/kernel/debug/xen-pv-iommu/groups || die "no hypercalls for the disk"
+awk -v pci="$PCI_EDU64" 'index($0, pci) { exit !($5 == 0) }' \
+	/sys/kernel/debug/xen-pv-iommu/groups || die "hypercalls for what is idle"
+ok "and counts hypercalls for each by itself"
 stray_dma "$PCI_EDU64" 64
 check "the DMA of one to machine addresses changes nothing" is "$STRAY" blocked
 driver_carried
 
 modprobe -r nvme e1000e
-# of what is claimed; the others are none of the driver's business
-echo "$PCI_VIRTIO_BLK" >/sys/bus/pci/drivers/virtio-pci/unbind
+virtio_take
 if driver_unload; then
 	check "each is back in the host map" is "$(ctx_of "$PCI_NVME")" 0
 	stray_dma "$PCI_EDU64" 64

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about What "make demo" shows: takeover, verified I/O, a blocked stray DMA, the statistics, and the way back.
+#: about What "make demo" shows: an address space for each device, one that is left out, verified I/O, stray DMA that is blocked, the statistics, and the way back.
 #: needs unload
 #: variant vtd like=vtd xen=ref
 #: device nvme
+#: device nvme2
 #: device e1000e
 #: device edu64
 #: guest fio ethtool edu-stray iommu-op
@@ -11,22 +12,20 @@
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 #: timeout 600
 
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
+. /lab/lib-op.sh
+
 # each line of standard input, as it is
 show() { while read -r show_line; do request show "$show_line"; done; }
 
-about_device() {
-	case $1 in
-	"$PCI_NVME") echo "NVMe disk" ;;
-	"$PCI_E1000E") echo "e1000e network card" ;;
-	"$PCI_EDU64") echo "edu, QEMU's teaching device" ;;
-	*) case $(cat "/sys/bus/pci/devices/$1/class") in
-		0x0600*) echo "host bridge" ;;
-		0x0601*) echo "ISA bridge" ;;
-		0x0106*) echo "SATA controller" ;;
-		0x0c05*) echo "SMBus controller" ;;
-		*) echo "class $(cat "/sys/bus/pci/devices/$1/class")" ;;
-		esac ;;
-	esac
+# buffer_of CTX: the highest frame below 4 GiB that is mapped there
+buffer_of() {
+	for buffer_n in $(seq 0 255); do
+		iommu-op -c "$1" lookup $((0xfffff - buffer_n)) >/run/op || continue
+		printf '%#x' $((0xfffff - buffer_n))
+		return
+	done
+	die "nothing is mapped in context $1"
 }
 
 attack() {
@@ -54,22 +53,27 @@ request title "3. The driver takes over"
 tell "insmod xen-pv-iommu.ko; it says:"
 driver_load
 dmesg | grep -o 'xen-pv-iommu: .*' | show
-tell "Xen has one address space for all of dom0's devices, so they are in one"
-tell "IOMMU group; it holds:"
-for group_path in /sys/class/iommu/xen-pv-iommu/devices/*; do
-	group_pci=$(basename "$group_path")
-	echo "$group_pci  group $(basename "$(readlink \
-		"$group_path/iommu_group")")  $(about_device "$group_pci")"
-done | show
-tell "Type of the group's domain: $(cat /sys/kernel/iommu_groups/*/type)"
+tell "Each IOMMU group of devices has a context of its own in the hypervisor:"
+show </sys/kernel/debug/xen-pv-iommu/groups
+tell "The disk $PCI_NVME, the card $PCI_E1000E and edu at $PCI_EDU64"
+tell "are among them. The second disk, $PCI_NVME2, is to be left out:"
+tell "echo identity >/sys/bus/pci/devices/$PCI_NVME2/iommu_group/type"
+echo identity >"/sys/bus/pci/devices/$PCI_NVME2/iommu_group/type" ||
+	die "its type does not change"
+check "it is in the host map again, context 0" is "$(ctx_of "$PCI_NVME2")" 0
 
-request title "4. The NVMe disk"
+request title "4. The NVMe disks"
 disk_up "$PCI_NVME" nvme
 tell "16 MiB of data are written to $DISK, read back, and then compared"
 tell "by the host in the file behind the emulated disk:"
 disk_verify "$DISK" nvme 8 16
 tell "fio writes blocks of 4 to 128 KiB at random and verifies them:"
 fio_verify "$DISK" 8m
+mapped=$(driver_stat frames_map)
+disk_up "$PCI_NVME2" nvme
+tell "The disk that was left out works on xen-swiotlb:"
+disk_verify "$DISK" nvme2 8 4
+check "nothing was mapped for that" is "$(driver_stat frames_map)" "$mapped"
 
 request title "5. The network card"
 e1000e_up
@@ -83,8 +87,16 @@ check "blocked: the victim's memory is untouched" is "$STRAY" blocked
 dma_faults "$PCI_EDU64" || die "Xen logged no fault"
 tell "and Xen logged:"
 ask xenlog last "DMAR:.*00:0d.0" | show
+ctx=$(ctx_of "$PCI_NVME")
+DFN=$(buffer_of "$ctx")
+tell "For the disk, in context $ctx, the driver has mapped a buffer at frame $DFN:"
+show </run/op
+tell "edu is told to read there; in its own context, $(ctx_of "$PCI_EDU64"), there is nothing:"
+check "one device does not reach what is mapped for another" faults
 
 request title "7. Statistics"
+tell "Who has what now:"
+show </sys/kernel/debug/xen-pv-iommu/groups
 tell "$STATS:"
 grep -v ' 0$' "$STATS" | show
 driver_carried

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Eight network cards, some behind a bridge or a switch, move data both ways through mappings that dom0 made; one leaves segmenting to the card, and two send each other jumbo frames.
-#: variants vtd vtd-strict amdvi amdvi-strict
+#: variants vtd vtd-strict amdvi-shared
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi amdvi-strict
+#: slow vtd-strict amdvi-shared
 #: device e1000
 #: device e1000e
 #: device i82559er

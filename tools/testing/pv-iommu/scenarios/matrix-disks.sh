@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Disks on nine controllers, some behind a bridge, a switch or a second root bus, write and read through mappings that dom0 made, compared in the images.
-#: variants vtd vtd-strict amdvi amdvi-strict
+#: variants vtd vtd-strict amdvi-shared
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi amdvi-strict
+#: slow vtd-strict amdvi-shared
 #: device virtio-scsi
 #: device virtio-blk
 #: device mptsas1068

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Virtual functions of an NVMe come and go under I/O of the physical one, each a device of its own whose I/O is verified.
-#: variants vtd vtd-strict amdvi amdvi-strict
+#: variants vtd vtd-strict amdvi-shared
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd vtd-strict amdvi-strict
+#: slow vtd-strict amdvi-shared
 #: device nvme-sriov
 #: guest fio nvme-vf
 #: timeout 600

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about An NVMe is reset under I/O by its driver, by a function-level reset, after a request without an answer and after an error on its port; the data is right and nothing stays mapped.
-#: variants vtd vtd-strict amdvi amdvi-strict
+#: variants vtd vtd-strict amdvi-shared
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi amdvi-strict
+#: slow vtd-strict amdvi-shared
 #: device nvme-sriov
 #: guest fio
 #: timeout 600
