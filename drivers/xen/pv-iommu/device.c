@@ -7,7 +7,6 @@
  * those that are in use.
  */
 
-#include <linux/io.h>
 #include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/pfn.h>
@@ -30,50 +29,58 @@ u32 xpi_sbdf(struct pci_dev *pdev)
 			      pdev->devfn);
 }
 
-/* Where a virtio device has its common configuration: the capability, or 0. */
-static int virtio_common(struct pci_dev *pdev)
+/* Where a virtio device has its capability of a type, or 0. */
+static int virtio_cap(struct pci_dev *pdev, u8 type)
 {
 	int pos;
 
 	for (pos = pci_find_capability(pdev, PCI_CAP_ID_VNDR); pos;
 	     pos = pci_find_next_capability(pdev, pos, PCI_CAP_ID_VNDR)) {
-		u8 type;
+		u8 found;
 
 		pci_read_config_byte(pdev, pos +
 				     offsetof(struct virtio_pci_cap, cfg_type),
-				     &type);
-		if (type == VIRTIO_PCI_CAP_COMMON_CFG)
+				     &found);
+		if (found == type)
 			return pos;
 	}
 	return 0;
 }
 
-/* The upper half of the features that the device offers. */
-static u32 virtio_features(struct pci_dev *pdev, int pos)
+/* Have the window into a virtio device's BARs show so many bytes there. */
+static void virtio_show(struct pci_dev *pdev, int window, u32 offset, u32 size)
 {
-	struct virtio_pci_common_cfg __iomem *common;
+	pci_write_config_dword(pdev, window +
+			       offsetof(struct virtio_pci_cap, offset), offset);
+	pci_write_config_dword(pdev, window +
+			       offsetof(struct virtio_pci_cap, length), size);
+}
+
+/*
+ * The upper half of the features that the device offers.  The BAR of one that
+ * was plugged in has no address yet; configuration space has a window into it.
+ */
+static u32 virtio_features(struct pci_dev *pdev, int common, int window)
+{
+	int data = window + offsetof(struct virtio_pci_cfg_cap, pci_cfg_data);
 	u32 features, offset;
-	u16 command;
 	u8 bar;
 
-	pci_read_config_byte(pdev, pos + offsetof(struct virtio_pci_cap, bar),
-			     &bar);
-	pci_read_config_dword(pdev, pos +
+	pci_read_config_byte(pdev, common +
+			     offsetof(struct virtio_pci_cap, bar), &bar);
+	pci_read_config_dword(pdev, common +
 			      offsetof(struct virtio_pci_cap, offset), &offset);
-	if (bar >= PCI_STD_NUM_BARS)
-		return 0;
-	common = pci_iomap_range(pdev, bar, offset, sizeof(*common));
-	if (!common)
-		return 0;
 
-	/* No driver has switched it on yet. */
-	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	pci_write_config_word(pdev, PCI_COMMAND, command | PCI_COMMAND_MEMORY);
-	iowrite32(1, &common->device_feature_select);
-	features = ioread32(&common->device_feature);
-	pci_write_config_word(pdev, PCI_COMMAND, command);
-
-	pci_iounmap(pdev, common);
+	pci_write_config_byte(pdev, window +
+			      offsetof(struct virtio_pci_cap, bar), bar);
+	virtio_show(pdev, window, offset +
+		    offsetof(struct virtio_pci_common_cfg,
+			     device_feature_select), sizeof(u32));
+	pci_write_config_dword(pdev, data, 1);
+	virtio_show(pdev, window, offset +
+		    offsetof(struct virtio_pci_common_cfg, device_feature),
+		    sizeof(u32));
+	pci_read_config_dword(pdev, data, &features);
 	return features;
 }
 
@@ -83,15 +90,60 @@ static u32 virtio_features(struct pci_dev *pdev, int pos)
  */
 static bool virtio_goes_around(struct pci_dev *pdev)
 {
-	int pos;
+	int common, window;
 
 	if (pdev->vendor != PCI_VENDOR_ID_REDHAT_QUMRANET ||
 	    pdev->device < 0x1000 || pdev->device > 0x107f)
 		return false;
 
-	pos = virtio_common(pdev);
-	return !pos || !(virtio_features(pdev, pos) &
-			 BIT(VIRTIO_F_ACCESS_PLATFORM - 32));
+	common = virtio_cap(pdev, VIRTIO_PCI_CAP_COMMON_CFG);
+	window = virtio_cap(pdev, VIRTIO_PCI_CAP_PCI_CFG);
+	return !common || !window || !(virtio_features(pdev, common, window) &
+				       BIT(VIRTIO_F_ACCESS_PLATFORM - 32));
+}
+
+/*
+ * The bus of which a bridge on the way to the IOMMU forwards all DMA under IDs of
+ * its own, or NULL.  Linux' pci_for_each_dma_alias() is not for modules.
+ */
+static struct pci_bus *bus_of_one_id(struct pci_dev *pdev)
+{
+	struct pci_bus *bus, *found = NULL;
+
+	for (bus = pdev->bus; !pci_is_root_bus(bus); bus = bus->parent) {
+		struct pci_dev *bridge = bus->self;
+
+		if (bridge && (!pci_is_pcie(bridge) ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCI_BRIDGE ||
+			       pci_pcie_type(bridge) == PCI_EXP_TYPE_PCIE_BRIDGE))
+			found = bus;
+	}
+	return found;
+}
+
+/*
+ * Would another that stays in the host map have to leave it with this one?  While
+ * devices are being claimed those without a driver do not stay there.
+ */
+static bool takes_others_along(struct xpi *xpi, struct pci_dev *pdev)
+{
+	struct pci_bus *bus = bus_of_one_id(pdev);
+	struct pci_dev *other = NULL;
+
+	if (!bus)
+		return false;
+
+	for_each_pci_dev(other) {
+		if (other == pdev || xpi_pci_is_harmless(other) ||
+		    device_iommu_mapped(&other->dev) ||
+		    bus_of_one_id(other) != bus)
+			continue;
+		if (other->dev.driver || xpi->settled) {
+			pci_dev_put(other);
+			return true;
+		}
+	}
+	return false;
 }
 
 /**
@@ -114,6 +166,8 @@ const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev)
 		return "no IOMMU translates its DMA";
 	if (virtio_goes_around(pdev))
 		return "it is a virtio device that goes around IOMMUs (no iommu_platform)";
+	if (!xpi_pci_is_harmless(pdev) && takes_others_along(xpi, pdev))
+		return "another behind its bridge does, and they share an ID";
 	return NULL;
 }
 
@@ -153,12 +207,17 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 	return ret;
 }
 
+/*
+ * Nobody can be told that the list is not complete, and what is not in it is
+ * handed out.
+ */
 static int add_region(struct list_head *head, phys_addr_t start, u64 length,
 		      int prot, enum iommu_resv_type type)
 {
 	struct iommu_resv_region *region;
 
-	region = iommu_alloc_resv_region(start, length, prot, type, GFP_KERNEL);
+	region = iommu_alloc_resv_region(start, length, prot, type,
+					 GFP_KERNEL | __GFP_NOFAIL);
 	if (!region)
 		return -ENOMEM;
 	list_add_tail(&region->list, head);

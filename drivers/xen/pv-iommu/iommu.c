@@ -452,6 +452,7 @@ int xpi_iommu_register(struct xpi *xpi)
 	if (ret)
 		goto out_sysfs;
 
+	xpi->settled = true;
 	xpi_groups_put_module();
 	return 0;
 

@@ -52,6 +52,7 @@ struct xpi_domain;
  * @nr_reserved: of them
  * @iommu: what the IOMMU core knows us by
  * @blocked_ctx: with contexts: one in which nothing is ever mapped
+ * @settled: the devices that were there were claimed or left alone
  * @nr_ctx: with contexts: how many we have, that one included
  * @shared: without contexts: the domain that all devices are in
  */
@@ -62,6 +63,7 @@ struct xpi {
 	unsigned int nr_reserved;
 	struct iommu_device iommu;
 	u16 blocked_ctx;
+	bool settled;
 	atomic_t nr_ctx;
 	struct xpi_domain *shared;
 };

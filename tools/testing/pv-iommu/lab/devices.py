@@ -23,6 +23,7 @@ class Device:
     """One line of the table.
 
     slot: on its bus; none for a disk without a controller.
+    function: in its slot.
     kind: what is behind it, see Devices: "disk", "net", "sound", "random",
     "memory".
     qemu: values of QEMU's "-device", the first that of the PCI device, whose
@@ -41,6 +42,7 @@ class Device:
     bus: str = ""
     root: str = ""
     machine: tuple[str, ...] = ()
+    function: int = 0
 
 
 def _disk(slot: int, qemu: str, modules: str, kconfig: str, disk: str = "",
@@ -133,11 +135,21 @@ TABLE = {
     "down1": _port(1, 5, "switch", _DOWN),
     "nvme-switch": _nvme(0, "down0"),
     "vmxnet3": _card(0, "vmxnet3", "vmxnet3", "VMXNET3", "down1"),
+    # and behind two of its ports that are functions in one slot
+    "down2": _port(2, 10, "switch", f"{_DOWN},multifunction=on"),
+    "down3": replace(_port(2, 11, "switch", _DOWN), function=1),
+    "nvme-twin0": _nvme(0, "down2"),
+    "nvme-twin1": _nvme(0, "down3"),
 
     # on a second root bus
     "pxb": Device(0x13, qemu=("pxb-pcie,bus_nr=64",), root="0000:40"),
     "rp3": _port(0, 6, "pxb"),
     "nvme-pxb": _nvme(0, "rp3"),
+    # two functions in one slot
+    "rp6": _port(1, 9, "pxb"),
+    "multi0": _disk(0, "nvme,multifunction=on,{back},serial={id}", "nvme",
+                    "BLK_DEV_NVME", bus="rp6"),
+    "multi1": replace(_nvme(0, "rp6"), function=1),
 
     # on a third, whose devices no IOMMU translates; with iommu=vtd-holes only
     "hole": Device(0x03, qemu=("pxb-pcie,bus_nr=96,bypass_iommu=on",),
@@ -199,12 +211,13 @@ def address(name: str) -> str:
     """Its PCI address.  Behind a bridge, where firmware and Linux number the
     buses, it is a path with wildcards in sysfs, from the root bus on."""
     device = TABLE[name]
+    place = f"{device.slot:02x}.{device.function}"
     if not device.bus:
-        return f"0000:00:{device.slot:02x}.0"
+        return f"0000:00:{place}"
     bus = TABLE[device.bus]
     if bus.root:
-        return f"{bus.root}:{device.slot:02x}.0"
-    return f"{address(device.bus)}/*:{device.slot:02x}.0"
+        return f"{bus.root}:{place}"
+    return f"{address(device.bus)}/*:{place}"
 
 
 def behind_bridge(name: str) -> bool:
@@ -260,7 +273,8 @@ class Devices:
             if not number:
                 driver, comma, rest = value.partition(",")
                 value = (f"{driver},id={name},bus={device.bus or 'pcie.0'},"
-                         f"addr={device.slot:#x}{comma}{rest}")
+                         f"addr={device.slot:#x}.{device.function}"
+                         f"{comma}{rest}")
             self.argv += ["-device", value]
 
     def _behind(self, name: str, device: Device, left: dict[str, str]) -> str:

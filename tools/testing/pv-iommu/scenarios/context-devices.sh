@@ -20,7 +20,6 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
 . /lab/lib-op.sh
 
-group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
 left_alone() { ! [ -e "/sys/bus/pci/devices/$1/iommu_group" ]; }
 
 hypercalls_up

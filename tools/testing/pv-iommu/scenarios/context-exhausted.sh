@@ -16,9 +16,6 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
 . /lab/lib-op.sh
 
-# the file with the type of a device's group
-type_of() { echo "/sys/bus/pci/devices/$1/iommu_group/type"; }
-
 # of_type identity|DMA: the devices whose group is, or is not, of type identity
 of_type() {
 	for of_pci in $PCI_NVME $PCI_NVME2 $PCI_VIRTIO_BLK $PCI_E1000E $PCI_EDU64; do

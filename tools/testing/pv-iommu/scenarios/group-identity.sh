@@ -15,9 +15,6 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
 . /lab/lib-op.sh
 
-# the file with the type of a device's group
-type_of() { echo "/sys/bus/pci/devices/$1/iommu_group/type"; }
-
 hypercalls_up
 driver_load
 for pci in $PCI_NVME $PCI_NVME2 $PCI_EDU64; do

@@ -58,8 +58,7 @@ it_changes() {
 
 hypercalls_up
 driver_load
-group=$(readlink "/sys/bus/pci/devices/$PCI_NVME/iommu_group")
-type=/sys/kernel/iommu_groups/${group##*/}/type
+type=$(type_of "$PCI_NVME")
 check "lazy is the default" is "$(cat "$type")" DMA-FQ
 
 disk_up "$PCI_NVME" nvme

@@ -72,6 +72,34 @@ nvme_up() {
 	device_translated "$PCI"
 }
 
+# vf_manage CONTROLLER RESOURCE ACTION NUMBER: of the NVMe at $PF
+vf_manage() {
+	nvme-vf "/dev/$(basename "$PF/nvme/nvme"*)" "$@" 2>/run/manage ||
+		die "virtualization management $*: $(cat /run/manage)"
+}
+
+# vf_prepare PCI: an NVMe that is up has queues for virtual functions to give, from
+# its next reset on; its directory in $PF
+vf_prepare() {
+	PF=/sys/bus/pci/devices/$1
+	vf_manage 0 1 1 0
+	vf_manage 0 0 1 0
+	echo 1 >"$PF/reset" || die "the physical function cannot be reset"
+	echo 0 >"$PF/sriov_drivers_autoprobe"
+}
+
+# vf_up NUMBER: one of those there are, from 1, gets queues, an interrupt and a
+# driver; its address in $VF, its disk in $DISK
+vf_up() {
+	vf_manage "$1" 1 8 1
+	vf_manage "$1" 0 8 2
+	vf_manage "$1" 0 9 0
+	VF=$(basename "$(readlink "$PF/virtfn$(($1 - 1))")")
+	echo nvme >"/sys/bus/pci/devices/$VF/driver_override"
+	echo "$VF" >/sys/bus/pci/drivers/nvme/bind || die "no driver for $VF"
+	disk_up "$VF"
+}
+
 # usb_check NAME MiB: the same for a disk that is plugged into a USB controller
 usb_check() {
 	device_is "$1"

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# For scenarios that make iommu_op hypercalls without the driver.  They have
-# iommu-op in the initramfs, and edu-stray and an edu64 for faults and reaches.
+# For scenarios that make iommu_op hypercalls without the driver, or look where it has
+# put a device.  They have iommu-op in the initramfs, and edu-stray and an edu64 for
+# faults and reaches.
 
 # op WORD...: an operation that has to be done
 op() {
@@ -11,6 +12,10 @@ op() {
 
 # of_op NAME: what the last one said of it
 of_op() { sed -n "s/^$1=//p" /run/op; }
+
+# group_of PCI; type_of PCI: its group, and the file with the type of that
+group_of() { basename "$(readlink "/sys/bus/pci/devices/$1/iommu_group")"; }
+type_of() { echo "/sys/bus/pci/devices/$1/iommu_group/type"; }
 
 # ctx_of PCI: the context that the hypervisor has it in
 ctx_of() {

@@ -16,10 +16,11 @@ from ..ui import LabError
 
 class TableTest(unittest.TestCase):
     def test_each_has_a_place_of_its_own(self) -> None:
-        places = [(device.bus, device.slot) for device in TABLE.values()]
+        places = [(device.bus, device.slot, device.function)
+                  for device in TABLE.values()]
         self.assertEqual(len(places), len(set(places)))
         # 1 is where the AMD IOMMU is, 0x1f where the chipset is
-        for bus, slot in places:
+        for bus, slot, _ in places:
             self.assertIn(slot, range(0x20) if bus else range(2, 0x1f))
 
     def test_buses_are_devices(self) -> None:
@@ -33,6 +34,7 @@ class TableTest(unittest.TestCase):
             "0000:00:11.0/0000:02:00.0/0000:03:02.0", address("rtl8139")))
         self.assertFalse(fnmatch.fnmatch(
             "0000:00:11.0/0000:02:00.0/0000:03:01.0", address("rtl8139")))
+        self.assertEqual(address("multi1"), "0000:40:01.0/*:00.1")
 
     def test_listing(self) -> None:
         self.assertEqual(listing(["ahci", "spare0"]),

@@ -62,6 +62,15 @@ static inline void pv_iommu_gone(struct pci_dev *pdev) {}
 #endif
 
 /*
+ * Behind a bridge devices have requester IDs in common.  Is a device of @d in a
+ * context under this one?  Then it stays there while another is added, which
+ * joins it in pv_iommu_came().  Has another device of the hardware domain this
+ * ID?  Then it keeps what it reaches when @pdev goes.  With pcidevs_lock held.
+ */
+bool pv_iommu_attached_under(const struct domain *d, uint32_t id);
+bool pv_iommu_shares_id(const struct pci_dev *pdev, uint32_t id);
+
+/*
  * The hardware domain's devices go back to the host map, for who comes after.
  * No other CPU runs.
  */

@@ -174,20 +174,30 @@ static struct pv_iommu *space_of(const struct pv_iommu_dom *dom,
     return pdev->arch.pv_ctx ? dom->space[pdev->arch.pv_ctx] : NULL;
 }
 
+static bool has_id(const struct pv_iommu_device *dev, uint32_t id)
+{
+    unsigned int i;
+
+    for ( i = 0; i < dev->nr_ids; ++i )
+        if ( dev->ids[i] == id )
+            return true;
+
+    return false;
+}
+
 /* Does @other have a requester ID in common with @dev? */
 static bool shares_id(const struct pv_iommu_vendor *vendor,
                       const struct pv_iommu_device *dev,
                       const struct pci_dev *other)
 {
     struct pv_iommu_device o = {};
-    unsigned int i, j;
+    unsigned int i;
 
     vendor->query(other, &o);
 
     for ( i = 0; i < dev->nr_ids; ++i )
-        for ( j = 0; j < o.nr_ids; ++j )
-            if ( dev->ids[i] == o.ids[j] )
-                return true;
+        if ( has_id(&o, dev->ids[i]) )
+            return true;
 
     return false;
 }
@@ -428,6 +438,47 @@ void pv_iommu_came(struct pci_dev *pdev)
                        dom->d, &pdev->sbdf, other->arch.pv_ctx);
             return;
         }
+}
+
+/* Is the ID one of a device of @d, but @pdev, that is or may be in a context? */
+static bool used_by(const struct domain *d, const struct pci_dev *pdev,
+                    uint32_t id, bool attached)
+{
+    const struct pv_iommu_vendor *vendor = pv_iommu_vendor();
+    const struct pci_dev *other;
+
+    ASSERT(pcidevs_locked());
+
+    if ( !vendor )
+        return false;
+
+    for_each_pdev ( d, other )
+    {
+        struct pv_iommu_device dev = {};
+
+        if ( other == pdev || (attached && !other->arch.pv_ctx) )
+            continue;
+
+        vendor->query(other, &dev);
+        if ( has_id(&dev, id) )
+            return true;
+    }
+
+    return false;
+}
+
+bool pv_iommu_attached_under(const struct domain *d, uint32_t id)
+{
+    const struct pv_iommu_dom *dom =
+        is_hardware_domain(d) ? dom_iommu(d)->pv : NULL;
+
+    return dom && dom->nr_ctx && used_by(d, NULL, id, true);
+}
+
+bool pv_iommu_shares_id(const struct pci_dev *pdev, uint32_t id)
+{
+    return is_hardware_domain(pdev->domain) &&
+           used_by(pdev->domain, pdev, id, false);
 }
 
 void pv_iommu_gone(struct pci_dev *pdev)
