@@ -48,6 +48,11 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 				      unsigned long attrs);
 #endif
 
+/* An older name of it. */
+#ifndef XPI_HAVE_ISOLATED_MSI
+#define IRQ_DOMAIN_FLAG_ISOLATED_MSI	IRQ_DOMAIN_FLAG_MSI_REMAP
+#endif
+
 /* Op tables of another shape: compat-ops.h. */
 #ifndef XPI_HAVE_DOMAIN_PGSIZES
 #define XPI_COMPAT_OPS

@@ -11,6 +11,7 @@
 
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
+#include <linux/irqdomain.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pfn.h>
@@ -285,6 +286,19 @@ static int xpi_def_domain_type(struct device *dev)
 	return IOMMU_DOMAIN_IDENTITY;
 }
 
+/*
+ * Of the hypervisor's interrupt remapping Linux' domain of MSIs knows nothing,
+ * and VFIO gives no device to user space whose MSIs are not said to be isolated.
+ * It is as true when we are gone.
+ */
+static void tell_intremap(struct device *dev)
+{
+	struct irq_domain *msis = dev_get_msi_domain(dev);
+
+	if (msis && registered->caps.flags & XEN_IOMMU_CAP_intremap)
+		msis->flags |= IRQ_DOMAIN_FLAG_ISOLATED_MSI;
+}
+
 static struct iommu_device *xpi_probe_device(struct device *dev)
 {
 	struct xpi_dev *xdev;
@@ -307,6 +321,7 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	xdev->dev = dev;
 	xpi_groups_add(xdev);
 	dev_iommu_priv_set(dev, xdev);
+	tell_intremap(dev);
 	return &registered->iommu;
 }
 

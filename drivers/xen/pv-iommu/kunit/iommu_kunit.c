@@ -7,6 +7,8 @@
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
 #include <linux/iommu-dma.h>
+#include <linux/irqdomain.h>
+#include <linux/msi.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 
@@ -270,6 +272,30 @@ static void capabilities_are_those_of_the_hypervisor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, BIT_ULL(39) - 1, domain->geometry.aperture_end);
 }
 
+static void msis_are_isolated_where_the_hypervisor_says_so(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct irq_domain *was = dev_get_msi_domain(&pdev->dev);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct irq_domain *msis;
+
+	msis = kunit_kzalloc(test, sizeof(*msis), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, msis);
+	dev_set_msi_domain(&pdev->dev, msis);
+
+	xpi->caps.flags &= ~XEN_IOMMU_CAP_intremap;
+	KUNIT_EXPECT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_FALSE(test, msi_device_has_isolated_msi(&pdev->dev));
+	device_fixture_give_back(test, xpi);
+
+	xpi->caps.flags |= XEN_IOMMU_CAP_intremap;
+	KUNIT_EXPECT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_TRUE(test, msi_device_has_isolated_msi(&pdev->dev));
+	device_fixture_give_back(test, xpi);
+
+	dev_set_msi_domain(&pdev->dev, was);
+}
+
 static void without_deferred_flushes_unmapping_is_strict(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
@@ -328,6 +354,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(identity_ranges_are_there_without_being_mapped),
 	KUNIT_CASE(no_address_is_in_a_reserved_range),
 	KUNIT_CASE(capabilities_are_those_of_the_hypervisor),
+	KUNIT_CASE(msis_are_isolated_where_the_hypervisor_says_so),
 	KUNIT_CASE(without_deferred_flushes_unmapping_is_strict),
 	KUNIT_CASE(nothing_is_left_when_the_devices_go),
 	{}

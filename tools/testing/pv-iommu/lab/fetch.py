@@ -18,7 +18,8 @@ DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
 
 # Modules that dom0 may load; what they depend on comes along.
 MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
-                  "crc32c_generic"} | devices.all_modules())
+                  "crc32c_generic", "vfio_iommu_type1", "vfio_pci"}
+                 | devices.all_modules())
 
 
 def xen_pin() -> tuple[str, dict[str, str]]:

@@ -25,9 +25,10 @@ for the lab:
     #: needs WORD              of the kernel: that the driver is "builtin", a
                               "module", one that can ("unload"), or cannot
                               ("no-unload"), be unloaded; "kunit": has the
-                              tests; "retype": groups of several devices can
-                              change their type; "iova-api": dma_iova_link()
-                              and its like
+                              tests; "vfio": gives devices to programs, as
+                              Debian's do; "retype": groups of several devices
+                              can change their type; "iova-api":
+                              dma_iova_link() and its like
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
@@ -75,6 +76,7 @@ NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "module": lambda kind: not kind.builtin,
     "builtin": lambda kind: kind.builtin,
     "kunit": lambda kind: kind.has("kunit"),
+    "vfio": lambda kind: bool(kind.package),
     "iova-api": lambda kind: not kind.package,
     "unload": lambda kind: kind.unload,
     "retype": lambda kind: kind.retype,
