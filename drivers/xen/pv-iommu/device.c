@@ -156,13 +156,13 @@ static bool takes_others_along(struct xpi *xpi, struct pci_dev *pdev)
  */
 const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev)
 {
-	struct xpi_device_caps caps;
+	u16 flags;
 
-	if (xpi->backend->query_device(xpi_sbdf(pdev), &caps))
+	if (xpi->backend->query_device(xpi_sbdf(pdev), &flags))
 		return "the hypervisor does not know it";
-	if (caps.flags & XEN_IOMMU_DEVICE_assigned)
+	if (flags & XEN_IOMMU_DEVICE_assigned)
 		return "it is assigned to another domain";
-	if (!(caps.flags & XEN_IOMMU_DEVICE_translated))
+	if (!(flags & XEN_IOMMU_DEVICE_translated))
 		return "no IOMMU translates its DMA";
 	if (virtio_goes_around(pdev))
 		return "it is a virtio device that goes around IOMMUs (no iommu_platform)";

@@ -187,7 +187,7 @@ static int buffers_disable(void)
 	return buffers_one(&op);
 }
 
-static int buffers_query_device(u32 sbdf, struct xpi_device_caps *caps)
+static int buffers_query_device(u32 sbdf, u16 *flags)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_query_device,
@@ -199,10 +199,7 @@ static int buffers_query_device(u32 sbdf, struct xpi_device_caps *caps)
 	if (ret && ret != -ENOBUFS)
 		return ret;
 
-	*caps = (struct xpi_device_caps) {
-		.flags = op.u.query_device.flags,
-		.addr_bits = op.u.query_device.addr_bits,
-	};
+	*flags = op.u.query_device.flags;
 	return 0;
 }
 

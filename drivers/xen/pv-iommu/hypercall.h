@@ -37,24 +37,14 @@ struct xpi_caps {
 };
 
 /**
- * struct xpi_device_caps - what the hypervisor says of a device
- * @flags: XEN_IOMMU_DEVICE_*
- * @addr_bits: it reaches addresses below 2 to the power of that
- */
-struct xpi_device_caps {
-	u16 flags;
-	u8 addr_bits;
-};
-
-/**
  * struct xpi_backend - one way to talk to the hypervisor
  * @name: of the wire format, for the log
  * @probe: fill in the capabilities; changes nothing.  -ENOSYS without the
  *	hypercall, -EPERM when not allowed, -EPROTO when something else answers
  * @query_reserved: the reserved ranges of a device, or of all.  @nr is the room in
  *	@ranges and becomes the number of ranges; -ENOBUFS when that is more
- * @query_device: what becomes of a device's DMA; -ENODEV when the hypervisor does
- *	not know it
+ * @query_device: what becomes of a device's DMA, XEN_IOMMU_DEVICE_*; -ENODEV when
+ *	the hypervisor does not know it
  * @enable: take over; @clear asks for an empty address space, @cleared tells
  * @disable: give back.  May be called with interrupts off
  * @ctx_alloc: make a context, an address space that is empty; only with
@@ -73,7 +63,7 @@ struct xpi_backend {
 	int (*probe)(struct xpi_caps *caps);
 	int (*query_reserved)(u32 sbdf, struct xen_iommu_reserved_range *ranges,
 			      unsigned int *nr);
-	int (*query_device)(u32 sbdf, struct xpi_device_caps *caps);
+	int (*query_device)(u32 sbdf, u16 *flags);
 	int (*enable)(bool clear, bool *cleared);
 	int (*disable)(void);
 	int (*ctx_alloc)(u16 *ctx);

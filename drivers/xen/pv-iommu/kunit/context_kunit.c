@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The life of a domain, and what domains that are contexts have in common. */
 
+#include <linux/sizes.h>
+
 #include "fixture.h"
 
 static void expect_nothing_left(struct kunit *test)
@@ -148,6 +150,21 @@ static void there_are_no_more_domains_than_contexts(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
 }
 
+/* There are many: at rest one has a queue, twice, and the top of its shadow. */
+static void a_context_takes_little_memory(struct kunit *test)
+{
+	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	struct xpi_domain *d;
+	size_t bytes;
+
+	with_contexts(test);
+	d = fixture_domain(test);
+	bytes = sizeof(*d) + 2 * d->batch.size *
+		(sizeof(*d->batch.ops) + sizeof(*d->batch.frames));
+	bytes += (fixture_counter(XPI_SHADOW_TABLES) - tables) * PAGE_SIZE;
+	KUNIT_EXPECT_LE(test, bytes, (size_t)SZ_64K);
+}
+
 static void the_same_address_is_another_in_each_context(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
@@ -256,6 +273,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_is_left_of_a_shared_domain_is_reported),
 	KUNIT_CASE(a_context_that_cannot_be_freed_is_reported),
 	KUNIT_CASE(there_are_no_more_domains_than_contexts),
+	KUNIT_CASE(a_context_takes_little_memory),
 	KUNIT_CASE(the_same_address_is_another_in_each_context),
 	KUNIT_CASE(a_flush_is_of_one_context),
 	KUNIT_CASE(a_failed_flush_is_of_one_context),

@@ -375,7 +375,7 @@ static int backend_ctx_attach(u16 ctx, u32 sbdf)
 	return backend_one(&op);
 }
 
-static int backend_query_device(u32 sbdf, struct xpi_device_caps *caps)
+static int backend_query_device(u32 sbdf, u16 *flags)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_query_device,
@@ -383,8 +383,7 @@ static int backend_query_device(u32 sbdf, struct xpi_device_caps *caps)
 	};
 	int ret = backend_one(&op);
 
-	caps->flags = op.u.query_device.flags;
-	caps->addr_bits = op.u.query_device.addr_bits;
+	*flags = op.u.query_device.flags;
 	/* There was no room for the requester IDs. */
 	return ret == -ENOBUFS ? 0 : ret;
 }

@@ -22,6 +22,7 @@
 
 left_alone() { ! [ -e "/sys/bus/pci/devices/$1/iommu_group" ]; }
 
+untranslated "$PCI_AHCI" "$PCI_VIRTIO_PLAIN"
 hypercalls_up
 # at work when the driver loads
 ahci_up
@@ -78,7 +79,7 @@ check "the DMA of one to machine addresses changes nothing" is "$STRAY" blocked
 driver_carried
 
 modprobe -r nvme e1000e
-virtio_take
+others_free none virtio-pci
 if driver_unload; then
 	check "each is back in the host map" is "$(ctx_of "$PCI_NVME")" 0
 	stray_dma "$PCI_EDU64" 64

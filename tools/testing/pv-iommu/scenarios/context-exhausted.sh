@@ -31,6 +31,8 @@ driver_load
 virtio_give
 dmesg >/run/dmesg
 left=$(of_type identity)
+# shellcheck disable=SC2086 # words
+untranslated $left
 have=$(of_type DMA)
 check "some devices have contexts: $(echo "$have" | tr '\n' ' ')" [ -n "$have" ]
 check "and some have not: $(echo "$left" | tr '\n' ' ')" [ -n "$left" ]
@@ -52,7 +54,7 @@ net_verify 1
 modprobe -r nvme
 ip link set "$NET" down
 modprobe -r e1000e
-virtio_take
+others_free none virtio-pci
 one=$(echo "$left" | head -n 1)
 echo DMA-FQ 2>/dev/null >"$(type_of "$one")" && die "$one has a context more"
 check "no context is to be had for $one" is "$(ctx_of "$one")" 0

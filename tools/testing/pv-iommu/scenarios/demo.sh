@@ -70,6 +70,7 @@ disk_verify "$DISK" nvme 8 16
 tell "fio writes blocks of 4 to 128 KiB at random and verifies them:"
 fio_verify "$DISK" 8m
 mapped=$(driver_stat frames_map)
+untranslated "$PCI_NVME2"
 disk_up "$PCI_NVME2" nvme
 tell "The disk that was left out works on xen-swiotlb:"
 disk_verify "$DISK" nvme2 8 4

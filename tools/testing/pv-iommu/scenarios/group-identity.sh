@@ -15,6 +15,7 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
 . /lab/lib-op.sh
 
+untranslated "$PCI_NVME2"
 hypercalls_up
 driver_load
 for pci in $PCI_NVME $PCI_NVME2 $PCI_EDU64; do

@@ -51,6 +51,7 @@ io_start "$busy" 8m --time_based --runtime=300 --do_verify=0
 driver_load
 device_is rtl8139
 card=$PCI
+untranslated "$sdhci" "$card"
 check "the one that was in use is left alone" left_alone "$sdhci"
 check "so is the other one" left_alone "$card"
 check "the kernel says why" says_why "$card"
@@ -63,6 +64,7 @@ request qmp device_add driver=virtio-blk-pci bus=bridge addr=4 id=hot \
 wait_for 30 hot_there || die "Linux does not see the new device"
 check "one that is plugged in is left alone" left_alone "$(hot_there)"
 virtio_give
+untranslated "$sdhci" "$card" "$(hot_there)"
 disk_up "$(hot_there)" virtio_blk
 disk_verify "$DISK" spare1 8 1
 request qmp device_del id=hot || die "device_del: $REPLY_TEXT"
@@ -77,10 +79,12 @@ driver_carried
 
 # with none of them in use they are a group
 modprobe -r nvme
+others_free none virtio-pci
 driver_unload
 device_free "$sdhci"
 device_free "$card"
 driver_load
+untranslated
 check "the two are in one group" is "$(group_of "$sdhci")" "$(group_of "$card")"
 check "and in one context" is "$(ctx_of "$sdhci")" "$(ctx_of "$card")"
 check "of their own" [ "$(ctx_of "$card")" != 0 ]

@@ -44,11 +44,13 @@ it_changes() {
 	echo identity >"$type" || die "the type does not change to identity"
 	check "it is in the host map" is "$(ctx_of "$PCI_NVME")" 0
 	frames=$(driver_stat frames_map)
+	untranslated "$PCI_NVME"
 	disk_up "$PCI_NVME" nvme
 	disk_verify "$DISK" nvme 24 8
 	check "on xen-swiotlb nothing is mapped for it" is "$(driver_stat frames_map)" "$frames"
 	modprobe -r nvme
 	echo DMA-FQ >"$type" || die "the type does not change back to DMA-FQ"
+	untranslated
 	check "it has its context again" [ "$(ctx_of "$PCI_NVME")" != 0 ]
 	disk_up "$PCI_NVME" nvme
 	disk_verify "$DISK" nvme 0 8

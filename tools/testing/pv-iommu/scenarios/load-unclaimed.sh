@@ -37,8 +37,10 @@ rmmod pviommu_fail
 if [ "$VARIANT" = vtd-shared ]; then
 	block_of "$HOT" && die "it works"
 else
+	untranslated "$HOT"
 	disk_up "$HOT" nvme
 	disk_verify "$DISK" spare3 8 2
+	untranslated
 fi
 disk_verify "$other" nvme 0 2
 

@@ -17,6 +17,7 @@
 hypercalls_up
 device_is nvme-hole
 hole=$PCI
+untranslated "$hole"
 op device "$PCI_NVME"
 check "the IOMMU translates one device" grep -q '^flags=.* translated' /run/op
 op device "$hole"

@@ -149,14 +149,6 @@ card_counts() {
 		"$(cat "/sys/class/net/$1/statistics/tx_packets") out"
 }
 
-# virtio_take: undo virtio_give
-virtio_take() {
-	while read -r virtio_pci; do
-		[ ! -e "/sys/bus/pci/devices/$virtio_pci/driver" ] ||
-			device_free "$virtio_pci"
-	done </run/lab/virtio
-}
-
 # io_start NODE SIZE [FIO OPTIONS...]: fio_start, and wait until it writes
 io_start() {
 	io_began=$(($(io_writes "$1") + 10))

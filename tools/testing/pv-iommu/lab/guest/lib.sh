@@ -214,6 +214,20 @@ disk_verify() {
 	ok "$5 MiB written to $1 and read back the same"
 	request disk "$2" "$3" "$4" "$seed" ||
 		die "the host finds other data in the image: $REPLY_TEXT"
+	was_translated "/sys/block/${1##*/}"
+}
+
+# untranslated [PCI...]: these are to stay on xen-swiotlb, from here on
+untranslated() { UNTRANSLATED=$*; }
+
+# was_translated PATH: the device with this path in sysfs was used; while the driver
+# is at work its DMA is the driver's, unless it is to be untranslated
+was_translated() {
+	[ -e /sys/class/iommu/xen-pv-iommu ] || return 0
+	used=$(readlink -f "$1" | tr / '\n' | grep '^[0-9a-f]\{4\}:.*\.[0-7]$' | tail -n 1)
+	case " $UNTRANSLATED " in *" $used "*) return ;; esac
+	grep -qs ^DMA "/sys/bus/pci/devices/$used/iommu_group/type" ||
+		die "$used was used, and its DMA is not the driver's"
 }
 
 # fio_start NODE SIZE [FIO OPTIONS...], fio_end [TEXT]: random writes in the
@@ -291,6 +305,7 @@ net_verify() {
 		nc -w 60 10.0.2.2 "$net_port" >/dev/null || die "nc failed"
 	request net-received "$net_port" "$net_bytes" "$seed" ||
 		die "the host received other data: $REPLY_TEXT"
+	was_translated "/sys/class/net/$NET"
 }
 
 arp_ready() { ping -c 1 -W 2 10.0.2.2; }
@@ -375,17 +390,6 @@ must_fault() {
 	amdvi) request trace wait 1 5 "$fault_how" ;;
 	*) request xenlog wait 1 5 "$fault_how" ;;
 	esac || die "$fault_text: another fault than $fault_how: $REPLY_TEXT"
-}
-
-# --- memory
-
-# xen_free: kB that Xen has free, told on its console
-xen_free() {
-	request xenlog mark
-	request xenkey m || die "xenkey: $REPLY_TEXT"
-	request xenlog wait 1 10 'Dom heap: .*free' || die "Xen does not say"
-	request xenlog last 'Dom heap: .*free'
-	echo "$REPLY_TEXT" | sed 's/.*Dom heap: *\([0-9]*\)kB.*/\1/'
 }
 
 # --- the driver
