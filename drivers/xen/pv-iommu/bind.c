@@ -4,10 +4,10 @@
  *
  * A device whose driver is at work may have DMA under way, at addresses of
  * xen-swiotlb before the takeover and at addresses of ours after it.  Changing
- * the address space under it loses data.  So the takeover is refused while a
- * device is in use; while we are in charge every device in use keeps the
- * module loaded; and a driver that starts on a device while either is being
- * decided waits.
+ * the address space under it loses data.  With contexts such a device is left
+ * alone; where all share an address space the takeover is refused.  While we are
+ * in charge every claimed device in use keeps the module loaded; and a driver that
+ * starts on a device while any of that is being decided waits.
  */
 
 #define pr_fmt(fmt) "xen-pv-iommu: " fmt

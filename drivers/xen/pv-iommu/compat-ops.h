@@ -131,7 +131,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 #endif
 	.def_domain_type = xpi_def_domain_type,
 	.probe_device = xpi_probe_device,
-	.probe_finalize = xpi_probe_finalize,
+	.probe_finalize = xpi_claim_check_dma,
 	.release_device = xpi_release_device,
 	.device_group = xpi_device_group,
 	.get_resv_regions = xpi_get_resv_regions,

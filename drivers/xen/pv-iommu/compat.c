@@ -66,21 +66,20 @@ static int drop(struct device *dev, void *unused)
 }
 
 /**
- * xpi_compat_dma_attached() - a device was put into a context
- * @dev: the device, with no driver of its own at work
- * @ctx: 0 for the host map, where it is on xen-swiotlb, else on dma-iommu
- * @err: it was not, if this is not 0
+ * xpi_compat_dma_attached() - a device was put into a domain
+ * @dev: the device; it may have a driver at work if it is blocked for a reset
+ * @domain: of the IOMMU core
  *
  * Context: Any.
  */
-void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err)
+void xpi_compat_dma_attached(struct device *dev, struct iommu_domain *domain)
 {
-	if (err || !xen_dma_ops)
+	if (!xen_dma_ops)
 		return;
 
-	if (ctx)
+	if (iommu_is_dma_domain(domain))
 		drop(dev, NULL);
-	else
+	else if (domain->type == IOMMU_DOMAIN_IDENTITY)
 		xpi_compat_dma_keep(dev);
 }
 
@@ -195,9 +194,9 @@ void xpi_compat_dma_end(void)
 }
 #else
 /* Here the global operations stay, for who has none of its own. */
-void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err)
+void xpi_compat_dma_attached(struct device *dev, struct iommu_domain *domain)
 {
-	if (!err && !ctx)
+	if (domain->type == IOMMU_DOMAIN_IDENTITY)
 		set_dma_ops(dev, NULL);
 }
 

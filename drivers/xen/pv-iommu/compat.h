@@ -27,14 +27,14 @@ void xpi_compat_dma_exit(void);
 void xpi_compat_dma_begin(void);
 void xpi_compat_dma_end(void);
 void xpi_compat_dma_keep(struct device *dev);
-void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err);
+void xpi_compat_dma_attached(struct device *dev, struct iommu_domain *domain);
 #else
 static inline void xpi_compat_dma_init(void) { }
 static inline void xpi_compat_dma_exit(void) { }
 static inline void xpi_compat_dma_begin(void) { }
 static inline void xpi_compat_dma_end(void) { }
 static inline void xpi_compat_dma_keep(struct device *dev) { }
-void xpi_compat_dma_attached(struct device *dev, u16 ctx, int err);
+void xpi_compat_dma_attached(struct device *dev, struct iommu_domain *domain);
 bool xpi_compat_setup_dma_iommu(struct device *dev);
 #define use_dma_iommu			xpi_compat_setup_dma_iommu
 #endif

@@ -105,7 +105,7 @@ VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 			    xpi_why_not_this_mode(xpi->caps.mode);
 	}
 	if (!why && iommu_default_passthrough() && !xpi_has_contexts(xpi))
-		why = "iommu.passthrough asks for the host map, which devices have one by one only with contexts";
+		why = "iommu.passthrough asks for the host map, which needs contexts";
 	if (!why)
 		return 0;
 

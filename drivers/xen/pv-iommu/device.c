@@ -122,28 +122,101 @@ static struct pci_bus *bus_of_one_id(struct pci_dev *pdev)
 }
 
 /*
- * Would another that stays in the host map have to leave it with this one?  While
- * devices are being claimed those without a driver do not stay there.
+ * Is there another whose DMA has the same ID: one that is claimed, or one that is
+ * not and stays so?  While devices are being claimed those without a driver do not
+ * stay so.
  */
-static bool takes_others_along(struct xpi *xpi, struct pci_dev *pdev)
+static bool shares_id(struct xpi *xpi, struct pci_dev *pdev, bool claimed)
 {
 	struct pci_bus *bus = bus_of_one_id(pdev);
 	struct pci_dev *other = NULL;
+	bool found = false;
 
 	if (!bus)
 		return false;
 
 	for_each_pci_dev(other) {
 		if (other == pdev || xpi_pci_is_harmless(other) ||
-		    device_iommu_mapped(&other->dev) ||
 		    bus_of_one_id(other) != bus)
 			continue;
-		if (other->dev.driver || xpi->settled) {
-			pci_dev_put(other);
-			return true;
-		}
+		if (device_iommu_mapped(&other->dev))
+			found = claimed;
+		else
+			found = !claimed && (other->dev.driver || xpi->settled);
+		if (found)
+			break;
 	}
-	return false;
+	pci_dev_put(other);
+	return found;
+}
+
+/**
+ * xpi_device_shares_id() - would others that are claimed move with a device?
+ * @xpi: the hypervisor, with contexts
+ * @pdev: the device
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool xpi_device_shares_id(struct xpi *xpi, struct pci_dev *pdev)
+{
+	return shares_id(xpi, pdev, true);
+}
+
+/**
+ * xpi_device_in_host_map() - are machine addresses right for a device?
+ * @xpi: the hypervisor, with contexts
+ * @pdev: the device
+ *
+ * One that is not claimed may be in the context of another with the same ID.
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool xpi_device_in_host_map(struct xpi *xpi, struct pci_dev *pdev)
+{
+	u16 flags, ctx;
+
+	return xpi->backend->query_device(xpi_sbdf(pdev), &flags, &ctx) || !ctx;
+}
+
+/**
+ * xpi_device_untranslated() - does nothing translate a device's DMA?
+ * @xpi: the hypervisor
+ * @pdev: the device
+ *
+ * Context: Process context.
+ * Return: why, or NULL.
+ */
+const char *xpi_device_untranslated(struct xpi *xpi, struct pci_dev *pdev)
+{
+	u16 flags, ctx;
+
+	if (!xpi->backend->query_device(xpi_sbdf(pdev), &flags, &ctx) &&
+	    !(flags & XEN_IOMMU_DEVICE_translated))
+		return "no IOMMU translates its DMA";
+	if (virtio_goes_around(pdev))
+		return "it is a virtio device that goes around IOMMUs (no iommu_platform)";
+	return NULL;
+}
+
+/**
+ * xpi_device_not_ours() - is a device none that dom0 can have an address space for?
+ * @xpi: the hypervisor
+ * @pdev: the device
+ *
+ * Context: Process context.
+ * Return: why, or NULL.
+ */
+const char *xpi_device_not_ours(struct xpi *xpi, struct pci_dev *pdev)
+{
+	u16 flags, ctx;
+
+	if (xpi->backend->query_device(xpi_sbdf(pdev), &flags, &ctx))
+		return "the hypervisor does not know it";
+	if (flags & XEN_IOMMU_DEVICE_assigned)
+		return "it is assigned to another domain";
+	return NULL;
 }
 
 /**
@@ -156,19 +229,12 @@ static bool takes_others_along(struct xpi *xpi, struct pci_dev *pdev)
  */
 const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev)
 {
-	u16 flags;
+	const char *why = xpi_device_not_ours(xpi, pdev) ?:
+			  xpi_device_untranslated(xpi, pdev);
 
-	if (xpi->backend->query_device(xpi_sbdf(pdev), &flags))
-		return "the hypervisor does not know it";
-	if (flags & XEN_IOMMU_DEVICE_assigned)
-		return "it is assigned to another domain";
-	if (!(flags & XEN_IOMMU_DEVICE_translated))
-		return "no IOMMU translates its DMA";
-	if (virtio_goes_around(pdev))
-		return "it is a virtio device that goes around IOMMUs (no iommu_platform)";
-	if (!xpi_pci_is_harmless(pdev) && takes_others_along(xpi, pdev))
-		return "another behind its bridge does, and they share an ID";
-	return NULL;
+	if (!why && !xpi_pci_is_harmless(pdev) && shares_id(xpi, pdev, false))
+		why = "another behind its bridge does, and they share an ID";
+	return why;
 }
 
 /**
@@ -211,44 +277,35 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
  * Nobody can be told that the list is not complete, and what is not in it is
  * handed out.
  */
-static int add_region(struct list_head *head, phys_addr_t start, u64 length,
-		      int prot, enum iommu_resv_type type)
+static void add_region(struct list_head *head, phys_addr_t start, u64 length,
+		       int prot, enum iommu_resv_type type)
 {
 	struct iommu_resv_region *region;
 
 	region = iommu_alloc_resv_region(start, length, prot, type,
 					 GFP_KERNEL | __GFP_NOFAIL);
-	if (!region)
-		return -ENOMEM;
 	list_add_tail(&region->list, head);
-	return 0;
 }
 
 /*
  * What a bridge may take for an access to a device below it.  dma-iommu minds
  * the windows of one device's host bridge; here the domain is everyone's.
  */
-static int add_bus_windows(struct list_head *head)
+static void add_bus_windows(struct list_head *head)
 {
 	struct pci_bus *bus = NULL;
-	int ret = 0;
 
-	while (!ret && (bus = pci_find_next_bus(bus))) {
+	while ((bus = pci_find_next_bus(bus))) {
 		struct pci_host_bridge *bridge = pci_find_host_bridge(bus);
 		struct resource_entry *window;
 
-		resource_list_for_each_entry(window, &bridge->windows) {
-			if (resource_type(window->res) != IORESOURCE_MEM)
-				continue;
-			ret = add_region(head,
-					 window->res->start - window->offset,
-					 resource_size(window->res), 0,
-					 IOMMU_RESV_RESERVED);
-			if (ret)
-				break;
-		}
+		resource_list_for_each_entry(window, &bridge->windows)
+			if (resource_type(window->res) == IORESOURCE_MEM)
+				add_region(head, window->res->start -
+						 window->offset,
+					   resource_size(window->res), 0,
+					   IOMMU_RESV_RESERVED);
 	}
-	return ret;
 }
 
 static void add_reserved(struct list_head *head,
@@ -270,9 +327,8 @@ static void add_reserved(struct list_head *head,
 			prot = IOMMU_WRITE | IOMMU_NOEXEC | IOMMU_MMIO;
 		}
 
-		if (add_region(head, PFN_PHYS(r->start_dfn),
-			       PFN_PHYS((u64)r->nr_frames), prot, type))
-			return;
+		add_region(head, PFN_PHYS(r->start_dfn),
+			   PFN_PHYS((u64)r->nr_frames), prot, type);
 	}
 }
 

@@ -2,10 +2,11 @@
 /*
  * Devices that must not do DMA while we are in charge.
  *
- * They are those that we could not claim.  The addresses that xen-swiotlb, or
- * nobody, would give them may be ones at which dom0 has mapped something for
- * another device.  So every new mapping of theirs fails, and every mask, which
- * a driver that starts finds out.  What a driver has already it can give back.
+ * They are those that we could not claim where all share an address space, or that
+ * are in one of others.  The addresses that xen-swiotlb, or nobody, would give them
+ * may be ones at which dom0 has mapped something for another device.  So every new
+ * mapping of theirs fails, and every mask, which a driver that starts finds out.
+ * What a driver has already it can give back.
  */
 
 #include <linux/dma-map-ops.h>
@@ -79,10 +80,21 @@ void xpi_forbid_dma(struct device *dev, const char *why)
 	set_dma_ops(dev, &forbidden);
 }
 
-static int allow(struct device *dev, void *unused)
+/**
+ * xpi_allow_dma() - undo xpi_forbid_dma()
+ * @dev: the device, which may not have been forbidden
+ *
+ * Context: Any.
+ */
+void xpi_allow_dma(struct device *dev)
 {
 	if (dev->dma_ops == &forbidden)
 		set_dma_ops(dev, NULL);
+}
+
+static int allow(struct device *dev, void *unused)
+{
+	xpi_allow_dma(dev);
 	return 0;
 }
 

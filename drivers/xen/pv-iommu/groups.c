@@ -86,7 +86,7 @@ void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,
 			 struct xpi_domain *d)
 {
 	mutex_lock(&groups_lock);
-	xdev->domain = domain;
+	WRITE_ONCE(xdev->domain, domain);
 	xdev->d = d;
 	mutex_unlock(&groups_lock);
 }
@@ -105,7 +105,7 @@ void xpi_groups_forget(struct iommu_domain *domain)
 	list_for_each_entry(xdev, &devices, list) {
 		if (xdev->domain != domain)
 			continue;
-		xdev->domain = NULL;
+		WRITE_ONCE(xdev->domain, NULL);
 		xdev->d = NULL;
 	}
 	mutex_unlock(&groups_lock);

@@ -187,7 +187,7 @@ static int buffers_disable(void)
 	return buffers_one(&op);
 }
 
-static int buffers_query_device(u32 sbdf, u16 *flags)
+static int buffers_query_device(u32 sbdf, u16 *flags, u16 *ctx)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_query_device,
@@ -200,6 +200,7 @@ static int buffers_query_device(u32 sbdf, u16 *flags)
 		return ret;
 
 	*flags = op.u.query_device.flags;
+	*ctx = op.u.query_device.ctx;
 	return 0;
 }
 

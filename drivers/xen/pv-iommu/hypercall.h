@@ -43,10 +43,10 @@ struct xpi_caps {
  *	hypercall, -EPERM when not allowed, -EPROTO when something else answers
  * @query_reserved: the reserved ranges of a device, or of all.  @nr is the room in
  *	@ranges and becomes the number of ranges; -ENOBUFS when that is more
- * @query_device: what becomes of a device's DMA, XEN_IOMMU_DEVICE_*; -ENODEV when
- *	the hypervisor does not know it
+ * @query_device: what becomes of a device's DMA, XEN_IOMMU_DEVICE_*, and the context
+ *	that it is in; -ENODEV when the hypervisor does not know it
  * @enable: take over; @clear asks for an empty address space, @cleared tells
- * @disable: give back.  May be called with interrupts off
+ * @disable: give back
  * @ctx_alloc: make a context, an address space that is empty; only with
  *	%XEN_IOMMU_CAP_contexts, as the next two
  * @ctx_free: the end of a context that no device is in
@@ -63,7 +63,7 @@ struct xpi_backend {
 	int (*probe)(struct xpi_caps *caps);
 	int (*query_reserved)(u32 sbdf, struct xen_iommu_reserved_range *ranges,
 			      unsigned int *nr);
-	int (*query_device)(u32 sbdf, u16 *flags);
+	int (*query_device)(u32 sbdf, u16 *flags, u16 *ctx);
 	int (*enable)(bool clear, bool *cleared);
 	int (*disable)(void);
 	int (*ctx_alloc)(u16 *ctx);

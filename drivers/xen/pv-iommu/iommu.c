@@ -21,8 +21,6 @@
 #include "domain.h"
 #include "pv-iommu.h"
 
-#define XPI_PCI_CLASS_IOMMU	0x0806
-
 /* The IOMMU core asks about devices before they are known to be ours. */
 static struct xpi *registered;
 
@@ -30,6 +28,7 @@ struct xpi_iommu_domain {
 	struct iommu_domain domain;
 	struct xpi *xpi;
 	struct xpi_domain d;
+	bool held;	/* has a reference to the module */
 };
 
 static struct xpi_iommu_domain *to_xpi(struct iommu_domain *domain)
@@ -80,6 +79,7 @@ out_free:
 static void xpi_domain_free(struct iommu_domain *domain)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
+	bool held = xd->held;
 	int ret;
 
 	xpi_groups_forget(domain);
@@ -93,6 +93,8 @@ static void xpi_domain_free(struct iommu_domain *domain)
 	if (!ret && xd->xpi->shared == &xd->d)
 		WRITE_ONCE(xd->xpi->shared, NULL);
 	kfree(xd);
+	if (held)
+		module_put(THIS_MODULE);
 }
 
 /*
@@ -104,16 +106,23 @@ static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev,
 {
 	int ret = xpi->backend->ctx_attach(ctx, xpi_sbdf(to_pci_dev(dev)));
 
-	xpi_compat_dma_attached(dev, ctx, ret);
-	if (!ret)
-		xpi_groups_attached(dev_iommu_priv_get(dev), domain, d);
-	return ret;
+	if (ret)
+		return ret;
+
+	xpi_allow_dma(dev);
+	xpi_compat_dma_attached(dev, domain);
+	xpi_groups_attached(dev_iommu_priv_get(dev), domain, d);
+	return 0;
 }
 
 static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 			  struct iommu_domain *old)
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
+
+	/* One that is not the core's may outlive what pins the module: see bind.c. */
+	if (!iommu_is_dma_domain(domain) && !xchg(&xd->held, true))
+		__module_get(THIS_MODULE);
 
 	if (xpi_has_contexts(xd->xpi))
 		return attach_to(xd->xpi, xd->d.batch.ctx, dev, domain, &xd->d);
@@ -194,7 +203,10 @@ static void xpi_flush_iotlb_all(struct iommu_domain *domain)
 	xpi_domain_flush_all(&to_xpi(domain)->d);
 }
 
-/* Ranges that the hypervisor keeps mapped are mapped in every domain. */
+/*
+ * Ranges that the hypervisor keeps mapped are mapped in every domain, or with
+ * contexts in those of the devices that they are for.
+ */
 static bool kept_by_hypervisor(struct xpi *xpi, u64 dfn)
 {
 	unsigned int i;
@@ -231,55 +243,20 @@ static bool xpi_capable(struct device *dev, enum iommu_cap cap)
 	return false;
 }
 
-/* Bridges, and the IOMMU's own function, which dom0 does not get. */
-static bool does_no_dma(struct pci_dev *pdev)
-{
-	return xpi_pci_is_harmless(pdev) ||
-	       pdev->class >> 8 == XPI_PCI_CLASS_IOMMU;
-}
-
-/*
- * The core does not want devices that have a driver.  Bridges have theirs by
- * now.  So may others, which bind.c found to be idle; they have to stay so.
- */
-static int leave_to_driver(struct device *dev)
-{
-	if (does_no_dma(to_pci_dev(dev)))
-		return -ENODEV;
-
-	xpi_forbid_dma(dev, "it was idle, but had a driver at the takeover");
-	/* Not idle any more?  Then we are too late. */
-	return xpi_pci_is_at_work(to_pci_dev(dev)) ? -EBUSY : -ENODEV;
-}
-
-/* Where devices do not mind each other, some may be left alone. */
-static bool left_alone(struct device *dev)
-{
-	struct pci_dev *pdev = to_pci_dev(dev);
-	const char *why;
-
-	if (pdev->class >> 8 != XPI_PCI_CLASS_IOMMU) {
-		if (dev->driver && !xpi_pci_is_harmless(pdev))
-			why = "it is in use; to protect it, remove and rescan it without its driver";
-		else
-			why = xpi_device_why_not(registered, pdev);
-		if (!why)
-			return false;
-		if (!xpi_pci_is_harmless(pdev))
-			dev_info(dev, "stays on xen-swiotlb: %s\n", why);
-	}
-	xpi_compat_dma_keep(dev);
-	return true;
-}
-
 /* Who cannot have an address space of its own is not to have none at all. */
 static int xpi_def_domain_type(struct device *dev)
 {
+	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
+	struct iommu_domain *now = READ_ONCE(xdev->domain);
 	struct xpi *xpi = dev_to_xpi(dev);
 
 	if (!xpi_has_contexts(xpi) ||
 	    atomic_read(&xpi->nr_ctx) < xpi->caps.nr_ctx)
 		return 0;
+
+	/* The core asks again when the type is changed. */
+	if (now)
+		return iommu_is_dma_domain(now) ? 0 : IOMMU_DOMAIN_IDENTITY;
 
 	dev_info(dev, "stays on xen-swiotlb: the hypervisor has no more than %u contexts\n",
 		 xpi->caps.nr_ctx);
@@ -302,17 +279,14 @@ static void tell_intremap(struct device *dev)
 static struct iommu_device *xpi_probe_device(struct device *dev)
 {
 	struct xpi_dev *xdev;
+	int ret;
 
 	if (!dev_is_pci(dev))
 		return ERR_PTR(-ENODEV);
 
-	if (xpi_has_contexts(registered)) {
-		if (left_alone(dev))
-			return ERR_PTR(-ENODEV);
-	} else if (dev->driver || to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
-		xpi_compat_dma_keep(dev);
-		return ERR_PTR(leave_to_driver(dev));
-	}
+	ret = xpi_claim_ask(registered, dev);
+	if (ret)
+		return ERR_PTR(ret);
 
 	xdev = kzalloc(sizeof(*xdev), GFP_KERNEL);
 	if (!xdev)
@@ -325,65 +299,48 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 	return &registered->iommu;
 }
 
-/* In identity a device is on xen-swiotlb, else on dma-iommu, or on nothing. */
-static void check_dma(struct device *dev)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	if (!(domain && domain->type == IOMMU_DOMAIN_IDENTITY) &&
-	    !use_dma_iommu(dev))
-		xpi_forbid_dma(dev, "there is no DMA domain for it");
-}
-
-static void xpi_probe_finalize(struct device *dev)
-{
-	check_dma(dev);
-}
-
 /**
  * xpi_iommu_starts() - a driver starts on a device
  * @dev: the device
- *
- * Nobody else minds when claiming a device that was plugged in fails, or when
- * there is no memory to set its DMA up.
  *
  * Context: Process context; no takeover is under way.
  */
 void xpi_iommu_starts(struct device *dev)
 {
-	struct pci_dev *pdev = to_pci_dev(dev);
+	if (registered)
+		xpi_claim_starts(registered, dev);
+}
 
-	if (!registered)
+/*
+ * Back into the host map.  It may be gone already, for the hypervisor, too.  While
+ * others that are claimed share its ID, it stays with them, or they would go with it.
+ */
+static void put_back(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	int ret;
+
+	if (xpi_device_shares_id(xpi, pdev))
 		return;
 
-	if (dev_iommu_priv_get(dev)) {
-		check_dma(dev);
-	} else if (xpi_has_contexts(registered)) {
-		/* The host map is good for it. */
-		xpi_compat_dma_keep(dev);
-		if (!does_no_dma(pdev) && !xpi_device_why_not(registered, pdev))
-			dev_info(dev, "stays on xen-swiotlb: it was not claimed; to protect it, remove and rescan it without its driver\n");
-	} else if (!does_no_dma(pdev)) {
-		xpi_forbid_dma(dev, "it could not be claimed");
-	}
+	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
+	if (ret && ret != -ENODEV)
+		dev_err(dev, "the hypervisor did not put it back into the host map (%d)\n",
+			ret);
+	if (ret)
+		return;
+
+	xpi_compat_dma_keep(dev);
 }
 
 static void xpi_release_device(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 	struct xpi *xpi = dev_to_xpi(dev);
-	int ret = 0;
 
-	if (xpi_has_contexts(xpi)) {
-		ret = xpi->backend->ctx_attach(0, xpi_sbdf(to_pci_dev(dev)));
-		xpi_compat_dma_attached(dev, 0, ret);
-	}
-	/* It may be gone already, for the hypervisor, too. */
-	if (ret && ret != -ENODEV)
-		dev_err(dev, "the hypervisor did not put it back into the host map (%d)\n",
-			ret);
+	if (xpi_has_contexts(xpi))
+		put_back(xpi, dev);
 	xpi_groups_remove(xdev);
-
 	kfree(xdev);
 }
 
@@ -439,7 +396,7 @@ static const struct iommu_ops xpi_iommu_ops = {
 	.domain_alloc_paging = xpi_domain_alloc_paging,
 	.def_domain_type = xpi_def_domain_type,
 	.probe_device = xpi_probe_device,
-	.probe_finalize = xpi_probe_finalize,
+	.probe_finalize = xpi_claim_check_dma,
 	.release_device = xpi_release_device,
 	.device_group = xpi_device_group,
 	.get_resv_regions = xpi_get_resv_regions,

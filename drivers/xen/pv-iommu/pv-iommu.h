@@ -9,6 +9,7 @@
  *   bind       which devices are in use, at load and later
  *   takeover   the host map: taking it away, bringing it back
  *   iommu      iommu_ops: devices, groups, reserved regions, attach
+ *   claim      which devices are claimed, and what becomes of the others
  *   groups     which device is where, for debugfs
  *   forbid     devices that must not do DMA
  *   device     what the hypervisor says of a device
@@ -74,7 +75,7 @@ struct xpi {
  * @list: of all of them; guarded by the lock of groups.c, as all but @pinned
  * @domain: where the core has put it
  * @d: and our side of that, if there is one
- * @pinned: its driver keeps the module loaded; guarded by the device's lock
+ * @pinned: its driver keeps the module loaded; guarded by the lock of bind.c
  * @put: the core's reference to the module, for this device, was put
  */
 struct xpi_dev {
@@ -98,8 +99,17 @@ static inline bool xpi_has_contexts(const struct xpi *xpi)
 	return xpi->caps.flags & XEN_IOMMU_CAP_contexts;
 }
 
+/* claim.c */
+int xpi_claim_ask(struct xpi *xpi, struct device *dev);
+void xpi_claim_check_dma(struct device *dev);
+void xpi_claim_starts(struct xpi *xpi, struct device *dev);
+
 /* device.c */
 u32 xpi_sbdf(struct pci_dev *pdev);
+bool xpi_device_shares_id(struct xpi *xpi, struct pci_dev *pdev);
+bool xpi_device_in_host_map(struct xpi *xpi, struct pci_dev *pdev);
+const char *xpi_device_untranslated(struct xpi *xpi, struct pci_dev *pdev);
+const char *xpi_device_not_ours(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev);
 void xpi_device_regions(struct xpi *xpi, struct pci_dev *pdev,
 			struct list_head *head);
@@ -124,6 +134,7 @@ void xpi_groups_init(void);
 /* forbid.c */
 void xpi_forbid_init(void);
 void xpi_forbid_dma(struct device *dev, const char *why);
+void xpi_allow_dma(struct device *dev);
 void xpi_allow_all(void);
 
 /* takeover.c */

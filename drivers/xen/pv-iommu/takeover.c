@@ -155,7 +155,7 @@ int xpi_takeover(struct xpi *xpi)
  * xpi_give_back() - have the host map again, and no mapping of ours
  * @xpi: the hypervisor
  *
- * Context: Any; no device that dom0 drives does DMA.
+ * Context: Process context; no device that dom0 drives does DMA.
  */
 void xpi_give_back(struct xpi *xpi)
 {

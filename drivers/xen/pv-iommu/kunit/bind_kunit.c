@@ -263,6 +263,21 @@ static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 }
 
+/* It would reach the buffers of all others. */
+static void an_untrusted_device_gets_no_dma(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	pdev->untrusted = 1;
+	KUNIT_EXPECT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	pdev->untrusted = 0;
+	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
+	expect_no_dma(test, &pdev->dev);
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+}
+
 /* As when claiming a device that is plugged in fails, which nobody hears of. */
 static void a_driver_of_an_unclaimed_device_gets_no_dma(struct kunit *test)
 {
@@ -317,6 +332,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(no_driver_starts_during_the_takeover),
 	KUNIT_CASE(a_device_in_use_pins_the_module),
 	KUNIT_CASE(a_device_with_an_idle_driver_gets_no_dma),
+	KUNIT_CASE(an_untrusted_device_gets_no_dma),
 	KUNIT_CASE(a_driver_of_an_unclaimed_device_gets_no_dma),
 	KUNIT_CASE(a_driver_that_wakes_up_ends_the_takeover),
 	{}

@@ -248,7 +248,7 @@ static void other_device_maps(void *data)
 }
 
 /* Each has a queue and a lock of its own: nobody waits for another's call. */
-static void contexts_do_not_wait_for_each_other(struct kunit *test)
+static void contexts_do_not_wait_for_one_another(struct kunit *test)
 {
 	struct other_device other = {};
 	struct fixture_race race = {
@@ -277,7 +277,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(the_same_address_is_another_in_each_context),
 	KUNIT_CASE(a_flush_is_of_one_context),
 	KUNIT_CASE(a_failed_flush_is_of_one_context),
-	KUNIT_CASE(contexts_do_not_wait_for_each_other),
+	KUNIT_CASE(contexts_do_not_wait_for_one_another),
 	{}
 };
 

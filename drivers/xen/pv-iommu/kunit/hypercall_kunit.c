@@ -263,15 +263,22 @@ static void a_context_comes_and_goes_by_its_number(struct kunit *test)
 
 static void a_device_has_capabilities_without_room_for_its_ids(struct kunit *test)
 {
-	u16 flags;
+	u16 flags, ctx, in;
 
-	KUNIT_EXPECT_EQ(test, 0, backend->query_device(DEVICE, &flags));
+	KUNIT_EXPECT_EQ(test, 0, backend->query_device(DEVICE, &flags, &ctx));
 	KUNIT_EXPECT_EQ(test, XEN_IOMMU_DEVICE_translated, flags);
+	KUNIT_EXPECT_EQ(test, 0, ctx);
 	KUNIT_EXPECT_EQ(test, DEVICE, hypervisor->log[0].u.query_device.sbdf);
 	model_fail(hypervisor, (struct model_fault) {
 		.kind = MODEL_STATUS, .times = 1, .err = -ENODEV,
 	});
-	KUNIT_EXPECT_EQ(test, -ENODEV, backend->query_device(DEVICE, &flags));
+	KUNIT_EXPECT_EQ(test, -ENODEV, backend->query_device(DEVICE, &flags, &ctx));
+
+	hypervisor->owned = false;
+	KUNIT_ASSERT_EQ(test, 0, backend->ctx_alloc(&in));
+	KUNIT_ASSERT_EQ(test, 0, backend->ctx_attach(in, DEVICE));
+	KUNIT_EXPECT_EQ(test, 0, backend->query_device(DEVICE, &flags, &ctx));
+	KUNIT_EXPECT_EQ(test, in, ctx);
 }
 
 static void taking_over_says_what_it_wants_and_gets(struct kunit *test)

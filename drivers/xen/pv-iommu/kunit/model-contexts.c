@@ -57,8 +57,10 @@ int model_context(struct model *m, struct xen_iommu_op *op)
 	}
 }
 
-int model_query_device(struct xen_iommu_op_query_device *query)
+int model_query_device(struct model *m,
+		       struct xen_iommu_op_query_device *query)
 {
+	query->ctx = model_context_of(m, query->sbdf);
 	query->flags = XEN_IOMMU_DEVICE_translated;
 	query->addr_bits = 39;
 	query->nr_ids = 1;

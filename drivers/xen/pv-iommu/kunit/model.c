@@ -107,7 +107,7 @@ static int carry_out(struct model *m, struct xen_iommu_op *op)
 	    op->op <= XEN_IOMMUOP_ctx_attach)
 		return model_context(m, op);
 	if (op->op == XEN_IOMMUOP_query_device)
-		return model_query_device(&op->u.query_device);
+		return model_query_device(m, &op->u.query_device);
 
 	if (!model_has_context(m, op->ctx))
 		return -ENOENT;
@@ -375,7 +375,7 @@ static int backend_ctx_attach(u16 ctx, u32 sbdf)
 	return backend_one(&op);
 }
 
-static int backend_query_device(u32 sbdf, u16 *flags)
+static int backend_query_device(u32 sbdf, u16 *flags, u16 *ctx)
 {
 	struct xen_iommu_op op = {
 		.op = XEN_IOMMUOP_query_device,
@@ -384,6 +384,7 @@ static int backend_query_device(u32 sbdf, u16 *flags)
 	int ret = backend_one(&op);
 
 	*flags = op.u.query_device.flags;
+	*ctx = op.u.query_device.ctx;
 	/* There was no room for the requester IDs. */
 	return ret == -ENOBUFS ? 0 : ret;
 }

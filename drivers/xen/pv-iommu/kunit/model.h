@@ -188,7 +188,8 @@ bool model_has_context(struct model *m, u16 ctx);
 struct model_space *model_space_of(struct model *m,
 				   const struct xen_iommu_op *op);
 int model_context(struct model *m, struct xen_iommu_op *op);
-int model_query_device(struct xen_iommu_op_query_device *query);
+int model_query_device(struct model *m,
+		       struct xen_iommu_op_query_device *query);
 
 /* model-ops.c, likewise */
 int model_map(struct model *m, const struct xen_iommu_op_map *map);

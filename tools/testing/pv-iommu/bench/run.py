@@ -36,9 +36,11 @@ def measure(parts: Parts, run_dir: Path, narrator: Narrator,
     """All runs: (the results that count, why the others do not)."""
     counted = [dataclasses.replace(scenario, counted=True, trace=FLUSHES)
                for scenario in scenarios]
+    timed = [dataclasses.replace(scenario, parallel=True)
+             for scenario in scenarios]
     found: list[Run] = []
     failed: list[Result] = []
-    for number, group in enumerate([scenarios] * rounds + [counted]):
+    for number, group in enumerate([timed] * rounds + [counted]):
         exact = number == rounds
         directory = run_dir / ("counted" if exact else f"round-{number}")
         for scenario in group:

@@ -21,7 +21,7 @@ def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
     kernel = parts.kernel_image(want.kernel)
     words = words_for(want, driver)
     machine = Machine(want.iommu, want.memory, want.counted, want.cpu,
-                      want.cpus)
+                      want.cpus, want.parallel)
     if want.counted:
         machine.count(parts.plugin(), work / "instructions")
     initrd = initrd_of(parts, boot, driver, work)

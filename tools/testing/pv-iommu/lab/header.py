@@ -65,10 +65,10 @@ STANDARD = {
     "amdvi-strict": {"iommu": "amdvi", "xen": "debug",
                      "linux": "iommu.strict=1"},
     # where all devices share one address space
-    "vtd-shared": {"iommu": "vtd", "xen": "ref",
+    "vtd-shared": {"iommu": "vtd", "xen": "debug",
                    "xenargs": "iommu-op=no-contexts"},
-    "amdvi-shared": {"iommu": "amdvi", "xen": "debug",
-                     "xenargs": "iommu-op=no-contexts"},
+    "amdvi-shared": {"iommu": "amdvi", "xen": "ref",
+                     "xenargs": "iommu-op=no-contexts", "linux": HIGH},
 }
 
 NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
@@ -111,6 +111,7 @@ class Scenario:
     needs: str = ""
     slow: tuple[str, ...] = ()
     counted: bool = False
+    parallel: bool = False
     first: bool = False
     ends: bool = False
     timeout: int = 300
@@ -136,7 +137,7 @@ class Scenario:
         """What has to be alike for two scenarios to share a boot."""
         return (self.kernel, self.xen, self.xenargs, self.linux, self.iommu,
                 self.cpu, self.cpus, self.switch, self.memory, self.dom0mem,
-                self.counted)
+                self.counted, self.parallel)
 
     def on(self, kernel: str) -> "Scenario | None":
         """The same on another kernel, or None where that makes no sense."""

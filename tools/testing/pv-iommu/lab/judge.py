@@ -19,7 +19,7 @@ XEN_FORBIDDEN = re.compile("|".join((
     r"(VT-[Dd]|AMD-Vi|IOMMU|IOTLB|RMRR|unity-unmap).*([Ff]ailed|cannot)",
     # the overlay
     r"leaked|cannot give .* back|are between (two|contexts)",
-    r"cannot go back to context|takes others out of context")))
+    r"cannot go back to context|is not in context \d+ with its ID")))
 KERNEL_FORBIDDEN = re.compile("|".join((
     r"WARNING:|\bBUG\b|Oops|Call Trace|general protection|trap invalid",
     r"Kernel panic|list_(add|del) corruption|refcount_t|segfault at",

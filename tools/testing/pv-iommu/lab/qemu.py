@@ -15,14 +15,16 @@ from .ui import LabError
 
 PROGRAM = "qemu-system-x86_64"
 
-# Not thread=multi: QEMU 7.2 may then run an instruction that another CPU has just
-# replaced, and Linux, which replaces its own, dies of "Oops: int3".
+# With a thread for each CPU QEMU 7.2 may run an instruction that another CPU has
+# just replaced, and Linux, which replaces its own, dies of "Oops: int3"; so that
+# is only for benchmarks of several CPUs.
 # Counting: one instruction of the guest is one nanosecond of its clock.
-TIMED = ["-accel", "tcg,thread=single"]
+ONE_THREAD = ["-accel", "tcg,thread=single"]
+PARALLEL = ["-accel", "tcg,thread=multi"]
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 
-# SMAP breaks a PV dom0 under TCG; a PVH dom0, on its nested SVM, crashes with RDTSCP, and its programs with PKU or
-# now and then with XSAVE.
+# SMAP breaks a PV dom0 under TCG; a PVH dom0, on its nested SVM, crashes with
+# RDTSCP, and its programs with PKU or now and then with XSAVE.
 CPUS = {
     "pv": "max,-smap",
     "pvh": "max,-smap,-rdtscp,-pku,-xsave",
@@ -48,16 +50,18 @@ class Machine:
     """What to boot; start() makes a Qemu of it."""
 
     def __init__(self, iommu: str, memory: int, counted: bool = False,
-                 cpu: str = "pv", cpus: int = 2) -> None:
+                 cpu: str = "pv", cpus: int = 2,
+                 parallel: bool = False) -> None:
         if iommu not in IOMMUS:
             raise LabError(f"no IOMMU '{iommu}'; there are "
                            f"{' '.join(IOMMUS)}")
         self.iommu = iommu
         self.instructions: Path | None = None
+        accel = PARALLEL if parallel else ONE_THREAD
         self.argv = [
             PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
             "-machine", "q35,kernel-irqchip=split",
-            *(COUNTED if counted else TIMED), "-cpu", CPUS[cpu], "-smp",
+            *(COUNTED if counted else accel), "-cpu", CPUS[cpu], "-smp",
             str(cpus), "-m", f"{memory}M", "-no-reboot", *IOMMUS[iommu]]
 
     def boot_xen(self, xen: Path, kernel: Path, initrd: Path, xen_args: str,

@@ -7,7 +7,7 @@
 #: device nvme
 #: device sdhci
 #: device rtl8139
-#: device spare1
+#: device spare4
 #: guest fio ethtool iommu-op
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
@@ -59,14 +59,14 @@ check "neither is in a context" is "$(ctx_of "$sdhci") $(ctx_of "$card")" "0 0"
 card_works
 
 request qmp device_add driver=virtio-blk-pci bus=bridge addr=4 id=hot \
-	drive=disk-spare1 iommu_platform=on disable-legacy=on vectors=0 ||
+	drive=disk-spare4 iommu_platform=on disable-legacy=on vectors=0 ||
 	die "device_add: $REPLY_TEXT"
 wait_for 30 hot_there || die "Linux does not see the new device"
 check "one that is plugged in is left alone" left_alone "$(hot_there)"
 virtio_give
 untranslated "$sdhci" "$card" "$(hot_there)"
 disk_up "$(hot_there)" virtio_blk
-disk_verify "$DISK" spare1 8 1
+disk_verify "$DISK" spare4 8 1
 request qmp device_del id=hot || die "device_del: $REPLY_TEXT"
 wait_for 30 hot_gone || die "the device does not go"
 

@@ -20,7 +20,7 @@
 #: device multi0
 #: device multi1
 #: device nvme-sriov
-#: device spare0
+#: device spare5
 #: guest fio ethtool nvme-vf iommu-op
 #: timeout 600
 
@@ -160,7 +160,7 @@ hot_gone() { ! hot_there; }
 
 plug() {
 	request qmp device_add driver=virtio-blk-pci bus=bridge addr=4 id=hot \
-		drive=disk-spare0 iommu_platform=on disable-legacy=on \
+		drive=disk-spare5 iommu_platform=on disable-legacy=on \
 		vectors=0 ||
 		die "device_add: $REPLY_TEXT"
 	wait_for 30 hot_there || die "Linux does not see the new device"
@@ -199,7 +199,7 @@ if [ "$XEN" = none ]; then
 	if behind_bridges; then
 		virtio_give
 		disk_up "$(hot_there)" virtio_blk
-		disk_verify "$DISK" spare0 8 1
+		disk_verify "$DISK" spare5 8 1
 		echo 0 >"$PF/sriov_numvfs"
 	fi
 	unplug
@@ -251,7 +251,7 @@ virtio_give
 hot=$(hot_there)
 disk_up "$hot" virtio_blk
 device_translated "$hot"
-disk_verify "$DISK" spare0 8 2
+disk_verify "$DISK" spare5 8 2
 unplug
 io_is_under_way || die "fio ended when its sibling went"
 io_stop

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about A hostile program in dom0 throws bad handles, frames, ranges and orders at the hypercall; Xen stays up and clean, and I/O works.
-#: variants vtd amdvi
-#: variant vtd-long like=vtd
-#: variant amdvi-long like=amdvi
+#: about In shared mode a hostile program in dom0 throws bad handles, frames, ranges and orders at the hypercall; Xen stays up and clean, and I/O works.
+#: variants vtd-shared amdvi-shared
+#: variant vtd-long like=vtd-shared
+#: variant amdvi-long like=amdvi-shared
 #: slow vtd-long amdvi-long
 #: device nvme
 #: device rp0

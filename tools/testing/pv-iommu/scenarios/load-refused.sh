@@ -2,8 +2,7 @@
 # shellcheck shell=sh
 #: about Whatever the hypervisor answers that the driver cannot work with, it says what it was, and I/O goes on over xen-swiotlb.
 #: needs module
-#: variants vtd
-#: variant vtd-shared like=vtd-shared xen=debug
+#: variants vtd vtd-shared
 #: first
 #: device nvme
 #: guest iommu-op pviommu-fail.ko

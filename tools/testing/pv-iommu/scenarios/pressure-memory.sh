@@ -8,6 +8,9 @@
 
 # refused OPTIONS...: mapping fails for want of memory, in the driver
 refused() {
+	# what the other CPU reclaims meanwhile the mapping could have
+	sync
+	echo 3 >/proc/sys/vm/drop_caches
 	refused_before=$(driver_stat map_refused)
 	dmt_must "" nomem "$@"
 	is "$(dmt_get refused)" -12 >/run/check ||

@@ -30,6 +30,7 @@ rate=$(sed -n 's/^  mappings  *\([0-9]*\)$/\1/p' /run/top | tail -n 1)
 calls=$(sed -n 's/^  hypercalls  *\([0-9]*\) .*/\1/p' /run/top | tail -n 1)
 check "$rate mappings a second" [ "$rate" -gt 0 ]
 check "$calls hypercalls a second" [ "$calls" -gt 0 ]
+# shellcheck disable=SC2016 # awk's own
 check "its group is shown, in a context and at work" \
 	awk -v pci="$PCI_NVME" 'index($0, pci) && $2 > 0 && $3 == "DMA-FQ" && $5 > 0 {
 		found = 1 } END { exit !found }' /run/top

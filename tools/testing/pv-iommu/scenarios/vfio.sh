@@ -156,6 +156,7 @@ LENGTH=$((2 << 20))
 disk_up "$PCI_NVME" nvme
 disk_verify "$DISK" nvme 0 2
 to_vfio "$PCI_NVME"
+mapped_mark
 check "the program finds the disk" vfio-nvme "$PCI_NVME" identify
 # shellcheck disable=SC2154 # set by new_seed
 vfio-nvme "$PCI_NVME" read 0 $LENGTH 2>/run/nvme |

@@ -430,12 +430,13 @@ void pv_iommu_came(struct pci_dev *pdev)
         if ( other != pdev && other->arch.pv_ctx &&
              shares_id(dom->vendor, &dev, other) )
         {
-            struct set set = { .nr = 1, .pdev = { pdev } };
+            struct pv_iommu *p = space_of(dom, other);
 
-            if ( move_set(dom, space_of(dom, other), &set) )
-                printk(XENLOG_ERR
-                       "%pd: %pp takes others out of context %u\n",
-                       dom->d, &pdev->sbdf, other->arch.pv_ctx);
+            if ( !(remember(dom, p, pdev) ?: move(dom, p, pdev)) )
+                return;
+            move(dom, p, other); /* what they share stays where it is */
+            printk(XENLOG_ERR "%pd: %pp is not in context %u with its ID\n",
+                   dom->d, &pdev->sbdf, p->id);
             return;
         }
 }

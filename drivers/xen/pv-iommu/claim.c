@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which devices are claimed, and what becomes of the DMA of the others.
+ *
+ * With contexts those are left in the host map, on xen-swiotlb, as if we were not
+ * there.  Where all devices share an address space only one that nothing translates
+ * can be left alone; others must not do DMA, as what xen-swiotlb would give them
+ * may be mapped there for somebody else.
+ */
+
+#include <linux/device.h>
+#include <linux/dma-mapping.h>
+#include <linux/iommu.h>
+#include <linux/pci.h>
+
+#include "compat.h"
+#include "pv-iommu.h"
+
+#define XPI_PCI_CLASS_IOMMU	0x0806
+
+/* Bridges, and the IOMMU's own function, which dom0 does not get. */
+static bool does_no_dma(struct pci_dev *pdev)
+{
+	return xpi_pci_is_harmless(pdev) ||
+	       pdev->class >> 8 == XPI_PCI_CLASS_IOMMU;
+}
+
+/*
+ * Not claimed: on xen-swiotlb, if that has the right addresses for it.  Where there
+ * is no @why it need not be said.
+ */
+static int leave_alone(struct xpi *xpi, struct device *dev, const char *why)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+
+	if (xpi_has_contexts(xpi) && !xpi_device_in_host_map(xpi, pdev)) {
+		xpi_forbid_dma(dev, "it is in the address space of others of its ID");
+		return -ENODEV;
+	}
+
+	if (why && !xpi_pci_is_harmless(pdev))
+		dev_info(dev, "stays on xen-swiotlb: %s\n", why);
+	xpi_compat_dma_keep(dev);
+	return -ENODEV;
+}
+
+static int ask_for_context(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	const char *why;
+
+	if (dev->driver && !xpi_pci_is_harmless(pdev))
+		why = "it is in use; to protect it, remove and rescan it without its driver";
+	else
+		why = xpi_device_why_not(xpi, pdev);
+	return why ? leave_alone(xpi, dev, why) : 0;
+}
+
+/*
+ * The core does not want devices that have a driver.  Bridges have theirs by
+ * now.  So may others, which bind.c found to be idle; they have to stay so.
+ */
+static int leave_to_driver(struct device *dev)
+{
+	xpi_compat_dma_keep(dev);
+	if (does_no_dma(to_pci_dev(dev)))
+		return -ENODEV;
+
+	xpi_forbid_dma(dev, "it was idle, but had a driver at the takeover");
+	/* At work by now: the takeover has come too late for its DMA. */
+	return xpi_pci_is_at_work(to_pci_dev(dev)) ? -EBUSY : -ENODEV;
+}
+
+static int ask_for_shared(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	const char *why;
+
+	if (dev->driver)
+		return leave_to_driver(dev);
+
+	why = xpi_device_untranslated(xpi, pdev);
+	if (why)
+		return leave_alone(xpi, dev, why);
+
+	why = xpi_device_not_ours(xpi, pdev);
+	if (pdev->untrusted)
+		why = "it is not trusted, and all devices share an address space";
+	if (!why)
+		return 0;
+	xpi_forbid_dma(dev, why);
+	return -ENODEV;
+}
+
+/**
+ * xpi_claim_ask() - is a device to be claimed?
+ * @xpi: the hypervisor
+ * @dev: the device, of the PCI bus
+ *
+ * If not, it can do DMA as before, or not at all.
+ *
+ * Context: Process context.
+ * Return: 0, -ENODEV when it is not, -EBUSY when it does DMA that the takeover has
+ *	   cut off.
+ */
+int xpi_claim_ask(struct xpi *xpi, struct device *dev)
+{
+	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU)
+		return leave_alone(xpi, dev, NULL);
+	return xpi_has_contexts(xpi) ? ask_for_context(xpi, dev) :
+				       ask_for_shared(xpi, dev);
+}
+
+/**
+ * xpi_claim_check_dma() - has a claimed device the right DMA operations?
+ * @dev: the device
+ *
+ * In the host map it is on xen-swiotlb, else on dma-iommu; if on neither it can do
+ * no DMA.
+ *
+ * Context: Process context.
+ */
+void xpi_claim_check_dma(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!(domain && domain->type == IOMMU_DOMAIN_IDENTITY) &&
+	    !use_dma_iommu(dev))
+		xpi_forbid_dma(dev, "there is no DMA domain for it");
+}
+
+/**
+ * xpi_claim_starts() - a driver starts on a device
+ * @xpi: the hypervisor
+ * @dev: the device
+ *
+ * Nobody else minds when claiming a device that was plugged in fails, or when
+ * there is no memory to set its DMA up.
+ *
+ * Context: Process context; no takeover is under way.
+ */
+void xpi_claim_starts(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+
+	if (dev_iommu_priv_get(dev)) {
+		/* With such a driver it is a program that does DMA. */
+		if (!to_pci_driver(dev->driver)->driver_managed_dma)
+			xpi_claim_check_dma(dev);
+		return;
+	}
+
+	if (!xpi_has_contexts(xpi) && !does_no_dma(pdev) &&
+	    !xpi_device_untranslated(xpi, pdev)) {
+		xpi_forbid_dma(dev, "it could not be claimed");
+		return;
+	}
+
+	xpi_compat_dma_keep(dev);
+	if (xpi_has_contexts(xpi) && !does_no_dma(pdev) &&
+	    !xpi_device_why_not(xpi, pdev))
+		leave_alone(xpi, dev, "it was not claimed; rescan it without its driver");
+}
