@@ -86,6 +86,8 @@ const char *mirror_why_not(struct xpi *xpi)
 	why = xpi_why_not_this_mode(xpi->caps.mode);
 	if (why)
 		return why;
+	/* All that is compared is in the address space that devices share. */
+	xpi->caps.flags &= ~XEN_IOMMU_CAP_contexts;
 
 	xpi_bind_lock();
 	ret = xpi_bind_check();
