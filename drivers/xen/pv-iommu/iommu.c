@@ -324,13 +324,9 @@ static void put_back(struct xpi *xpi, struct device *dev)
 		return;
 
 	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
-	if (ret && ret != -ENODEV)
-		dev_err(dev, "the hypervisor did not put it back into the host map (%d)\n",
-			ret);
-	if (ret)
-		return;
-
 	xpi_compat_dma_keep(dev);
+	if (ret && ret != -ENODEV)
+		xpi_forbid_dma(dev, "the hypervisor did not put it back into the host map");
 }
 
 static void xpi_release_device(struct device *dev)

@@ -52,8 +52,7 @@ LINUX_FORBIDDEN = re.compile("|".join((
     KERNEL_FORBIDDEN.pattern,
     r"xen-pv-iommu: (?!iommu_op format |took over: |gone: |"
     r"cannot be unloaded: )",
-    r"this device cannot do DMA",
-    r"did not put it back into the host map")))
+    r"this device cannot do DMA")))
 
 
 @dataclass
