@@ -309,8 +309,12 @@ void mirror_look(struct mirror *mirror, u64 dfn)
 	struct xen_iommu_op asked = {
 		.op = XEN_IOMMUOP_lookup, .u.lookup.dfn = dfn,
 	}, done = asked;
-	int status = model_lookup(mirror->model, &done.u.lookup);
+	struct model *m = mirror->model;
+	int status;
 
+	/* No operation is under way that would have said which space it is. */
+	m->s = model_looked(m);
+	status = model_lookup(m, &done.u.lookup);
 	mirror_add(mirror, &asked, &done, status);
 }
 
