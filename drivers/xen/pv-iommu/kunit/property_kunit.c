@@ -385,8 +385,10 @@ static void run(struct kunit *test, bool runs, bool faults)
 
 	/* In the end nothing is left, not even in quarantine. */
 	renew(r);
-	/* Chance decides how many; none in 17 or so would be no chance. */
+	/* Chance decides how many; none in so many steps would be no chance. */
 	if (faults)
+		KUNIT_EXPECT_GT(test, r->m->fired, 0U);
+	if (faults && !runs)
 		KUNIT_EXPECT_GT(test, r->refused, 0U);
 	if (!runs)
 		return;
