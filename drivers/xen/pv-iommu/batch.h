@@ -56,7 +56,7 @@ enum xpi_cause {
  * @failed: called for each operation that failed for good, both locks held
  * @complaint: prints the next two when the locks are free: a console may do DMA
  * @calls: hypercalls for it; written with @call_lock held
- * @calls_flush: those of them that flush the IOTLB
+ * @calls_flush: submissions of the queue that flush the IOTLB; likewise
  * @bad_op: an operation that failed for good; its status is 0 if there is none
  * @bad_flush: how a flush failed, or 0
  */

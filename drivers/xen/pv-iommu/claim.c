@@ -29,19 +29,19 @@ static bool does_no_dma(struct pci_dev *pdev)
  * Not claimed: on xen-swiotlb, if that has the right addresses for it.  Where there
  * is no @why it need not be said.
  */
-static int leave_alone(struct xpi *xpi, struct device *dev, const char *why)
+static void leave_alone(struct xpi *xpi, struct device *dev, const char *why)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
 
-	if (xpi_has_contexts(xpi) && !xpi_device_in_host_map(xpi, pdev)) {
+	if (xpi_has_contexts(xpi) && !does_no_dma(pdev) &&
+	    !xpi_device_in_host_map(xpi, pdev)) {
 		xpi_forbid_dma(dev, "it is in the address space of others of its ID");
-		return -ENODEV;
+		return;
 	}
 
-	if (why && !xpi_pci_is_harmless(pdev))
+	if (why && !does_no_dma(pdev))
 		dev_info(dev, "stays on xen-swiotlb: %s\n", why);
 	xpi_compat_dma_keep(dev);
-	return -ENODEV;
 }
 
 static int ask_for_context(struct xpi *xpi, struct device *dev)
@@ -53,7 +53,11 @@ static int ask_for_context(struct xpi *xpi, struct device *dev)
 		why = "it is in use; to protect it, remove and rescan it without its driver";
 	else
 		why = xpi_device_why_not(xpi, pdev);
-	return why ? leave_alone(xpi, dev, why) : 0;
+	if (!why)
+		return 0;
+
+	leave_alone(xpi, dev, why);
+	return -ENODEV;
 }
 
 /*
@@ -80,8 +84,10 @@ static int ask_for_shared(struct xpi *xpi, struct device *dev)
 		return leave_to_driver(dev);
 
 	why = xpi_device_untranslated(xpi, pdev);
-	if (why)
-		return leave_alone(xpi, dev, why);
+	if (why) {
+		leave_alone(xpi, dev, why);
+		return -ENODEV;
+	}
 
 	why = xpi_device_not_ours(xpi, pdev);
 	if (pdev->untrusted)
@@ -105,15 +111,17 @@ static int ask_for_shared(struct xpi *xpi, struct device *dev)
  */
 int xpi_claim_ask(struct xpi *xpi, struct device *dev)
 {
-	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU)
-		return leave_alone(xpi, dev, NULL);
+	if (to_pci_dev(dev)->class >> 8 == XPI_PCI_CLASS_IOMMU) {
+		leave_alone(xpi, dev, NULL);
+		return -ENODEV;
+	}
 	return xpi_has_contexts(xpi) ? ask_for_context(xpi, dev) :
 				       ask_for_shared(xpi, dev);
 }
 
 /**
- * xpi_claim_check_dma() - has a claimed device the right DMA operations?
- * @dev: the device
+ * xpi_claim_check_dma() - give a claimed device the right DMA operations
+ * @dev: the device, with no driver at work on it
  *
  * In the host map it is on xen-swiotlb, else on dma-iommu; if on neither it can do
  * no DMA.
@@ -124,9 +132,15 @@ void xpi_claim_check_dma(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
-	if (!(domain && domain->type == IOMMU_DOMAIN_IDENTITY) &&
-	    !use_dma_iommu(dev))
+	if (!domain ||
+	    (domain->type != IOMMU_DOMAIN_IDENTITY && !use_dma_iommu(dev))) {
 		xpi_forbid_dma(dev, "there is no DMA domain for it");
+		return;
+	}
+
+	/* It may have been forbidden before. */
+	xpi_allow_dma(dev);
+	xpi_compat_dma_attached(dev, domain);
 }
 
 /**
@@ -142,6 +156,7 @@ void xpi_claim_check_dma(struct device *dev)
 void xpi_claim_starts(struct xpi *xpi, struct device *dev)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
+	const char *why = NULL;
 
 	if (dev_iommu_priv_get(dev)) {
 		/* With such a driver it is a program that does DMA. */
@@ -156,8 +171,8 @@ void xpi_claim_starts(struct xpi *xpi, struct device *dev)
 		return;
 	}
 
-	xpi_compat_dma_keep(dev);
-	if (xpi_has_contexts(xpi) && !does_no_dma(pdev) &&
-	    !xpi_device_why_not(xpi, pdev))
-		leave_alone(xpi, dev, "it was not claimed; rescan it without its driver");
+	/* Why one cannot be claimed was said when it was to be. */
+	if (xpi_has_contexts(xpi) && !xpi_device_why_not(xpi, pdev))
+		why = "it was not claimed; rescan it without its driver";
+	leave_alone(xpi, dev, why);
 }

@@ -156,7 +156,9 @@ static int unmap_all(struct xpi_domain *d)
 	};
 	int ret = d->batch.backend->submit(ops, ARRAY_SIZE(ops));
 
-	return ret ?: ops[0].status ?: ops[1].status;
+	ret = ret ?: ops[0].status ?: ops[1].status;
+	/* Not reached, although the call says that all is done. */
+	return ret > 0 ? -EPROTO : ret;
 }
 
 /**

@@ -79,15 +79,17 @@ void xpi_groups_put_module(void)
  * @xdev: the device
  * @domain: of the IOMMU core
  * @d: ours, or NULL where it has none of its own: the host map, or nothing
+ * @ctx: of the hypervisor
  *
  * Context: Process context.
  */
 void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,
-			 struct xpi_domain *d)
+			 struct xpi_domain *d, u16 ctx)
 {
 	mutex_lock(&groups_lock);
 	WRITE_ONCE(xdev->domain, domain);
 	xdev->d = d;
+	xdev->ctx = ctx;
 	mutex_unlock(&groups_lock);
 }
 
@@ -111,7 +113,7 @@ void xpi_groups_forget(struct iommu_domain *domain)
 	mutex_unlock(&groups_lock);
 }
 
-/* As in the group's file "type" in sysfs, but for what is never there. */
+/* As in the group's file "type" in sysfs, which has no word for the last two. */
 static const char *type_of(const struct xpi_dev *xdev)
 {
 	switch (xdev->domain ? xdev->domain->type : IOMMU_DOMAIN_BLOCKED) {
@@ -141,8 +143,8 @@ static void show_group(struct seq_file *m, struct xpi_dev *first)
 			return;
 	}
 
-	seq_printf(m, "%d %u %s", iommu_group_id(group),
-		   first->d ? first->d->batch.ctx : 0, type_of(first));
+	seq_printf(m, "%d %u %s", iommu_group_id(group), first->ctx,
+		   type_of(first));
 	if (first->d)
 		seq_printf(m, " %lu %llu %llu",
 			   READ_ONCE(first->d->nr_mapped),

@@ -69,8 +69,7 @@ static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
 	return &xd->domain;
 
 out_shared:
-	if (xpi->shared == &xd->d)
-		WRITE_ONCE(xpi->shared, NULL);
+	cmpxchg(&xpi->shared, &xd->d, NULL);
 out_free:
 	kfree(xd);
 	return ERR_PTR(ret);
@@ -84,14 +83,14 @@ static void xpi_domain_free(struct iommu_domain *domain)
 
 	xpi_groups_forget(domain);
 	ret = xpi_domain_destroy(&xd->d);
-	if (!ret)
-		atomic_dec(&xd->xpi->nr_ctx);
-	if (ret)
+	if (ret) {
+		/* It stays counted, and the shared one in use: none comes after it. */
 		pr_err("the hypervisor keeps mappings of an address space that is not used any more (%d)\n",
 		       ret);
-	/* Devices must not find those in the next one. */
-	if (!ret && xd->xpi->shared == &xd->d)
-		WRITE_ONCE(xd->xpi->shared, NULL);
+	} else {
+		atomic_dec(&xd->xpi->nr_ctx);
+		cmpxchg(&xd->xpi->shared, &xd->d, NULL);
+	}
 	kfree(xd);
 	if (held)
 		module_put(THIS_MODULE);
@@ -109,9 +108,8 @@ static int attach_to(struct xpi *xpi, u16 ctx, struct device *dev,
 	if (ret)
 		return ret;
 
-	xpi_allow_dma(dev);
 	xpi_compat_dma_attached(dev, domain);
-	xpi_groups_attached(dev_iommu_priv_get(dev), domain, d);
+	xpi_groups_attached(dev_iommu_priv_get(dev), domain, d, ctx);
 	return 0;
 }
 
@@ -128,7 +126,7 @@ static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 		return attach_to(xd->xpi, xd->d.batch.ctx, dev, domain, &xd->d);
 
 	/* Where there is but one, every device is in it. */
-	xpi_groups_attached(dev_iommu_priv_get(dev), domain, &xd->d);
+	xpi_groups_attached(dev_iommu_priv_get(dev), domain, &xd->d, 0);
 	return 0;
 }
 
@@ -204,8 +202,9 @@ static void xpi_flush_iotlb_all(struct iommu_domain *domain)
 }
 
 /*
- * Ranges that the hypervisor keeps mapped are mapped in every domain, or with
- * contexts in those of the devices that they are for.
+ * Ranges that the hypervisor keeps mapped are in every domain, or with contexts in
+ * those of the devices that they are for.  Which these are a domain does not know, so
+ * it answers for all.
  */
 static bool kept_by_hypervisor(struct xpi *xpi, u64 dfn)
 {

@@ -2,8 +2,8 @@
 /*
  * What the upper files of the driver share.
  *
- * Calls go down this list, but iommu asks bind about devices, and submit empties
- * batch's queue:
+ * Calls go down this list, but claim and device ask bind about devices, bind tells
+ * iommu of drivers that start, and submit empties batch's queue:
  *
  *   core       detection, life cycle, the reasons for falling back
  *   bind       which devices are in use, at load and later
@@ -75,6 +75,7 @@ struct xpi {
  * @list: of all of them; guarded by the lock of groups.c, as all but @pinned
  * @domain: where the core has put it
  * @d: and our side of that, if there is one
+ * @ctx: and the hypervisor, 0 being the host map or what all devices share
  * @pinned: its driver keeps the module loaded; guarded by the lock of bind.c
  * @put: the core's reference to the module, for this device, was put
  */
@@ -83,6 +84,7 @@ struct xpi_dev {
 	struct list_head list;
 	struct iommu_domain *domain;
 	struct xpi_domain *d;
+	u16 ctx;
 	bool pinned;
 	bool put;
 };
@@ -127,7 +129,7 @@ void xpi_groups_add(struct xpi_dev *xdev);
 void xpi_groups_remove(struct xpi_dev *xdev);
 void xpi_groups_put_module(void);
 void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,
-			 struct xpi_domain *d);
+			 struct xpi_domain *d, u16 ctx);
 void xpi_groups_forget(struct iommu_domain *domain);
 void xpi_groups_init(void);
 

@@ -25,6 +25,14 @@ static void with_contexts(struct kunit *test)
 	m->caps.flags |= XEN_IOMMU_CAP_contexts;
 }
 
+static void two_contexts(struct kunit *test, struct xpi_domain **one,
+			 struct xpi_domain **two)
+{
+	with_contexts(test);
+	*one = fixture_domain(test);
+	*two = fixture_domain(test);
+}
+
 /* Its life ends in the test. */
 static struct xpi_domain *mortal_domain(struct kunit *test)
 {
@@ -170,9 +178,7 @@ static void the_same_address_is_another_in_each_context(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct xpi_domain *one, *two;
 
-	with_contexts(test);
-	one = fixture_domain(test);
-	two = fixture_domain(test);
+	two_contexts(test, &one, &two);
 	KUNIT_ASSERT_NE(test, one->batch.ctx, two->batch.ctx);
 	fixture_map_ok(test, one, 100, 1000, 8);
 	fixture_map_ok(test, two, 104, 2000, 8);
@@ -195,9 +201,7 @@ static void a_flush_is_of_one_context(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct xpi_domain *one, *two;
 
-	with_contexts(test);
-	one = fixture_domain(test);
-	two = fixture_domain(test);
+	two_contexts(test, &one, &two);
 	fixture_map_ok(test, one, 100, 1000, 8);
 	fixture_map_ok(test, two, 100, 2000, 8);
 	xpi_domain_unmap(one, 100, 8, true);
@@ -219,9 +223,7 @@ static void a_failed_flush_is_of_one_context(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct xpi_domain *one, *two;
 
-	with_contexts(test);
-	one = fixture_domain(test);
-	two = fixture_domain(test);
+	two_contexts(test, &one, &two);
 	fixture_map_ok(test, one, 100, 1000, 8);
 	model_fail(m, (struct model_fault) {
 		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_flush,

@@ -187,6 +187,23 @@ static void a_shared_domain_is_not_left(struct kunit *test)
 
 #ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
+static void a_device_that_shares_is_not_blocked_for_a_reset(struct kunit *test)
+{
+	struct device *dev = device_fixture_claimed(test);
+	struct pci_dev *pdev = to_pci_dev(dev);
+	struct model *m = fixture_model(test);
+	struct page *page = device_fixture_pages(test);
+	dma_addr_t addr = map_one(test, dev, page);
+	u16 ats_cap = pdev->ats_cap;
+
+	pdev->ats_cap = 0x100;
+	KUNIT_EXPECT_NE(test, 0, pci_dev_reset_iommu_prepare(pdev));
+	pdev->ats_cap = ats_cap;
+	KUNIT_EXPECT_TRUE(test, reaches(m, addr, page));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_TRUE(test, device_fixture_flushed(m));
+}
+
 /* The core blocks a device with ATS while it is being reset. */
 static void a_device_that_is_reset_reaches_nothing(struct kunit *test)
 {
@@ -226,6 +243,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_shared_domain_is_not_left),
 #ifdef XPI_HAVE_DEVICE_RESET
 #ifdef CONFIG_PCI_ATS
+	KUNIT_CASE(a_device_that_shares_is_not_blocked_for_a_reset),
 	KUNIT_CASE(a_device_that_is_reset_reaches_nothing),
 #endif
 #endif

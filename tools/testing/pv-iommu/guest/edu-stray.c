@@ -18,9 +18,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/edu-dma.h"
 #include "lib/edu.h"
 #include "lib/frames.h"
 #include "lib/hyp.h"
+#include "lib/mmio.h"
 
 #define PCI_COMMAND		4
 #define PCI_COMMAND_MEMORY	0x2
@@ -164,36 +166,14 @@ static int start(void)
 	return 0;
 }
 
-static uint32_t reg32(unsigned int reg)
-{
-	return __atomic_load_n((uint32_t *)(bar + reg), __ATOMIC_SEQ_CST);
-}
-
-static void write64(unsigned int reg, uint64_t val)
-{
-	__atomic_store_n((uint64_t *)(bar + reg), val, __ATOMIC_SEQ_CST);
-}
-
 static int dma(uint64_t addr, unsigned int len, bool to_memory)
 {
-	unsigned int ms;
-
 	if (dma_bits < 64 && (addr + len - 1) >> dma_bits) {
 		errno = ERANGE;
 		return fail("bus address above the device's dma_mask (-m)");
 	}
-	write64(EDU_REG_DMA_SRC, to_memory ? EDU_BUF : addr);
-	write64(EDU_REG_DMA_DST, to_memory ? addr : EDU_BUF);
-	write64(EDU_REG_DMA_COUNT, len);
-	write64(EDU_REG_DMA_CMD,
-		EDU_DMA_START | (to_memory ? EDU_DMA_TO_MEMORY : 0));
-	for (ms = 0; reg32(EDU_REG_DMA_CMD) & EDU_DMA_START; ms += 5) {
-		if (ms > EDU_TIMEOUT_MS) {
-			errno = ETIMEDOUT;
-			return fail("DMA engine");
-		}
-		usleep(5000);
-	}
+	if (edu_dma(bar, addr, len, to_memory))
+		return fail("DMA engine");
 	return 0;
 }
 
@@ -334,9 +314,9 @@ static int fetch(uint64_t addr, uint64_t maddr, uint64_t dfn)
 static int info(void)
 {
 	printf("device=%s\n", strrchr(sysfs, '/') + 1);
-	printf("id=%#x\n", reg32(EDU_REG_ID));
-	printf("is_edu=%d\n", (reg32(EDU_REG_ID) & EDU_ID_MASK) == EDU_ID);
-	printf("busy=%u\n", reg32(EDU_REG_DMA_CMD) & EDU_DMA_START);
+	printf("id=%#x\n", mmio_read32(bar, EDU_REG_ID));
+	printf("is_edu=%d\n", (mmio_read32(bar, EDU_REG_ID) & EDU_ID_MASK) == EDU_ID);
+	printf("busy=%u\n", mmio_read32(bar, EDU_REG_DMA_CMD) & EDU_DMA_START);
 	printf("command=%#x\n", old_command);
 	return 0;
 }

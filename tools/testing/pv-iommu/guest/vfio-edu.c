@@ -16,9 +16,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/edu-dma.h"
 #include "lib/edu.h"
 #include "lib/frames.h"
 #include "lib/hyp.h"
+#include "lib/mmio.h"
 #include "lib/vfio.h"
 
 #define EDU_REG_IRQ_STATUS	0x24
@@ -65,39 +67,10 @@ static int not_so(const char *what, uint64_t where)
 	return 1;
 }
 
-static uint32_t reg32(unsigned int reg)
-{
-	return __atomic_load_n((uint32_t *)(bar + reg), __ATOMIC_SEQ_CST);
-}
-
-static void set32(unsigned int reg, uint32_t val)
-{
-	__atomic_store_n((uint32_t *)(bar + reg), val, __ATOMIC_SEQ_CST);
-}
-
-static void set64(unsigned int reg, uint64_t val)
-{
-	__atomic_store_n((uint64_t *)(bar + reg), val, __ATOMIC_SEQ_CST);
-}
-
-/* Between memory and the middle of the device's buffer; 0 when it is done. */
+/* Between memory and the device's buffer; 0 when it is done. */
 static int dma(uint64_t iova, bool to_memory)
 {
-	unsigned int ms;
-
-	set64(EDU_REG_DMA_SRC, to_memory ? EDU_BUF : iova);
-	set64(EDU_REG_DMA_DST, to_memory ? iova : EDU_BUF);
-	set64(EDU_REG_DMA_COUNT, LEN);
-	set64(EDU_REG_DMA_CMD,
-	      EDU_DMA_START | (to_memory ? EDU_DMA_TO_MEMORY : 0));
-	for (ms = 0; reg32(EDU_REG_DMA_CMD) & EDU_DMA_START; ms += 5) {
-		if (ms > EDU_TIMEOUT_MS) {
-			errno = ETIMEDOUT;
-			return fail("DMA engine");
-		}
-		usleep(5000);
-	}
-	return 0;
+	return edu_dma(bar, iova, LEN, to_memory) ? fail("DMA engine") : 0;
 }
 
 static uint8_t *memory(uint64_t size)
@@ -287,12 +260,12 @@ static int count_interrupts(unsigned int index, uint64_t number)
 	if (vfio_counted(fd, 100))
 		return not_so("interrupt before", 0);
 	for (i = 1; i <= number; i++) {
-		set32(EDU_REG_IRQ_RAISE, i);
+		mmio_write32(bar, EDU_REG_IRQ_RAISE, i);
 		if (!vfio_counted(fd, 5000))
 			return not_so("no interrupt", i);
-		if (reg32(EDU_REG_IRQ_STATUS) != i)
-			return not_so("status", reg32(EDU_REG_IRQ_STATUS));
-		set32(EDU_REG_IRQ_ACK, i);
+		if (mmio_read32(bar, EDU_REG_IRQ_STATUS) != i)
+			return not_so("status", mmio_read32(bar, EDU_REG_IRQ_STATUS));
+		mmio_write32(bar, EDU_REG_IRQ_ACK, i);
 		if (index == VFIO_PCI_INTX_IRQ_INDEX && vfio_irq_unmask(&vfio))
 			return 3;
 		if (vfio_counted(fd, 20))
@@ -447,7 +420,7 @@ int main(int argc, char **argv)
 	bar = vfio_bar(&vfio, 0, PAGE_SIZE);
 	if (!bar)
 		return 3;
-	if ((reg32(EDU_REG_ID) & EDU_ID_MASK) != EDU_ID) {
+	if ((mmio_read32(bar, EDU_REG_ID) & EDU_ID_MASK) != EDU_ID) {
 		errno = ENODEV;
 		return fail("an edu device");
 	}

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "lib/hyp.h"
+#include "lib/mmio.h"
 #include "lib/vfio.h"
 
 #define REG_CAP		0x00
@@ -113,21 +114,11 @@ static int wrong(const char *what, unsigned long val)
 	return 1;
 }
 
-static uint32_t reg32(unsigned int reg)
-{
-	return __atomic_load_n((uint32_t *)(bar + reg), __ATOMIC_SEQ_CST);
-}
-
-static void set32(unsigned int reg, uint32_t val)
-{
-	__atomic_store_n((uint32_t *)(bar + reg), val, __ATOMIC_SEQ_CST);
-}
-
 /* In halves, which every controller takes. */
 static void set64(unsigned int reg, uint64_t val)
 {
-	set32(reg, val);
-	set32(reg + 4, val >> 32);
+	mmio_write32(bar, reg, val);
+	mmio_write32(bar, reg + 4, val >> 32);
 }
 
 static unsigned int doorbell(unsigned int queue, bool completion)
@@ -143,7 +134,7 @@ static int do_command(unsigned int queue, const struct command *command)
 
 	mem->queue[queue].sq[tail[queue]] = *command;
 	tail[queue] = (tail[queue] + 1) % DEPTH;
-	set32(doorbell(queue, false), tail[queue]);
+	mmio_write32(bar, doorbell(queue, false), tail[queue]);
 	if (!vfio_counted(eventfd, READY_MS))
 		return wrong("no interrupt after command", command->opcode);
 
@@ -152,7 +143,7 @@ static int do_command(unsigned int queue, const struct command *command)
 	if ((status & 1) == done[queue] / DEPTH % 2)
 		return wrong("an interrupt, but nothing is done", status);
 	done[queue]++;
-	set32(doorbell(queue, true), done[queue] % DEPTH);
+	mmio_write32(bar, doorbell(queue, true), done[queue] % DEPTH);
 	return status >> 1 ? wrong("status", status >> 1) : 0;
 }
 
@@ -160,7 +151,7 @@ static int wait_ready(uint32_t want)
 {
 	unsigned int ms;
 
-	for (ms = 0; (reg32(REG_CSTS) & CSTS_READY) != want; ms += 10) {
+	for (ms = 0; (mmio_read32(bar, REG_CSTS) & CSTS_READY) != want; ms += 10) {
 		if (ms > READY_MS)
 			return wrong("it does not change to ready", want);
 		usleep(10000);
@@ -197,15 +188,15 @@ static int start(void)
 	uint8_t format;
 	int ret;
 
-	stride = 2 + CAP_STRIDE((uint64_t)reg32(REG_CAP + 4) << 32);
-	set32(REG_CC, 0);
+	stride = 2 + CAP_STRIDE((uint64_t)mmio_read32(bar, REG_CAP + 4) << 32);
+	mmio_write32(bar, REG_CC, 0);
 	ret = wait_ready(0);
 	if (ret)
 		return ret;
-	set32(REG_AQA, (DEPTH - 1) << 16 | (DEPTH - 1));
+	mmio_write32(bar, REG_AQA, (DEPTH - 1) << 16 | (DEPTH - 1));
 	set64(REG_ASQ, IOVA_OF(queue[0].sq));
 	set64(REG_ACQ, IOVA_OF(queue[0].cq));
-	set32(REG_CC, CC_QUEUE_SIZES | CC_ENABLE);
+	mmio_write32(bar, REG_CC, CC_QUEUE_SIZES | CC_ENABLE);
 	ret = wait_ready(CSTS_READY) ?: identify(IDENTIFY_NAMESPACE, NAMESPACE);
 	if (ret)
 		return ret;

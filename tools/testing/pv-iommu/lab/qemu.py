@@ -15,9 +15,8 @@ from .ui import LabError
 
 PROGRAM = "qemu-system-x86_64"
 
-# With a thread for each CPU QEMU 7.2 may run an instruction that another CPU
-# has just replaced, and Linux, which replaces its own, dies of "Oops: int3"; so
-# that is only for benchmarks of several CPUs.
+# With a thread for each CPU dom0 now and then dies of "Oops: int3" (see the
+# testing documentation); so that is only for benchmarks of several CPUs.
 # Counting: one instruction of the guest is one nanosecond of its clock.
 ONE_THREAD = ["-accel", "tcg,thread=single"]
 PARALLEL = ["-accel", "tcg,thread=multi"]
