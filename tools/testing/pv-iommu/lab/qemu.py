@@ -16,7 +16,8 @@ from .ui import LabError
 PROGRAM = "qemu-system-x86_64"
 
 # With a thread for each CPU dom0 now and then dies of "Oops: int3" (see the
-# testing documentation); so that is only for benchmarks of several CPUs.
+# testing documentation), and some models' mwait breaks it; so that is only for
+# benchmarks of several CPUs.
 # Counting: one instruction of the guest is one nanosecond of its clock.
 ONE_THREAD = ["-accel", "tcg,thread=single"]
 PARALLEL = ["-accel", "tcg,thread=multi"]

@@ -115,6 +115,23 @@ class HeaderTest(InDirectory):
         self.assertIn("max,-smap,-rdtscp,-pku,-xsave",
                       Machine("vtd", 1, cpu=second.cpu).argv)
 
+    def test_behind_a_bridge(self):
+        """Only where QEMU's AMD-Vi has it in the right address space."""
+        text = "#: about It.\n#: device sdhci\n#: variants "
+        for variant in ("vtd", "vtd-shared", "amdvi-shared"):
+            self.parse(f"{text}{variant}\n")
+        with self.assertRaisesRegex(LabError, "sdhci.*behind a bridge"):
+            self.parse(f"{text}amdvi\n")
+        # what is no device itself, or is plugged in later
+        self.parse("#: about It.\n#: device rp0\n#: device switch\n"
+                   "#: variants amdvi\n")
+
+    def test_threads(self):
+        """One for all CPUs, but where several are measured."""
+        for parallel, word in (False, "single"), (True, "multi"):
+            self.assertIn(f"tcg,thread={word}",
+                          Machine("vtd", 1, parallel=parallel).argv)
+
     def test_select(self):
         found = self.parse("#: about It.\n#: variants vtd amdvi\n")
         self.assertEqual(len(header.select(found, ["name"])), 2)
