@@ -18,13 +18,18 @@ static void complain(struct irq_work *work)
 	struct xpi_batch *batch = container_of(work, struct xpi_batch, complaint);
 	struct xen_iommu_op op;
 	unsigned long flags;
+	domid_t bad_owner;
+	bool bad_page;
 	int bad_flush;
 
 	spin_lock_irqsave(&batch->call_lock, flags);
 	op = batch->bad_op;
 	bad_flush = batch->bad_flush;
+	bad_page = batch->bad_page;
+	bad_owner = batch->bad_owner;
 	batch->bad_op.status = 0;
 	batch->bad_flush = 0;
+	batch->bad_page = false;
 	spin_unlock_irqrestore(&batch->call_lock, flags);
 
 	if (op.status && op.op == XEN_IOMMUOP_map)
@@ -37,6 +42,27 @@ static void complain(struct irq_work *work)
 	if (bad_flush)
 		pr_err_ratelimited("the hypervisor could not flush the IOTLB (%d): no new mappings until it can\n",
 				   bad_flush);
+	if (bad_page)
+		pr_err_ratelimited("a page of domain %u is not mapped for a device, so its I/O fails: this driver maps dom0's own memory only\n",
+				   bad_owner);
+}
+
+/**
+ * xpi_batch_foreign() - complain of a page that is another domain's
+ * @batch: the queue, with no lock held
+ * @owner: that domain
+ *
+ * Context: Any.
+ */
+void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&batch->call_lock, flags);
+	batch->bad_page = true;
+	batch->bad_owner = owner;
+	spin_unlock_irqrestore(&batch->call_lock, flags);
+	irq_work_queue(&batch->complaint);
 }
 
 /**
@@ -116,9 +142,6 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 
 	lockdep_assert_held(&batch->lock);
 
-	if (batch->nr == batch->size)
-		xpi_batch_submit(batch, XPI_CAUSE_FULL);
-
 	new = &batch->ops[batch->nr++];
 	*new = (struct xen_iommu_op) {
 		.op = op,
@@ -130,15 +153,11 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 
 /**
  * xpi_batch_map() - queue a mapping
- * @batch: the queue, with @lock held
+ * @batch: the queue, with @lock held and xpi_batch_room()
  * @dfn: first device frame
  * @gfn: first guest frame
  * @nr_frames: contiguous on both sides
  * @flags: XEN_IOMMU_MAP_*
- *
- * A full queue is submitted first: without xpi_batch_room(), both locks are to
- * be held, and failures of earlier operations may be reported to the owner from
- * here.
  *
  * Context: Any.
  */
@@ -161,13 +180,11 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 
 /**
  * xpi_batch_unmap() - queue an unmapping
- * @batch: the queue, with @lock held
+ * @batch: the queue, with @lock held and xpi_batch_room()
  * @dfn: first device frame
  * @nr_frames: of them
  * @flags: XEN_IOMMU_UNMAP_*; with no_flush, the IOTLB need not be flushed before
  *	the next xpi_batch_queue_flush()
- *
- * About a full queue see xpi_batch_map().
  *
  * Context: Any.
  */
@@ -195,7 +212,7 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 
 /**
  * xpi_batch_queue_flush() - queue the IOTLB flush that lazy unmaps wait for
- * @batch: the queue, with both locks held
+ * @batch: the queue, with both locks held and xpi_batch_room()
  *
  * Context: Any.
  */
@@ -210,4 +227,24 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 	xpi_count(XPI_OPS_FLUSH, 1);
 	batch->flushes = true;
 	batch->unflushed = false;
+}
+
+/**
+ * xpi_batch_make_room() - submit what is queued if it is in the way
+ * @batch: the queue, with no lock held
+ * @nr: operations that are to be queued
+ *
+ * Others may have filled it again when this returns.
+ *
+ * Context: Any.
+ */
+void xpi_batch_make_room(struct xpi_batch *batch, unsigned int nr)
+{
+	unsigned long flags;
+
+	xpi_batch_lock(batch, &flags);
+	if (xpi_batch_room(batch) < nr)
+		xpi_batch_submit_unlock(batch, XPI_CAUSE_FULL, flags);
+	else
+		xpi_batch_unlock(batch, flags);
 }

@@ -34,8 +34,8 @@ enum xpi_cause {
 
 /**
  * struct xpi_batch - the queue of one domain
- * @call_lock: held, with interrupts off, across hypercalls.  Guards @spare,
- *	@bad_op and @bad_flush.  Taken before @lock
+ * @call_lock: held, with interrupts off, across hypercalls.  Guards @spare
+ *	and the @bad ones.  Taken before @lock
  * @lock: guards the rest, and what the owner of the queue keeps with it
  * @backend: how to submit
  * @ctx: the context that the operations are about
@@ -54,11 +54,13 @@ enum xpi_cause {
  *	reachable for devices.  Set with @call_lock held, cleared with both, as a
  *	flush that makes up for it has yet to succeed then
  * @failed: called for each operation that failed for good, both locks held
- * @complaint: prints the next two when the locks are free: a console may do DMA
+ * @complaint: prints the next ones when the locks are free: a console may do DMA
  * @calls: hypercalls for it; written with @call_lock held
  * @calls_flush: submissions of the queue that flush the IOTLB; likewise
  * @bad_op: an operation that failed for good; its status is 0 if there is none
  * @bad_flush: how a flush failed, or 0
+ * @bad_page: there was a page that is not dom0's own
+ * @bad_owner: the domain whose page it was
  */
 struct xpi_batch {
 	spinlock_t call_lock;	/* across hypercalls; before lock */
@@ -84,6 +86,8 @@ struct xpi_batch {
 	u64 calls_flush;
 	struct xen_iommu_op bad_op;
 	int bad_flush;
+	bool bad_page;
+	domid_t bad_owner;
 };
 
 int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
@@ -98,6 +102,8 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_queue_flush(struct xpi_batch *batch);
+void xpi_batch_make_room(struct xpi_batch *batch, unsigned int nr);
+void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner);
 void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
 void xpi_batch_submit_unlock(struct xpi_batch *batch, enum xpi_cause cause,
 			     unsigned long flags)
@@ -127,7 +133,7 @@ static inline void xpi_batch_unlock(struct xpi_batch *batch,
 }
 
 /**
- * xpi_batch_room() - how many operations can be queued without submitting any
+ * xpi_batch_room() - how many operations can be queued before any are submitted
  * @batch: the queue, with at least @lock held
  *
  * Context: Any.

@@ -20,23 +20,25 @@
 /* Of many domains each has its own queue. */
 #define CTX_BATCH_OPS	512U
 
-/* @entry is that of @frames frames: one, or all of a run. */
-static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames)
+/* @entry is that of @frames frames: one, or all of a run; @err says why. */
+static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames,
+		   int err)
 {
 	/* Nothing to refuse when its unmapping is queued behind it. */
 	if ((*entry & (XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)) !=
 	    XPI_SHADOW_VALID)
 		return;
 
-	*entry |= XPI_SHADOW_REFUSED;
+	*entry |= XPI_SHADOW_REFUSED |
+		  (err == -ENOMEM ? XPI_SHADOW_NO_MEMORY : 0);
 	d->nr_refused += frames;
 }
 
-static void quarantine(struct xpi_domain *d, u64 *entry)
+static void quarantine(struct xpi_domain *d, u64 *entry, int err)
 {
 	/* Mapped again behind it, which cannot have worked either. */
 	if (*entry & XPI_SHADOW_VALID) {
-		refuse(d, entry, 1);
+		refuse(d, entry, 1, err);
 		return;
 	}
 
@@ -51,7 +53,7 @@ static void quarantine(struct xpi_domain *d, u64 *entry)
  * The same where the shadow has no table of entries: the operation was on all
  * of a run.  Returns false where there is a table by now.
  */
-static bool run_failed(struct xpi_domain *d, u64 dfn, bool map)
+static bool run_failed(struct xpi_domain *d, u64 dfn, bool map, int err)
 {
 	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
 	u64 old;
@@ -61,7 +63,7 @@ static bool run_failed(struct xpi_domain *d, u64 dfn, bool map)
 
 	old = READ_ONCE(*slot);
 	if (old & XPI_SHADOW_VALID) {
-		refuse(d, slot, XPI_SHADOW_ENTRIES);
+		refuse(d, slot, XPI_SHADOW_ENTRIES, err);
 	} else if (!old && !map) {
 		old = cmpxchg64(slot, 0, XPI_SHADOW_QUARANTINED);
 		if (!old)
@@ -82,15 +84,15 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 		unsigned int left, n, i;
 		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
-		if (!entries && !run_failed(d, dfn, map))
+		if (!entries && !run_failed(d, dfn, map, op->status))
 			continue;	/* there is a table by now */
 
 		n = min_t(u64, nr, left);
 		for (i = 0; entries && i < n; i++) {
 			if (map)
-				refuse(d, &entries[i], 1);
+				refuse(d, &entries[i], 1, op->status);
 			else
-				quarantine(d, &entries[i]);
+				quarantine(d, &entries[i], op->status);
 		}
 		dfn += n;
 		nr -= n;

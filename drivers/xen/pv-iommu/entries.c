@@ -10,26 +10,32 @@
 #include "gfn.h"
 #include "stats.h"
 
-/* Try to get a frame out of quarantine, so that it can be used after all. */
-static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entry)
+/* Try to get frames out of quarantine, so that they can be used after all. */
+static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entries,
+			       unsigned long nr)
 {
-	WRITE_ONCE(*entry, 0);
-	xpi_batch_unmap(&d->batch, dfn, 1, 0);
+	unsigned long i;
+
+	for (i = 0; i < nr && entries[i] == XPI_SHADOW_QUARANTINED; i++)
+		WRITE_ONCE(entries[i], 0);
+	/* What went into quarantine for a status that was lost may be unmapped. */
+	xpi_batch_unmap(&d->batch, dfn, i, XEN_IOMMU_UNMAP_sparse);
 	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
-	if (*entry)
+	if (*entries)
 		return -EBUSY;
 
-	xpi_count(XPI_QUARANTINE_FREED, 1);
-	/* It is unmapped, but devices may have it cached. */
+	xpi_count(XPI_QUARANTINE_FREED, i);
+	/* They are unmapped, but devices may have them cached. */
 	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
 }
 
-/* Something is at @dfn.  Can it be mapped nevertheless? */
-static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entry)
+/* Something is at @dfn.  Can it, and what follows, be mapped nevertheless? */
+static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entries,
+		    unsigned long nr)
 {
-	if (*entry & XPI_SHADOW_VALID)
+	if (*entries & XPI_SHADOW_VALID)
 		return -EEXIST;
-	return both ? release_quarantined(d, dfn, entry) : XPI_NEED_BOTH;
+	return both ? release_quarantined(d, dfn, entries, nr) : XPI_NEED_BOTH;
 }
 
 /*
@@ -90,15 +96,37 @@ static bool lacks_tables(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	return false;
 }
 
+/* Those of a table; *@released: frames came out of quarantine for them. */
+static unsigned long enter_table(struct xpi_domain *d, bool both, u64 dfn,
+				 u64 *entries, unsigned long nr, u64 value,
+				 bool *released, int *ret)
+{
+	unsigned long i;
+
+	for (i = 0; i < nr; i++, value += PAGE_SIZE) {
+		if (unlikely(entries[i])) {
+			*ret = occupied(d, both, dfn + i, &entries[i], nr - i);
+			if (*ret)
+				break;
+			*released = true;
+		}
+		WRITE_ONCE(entries[i], value);
+	}
+	return i;
+}
+
 /**
  * xpi_entries_enter() - enter a run of frames into the shadow
- * @d: the domain, with the lock of its queue held
+ * @d: the domain, with the lock of its queue held and room for an operation
  * @both: so is the other one
  * @dfn: first device frame
  * @nr: frames
  * @value: the entry of the first
  * @ret: IN: 0, OUT: why not all went in: -EEXIST, -EBUSY in quarantine, -EIO
  *	while the IOTLB cannot be flushed, %XPI_NEED_BOTH, %XPI_NEED_TABLES
+ *
+ * Getting frames out of quarantine takes hypercalls, so those of one table end
+ * it, and others get the locks before the rest.
  *
  * Context: Any.
  * Return: how many frames went in.
@@ -107,6 +135,7 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
 				unsigned long nr, u64 value, int *ret)
 {
 	unsigned long done = 0, n;
+	bool released = false;
 
 	/* A run is one operation, so it has to have all its tables. */
 	if (unlikely(dfn % XPI_SHADOW_ENTRIES + nr > XPI_SHADOW_ENTRIES) &&
@@ -115,34 +144,21 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
 		return 0;
 	}
 
-	while (done < nr) {
+	while (done < nr && !*ret) {
 		unsigned int left;
-		u64 *entry = xpi_shadow_entries(&d->shadow, dfn + done, &left);
-		u64 *first = entry, *end;
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done,
+						  &left);
+		u64 now = value + PFN_PHYS(done);
 
-		if (unlikely(!entry)) {
-			n = enter_run(d, dfn + done, nr - done, value, ret);
-			value += PFN_PHYS(n);
-			done += n;
-			if (*ret)
-				break;
-			continue;
-		}
-
-		end = first + min_t(unsigned long, nr - done, left);
-		for (; entry < end; entry++, value += PAGE_SIZE) {
-			if (unlikely(*entry)) {
-				*ret = occupied(d, both,
-						dfn + done + (entry - first),
-						entry);
-				if (*ret)
-					break;
-			}
-			WRITE_ONCE(*entry, value);
-		}
-		done += entry - first;
-		if (unlikely(*ret))
-			break;
+		if (likely(entries))
+			n = enter_table(d, both, dfn + done, entries,
+					min_t(unsigned long, nr - done, left),
+					now, &released, ret);
+		else
+			n = enter_run(d, dfn + done, nr - done, now, ret);
+		done += n;
+		if (unlikely(released && !*ret))
+			*ret = XPI_NEED_BOTH;
 	}
 	return done;
 }
@@ -228,6 +244,7 @@ int xpi_entries_prepare(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	if (ret)
 		return ret;
 
+	xpi_shadow_reserve(&d->shadow, gfp);
 	for (i = 0; i < run.nr; i += left) {
 		left = XPI_SHADOW_ENTRIES - (dfn + i) % XPI_SHADOW_ENTRIES;
 		if (!lacks_table(d, dfn + i, run.nr - i, &entries))

@@ -17,6 +17,8 @@
 
 /* It takes both locks. */
 #define XPI_NEED_BOTH		(-ERESTART)
+/* It takes xpi_batch_make_room(), with no lock held. */
+#define XPI_NEED_ROOM		(-ENOBUFS)
 /* It takes xpi_entries_prepare(), with no lock held. */
 #define XPI_NEED_TABLES		(-EAGAIN)
 

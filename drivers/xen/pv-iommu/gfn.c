@@ -14,6 +14,8 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
+#include <xen/grant_table.h>
+
 #include <asm/xen/page.h>
 
 #include "gfn.h"
@@ -80,4 +82,27 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 	run->gfn = entry & ~IDENTITY_FRAME_BIT;
 	run->nr = i;
 	return 0;
+}
+
+/**
+ * xpi_gfn_foreign() - whose page is it, if not dom0's own?
+ * @pfn: its frame
+ * @owner: OUT: the domain
+ *
+ * Context: Any.
+ * Return: true if there is such a page, and it is known whose.
+ */
+bool xpi_gfn_foreign(unsigned long pfn, domid_t *owner)
+{
+	const struct xen_page_foreign *foreign;
+
+	KUNIT_STATIC_STUB_REDIRECT(xpi_gfn_foreign, pfn, owner);
+
+	if (!pfn_valid(pfn))
+		return false;
+
+	foreign = xen_page_foreign(pfn_to_page(pfn));
+	if (foreign)
+		*owner = foreign->domid;
+	return foreign;
 }

@@ -6,6 +6,8 @@
 
 #include <linux/types.h>
 
+#include <xen/interface/xen.h>
+
 /* A run of frames, contiguous on both sides. */
 struct xpi_gfn_run {
 	u64 gfn;
@@ -13,6 +15,7 @@ struct xpi_gfn_run {
 };
 
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
+bool xpi_gfn_foreign(unsigned long pfn, domid_t *owner);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 unsigned long xpi_p2m_entry(unsigned long pfn);

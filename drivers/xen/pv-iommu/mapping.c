@@ -44,8 +44,8 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 		unsigned long n;
 
 		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
-		if (unlikely(!both && !xpi_batch_room(&d->batch)))
-			*ret = XPI_NEED_BOTH;
+		if (unlikely(!xpi_batch_room(&d->batch)))
+			*ret = XPI_NEED_ROOM;
 		if (*ret)
 			break;
 
@@ -80,6 +80,32 @@ static unsigned long map_some(struct xpi_domain *d, bool both, u64 dfn,
 	return done;
 }
 
+/* Get what mapping the next of @nr frames turned out to lack. */
+static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
+		       unsigned long pfn, unsigned long nr, gfp_t gfp)
+{
+	switch (lack) {
+	case XPI_NEED_TABLES:
+		return xpi_entries_prepare(d, dfn, pfn, nr, gfp);
+	case XPI_NEED_ROOM:
+		xpi_batch_make_room(&d->batch, 1);
+		return 0;
+	case XPI_NEED_BOTH:
+		return 0;
+	default:
+		return lack;
+	}
+}
+
+static void tell_refused(struct xpi_domain *d, unsigned long pfn, int err)
+{
+	domid_t owner;
+
+	xpi_count(XPI_MAP_REFUSED, 1);
+	if (err == -EOPNOTSUPP && xpi_gfn_foreign(pfn, &owner))
+		xpi_batch_foreign(&d->batch, owner);
+}
+
 /* xpi_domain_map() of any range. */
 static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		     unsigned long nr, u64 access, gfp_t gfp,
@@ -99,17 +125,14 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 					      pfn + *mapped, n, access, &ret);
 
 		*mapped += done;
-		if (unlikely(ret == XPI_NEED_TABLES))
-			ret = xpi_entries_prepare(d, dfn + *mapped,
-						  pfn + *mapped, n - done, gfp);
-		if (unlikely(ret == XPI_NEED_BOTH)) {
-			both = true;
-			ret = 0;
-		}
+		both = ret == XPI_NEED_BOTH;
+		if (unlikely(ret))
+			ret = get_lacking(d, ret, dfn + *mapped, pfn + *mapped,
+					  n - done, gfp);
 	}
 
 	if (unlikely(ret))
-		xpi_count(XPI_MAP_REFUSED, 1);
+		tell_refused(d, pfn + *mapped, ret);
 	return ret;
 }
 
@@ -170,14 +193,22 @@ int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	return map_range(d, dfn, pfn, nr, access, gfp, mapped);
 }
 
-static bool any_refused(struct xpi_domain *d, u64 dfn, unsigned long nr)
+/* Why the hypervisor refused to map some of a range, or 0. */
+static int refusal(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
 	u64 end = dfn + nr;
+	int ret = 0;
 
-	for (; dfn < end; dfn++)
-		if (xpi_shadow_get(&d->shadow, dfn) & XPI_SHADOW_REFUSED)
-			return true;
-	return false;
+	for (; dfn < end; dfn++) {
+		u64 entry = xpi_shadow_get(&d->shadow, dfn);
+
+		if (!(entry & XPI_SHADOW_REFUSED))
+			continue;
+		if (!(entry & XPI_SHADOW_NO_MEMORY))
+			return -EIO;
+		ret = -ENOMEM;
+	}
+	return ret;
 }
 
 /**
@@ -187,7 +218,8 @@ static bool any_refused(struct xpi_domain *d, u64 dfn, unsigned long nr)
  * @nr: frames
  *
  * Context: Any.
- * Return: 0, or -EIO when part of the range could not be mapped.
+ * Return: 0, or when part of the range could not be mapped -ENOMEM if that was for
+ *	   want of the hypervisor's memory, else -EIO.
  */
 int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
@@ -200,11 +232,10 @@ int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	else
 		xpi_batch_unlock(&d->batch, flags);
 
-	return unlikely(READ_ONCE(d->nr_refused)) && any_refused(d, dfn, nr) ?
-	       -EIO : 0;
+	return unlikely(READ_ONCE(d->nr_refused)) ? refusal(d, dfn, nr) : 0;
 }
 
-/* Needs room for two operations, or both locks. */
+/* Needs room for two operations. */
 static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
 				  unsigned long nr, u32 flags)
 {
@@ -231,18 +262,17 @@ static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
 	unsigned long flags, done = 0;
 	bool room;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
-	room = xpi_batch_room(&d->batch) >= 2;
-	if (likely(room))
-		done = unmap_locked(d, dfn, nr, no_flush);
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-	if (likely(room))
-		return done;
+	for (;;) {
+		spin_lock_irqsave(&d->batch.lock, flags);
+		room = xpi_batch_room(&d->batch) >= 2;
+		if (likely(room))
+			done = unmap_locked(d, dfn, nr, no_flush);
+		spin_unlock_irqrestore(&d->batch.lock, flags);
+		if (likely(room))
+			return done;
 
-	xpi_batch_lock(&d->batch, &flags);
-	done = unmap_locked(d, dfn, nr, no_flush);
-	xpi_batch_unlock(&d->batch, flags);
-	return done;
+		xpi_batch_make_room(&d->batch, 2);
+	}
 }
 
 /* map_one()'s counterpart. */
@@ -320,6 +350,10 @@ void xpi_domain_flush_all(struct xpi_domain *d)
 	unsigned long flags;
 
 	xpi_batch_lock(&d->batch, &flags);
+	while (unlikely(!xpi_batch_room(&d->batch))) {
+		xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FULL, flags);
+		xpi_batch_lock(&d->batch, &flags);
+	}
 	xpi_batch_queue_flush(&d->batch);
 	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FLUSH_ALL, flags);
 }

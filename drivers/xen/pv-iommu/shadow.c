@@ -35,12 +35,11 @@ VISIBLE_IF_KUNIT u64 *xpi_shadow_page(gfp_t gfp)
 }
 
 /*
- * Put a table where there is @old: nothing, or a run, which the table then has
- * frame by frame.  Another CPU's is as good.
+ * Put a new @table, if there is memory for it, where there is @old: nothing, or a
+ * run, which the table then has frame by frame.  Another CPU's is as good.
  */
-static u64 *add_table(u64 *slot, u64 old, gfp_t gfp)
+static u64 *add_table(u64 *slot, u64 old, u64 *table)
 {
-	u64 *table = xpi_shadow_page(gfp);
 	unsigned int i;
 	u64 now;
 
@@ -61,6 +60,40 @@ static u64 *add_table(u64 *slot, u64 old, gfp_t gfp)
 }
 
 /**
+ * xpi_shadow_reserve() - replace the pages that xpi_shadow_split() has used
+ * @sh: the tree
+ * @gfp: how to allocate
+ *
+ * Without memory there are none, until there is.
+ *
+ * Context: Any, if @gfp allows.
+ */
+void xpi_shadow_reserve(struct xpi_shadow *sh, gfp_t gfp)
+{
+	unsigned int i;
+
+	for (i = 0; i < XPI_SHADOW_RESERVED; i++) {
+		u64 *page;
+
+		if (likely(READ_ONCE(sh->reserved[i])))
+			continue;
+		page = xpi_shadow_page(gfp);
+		if (page && cmpxchg(&sh->reserved[i], NULL, page))
+			free_page((unsigned long)page);
+	}
+}
+
+static u64 *take_reserved(struct xpi_shadow *sh)
+{
+	u64 *page = NULL;
+	unsigned int i;
+
+	for (i = 0; !page && i < XPI_SHADOW_RESERVED; i++)
+		page = xchg(&sh->reserved[i], NULL);
+	return page;
+}
+
+/**
  * xpi_shadow_init() - an empty tree
  * @sh: the tree
  * @max_dfn: highest frame number that it has to hold
@@ -73,11 +106,13 @@ int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn)
 	sh->max_dfn = max_dfn;
 	sh->levels = DIV_ROUND_UP(max(fls64(max_dfn), 1), XPI_SHADOW_SHIFT);
 	memset(sh->recent, 0, sizeof(sh->recent));
+	memset(sh->reserved, 0, sizeof(sh->reserved));
 	sh->root = (u64 *)get_zeroed_page(GFP_KERNEL);
 	if (!sh->root)
 		return -ENOMEM;
 
 	xpi_count(XPI_SHADOW_TABLES, 1);
+	xpi_shadow_reserve(sh, GFP_KERNEL);
 	return 0;
 }
 
@@ -101,6 +136,10 @@ static void free_table(u64 *table, unsigned int level)
  */
 void xpi_shadow_destroy(struct xpi_shadow *sh)
 {
+	unsigned int i;
+
+	for (i = 0; i < XPI_SHADOW_RESERVED; i++)
+		free_page((unsigned long)take_reserved(sh));
 	free_table(sh->root, sh->levels - 1);
 	sh->root = NULL;
 }
@@ -122,7 +161,7 @@ static u64 *walk(struct xpi_shadow *sh, u64 dfn, unsigned int to, bool alloc,
 		if (old && !xpi_shadow_is_run(old))
 			table = table_of(old);
 		else if (alloc && !(old & XPI_SHADOW_VALID))
-			table = add_table(slot, old, gfp);
+			table = add_table(slot, old, xpi_shadow_page(gfp));
 		else
 			return NULL;
 		if (!table)
@@ -212,7 +251,8 @@ u64 *xpi_shadow_run_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp)
  * @dfn: any frame number of the run's
  *
  * This allocates on the way to an unmapping, which the IOMMU API would rather
- * not have.  Who unmaps all that was mapped at once never gets here.
+ * not have, so there is a reserve.  Who unmaps all that was mapped at once never
+ * gets here.
  *
  * Context: Any; with what serialises runs held.
  * Return: true, or false without memory or a run.
@@ -221,9 +261,13 @@ bool xpi_shadow_split(struct xpi_shadow *sh, u64 dfn)
 {
 	u64 *slot = xpi_shadow_run(sh, dfn);
 	u64 run = slot ? READ_ONCE(*slot) : 0;
+	u64 *page;
 
-	return xpi_shadow_is_run(run) &&
-	       add_table(slot, run, GFP_ATOMIC | __GFP_NOWARN);
+	if (!xpi_shadow_is_run(run))
+		return false;
+
+	page = xpi_shadow_page(GFP_ATOMIC);
+	return add_table(slot, run, page ?: take_reserved(sh));
 }
 
 /**

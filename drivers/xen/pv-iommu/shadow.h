@@ -30,6 +30,8 @@
 #define XPI_SHADOW_REFUSED	BIT_ULL(3)
 /* Not valid, but the hypervisor could not unmap it: not to be used again. */
 #define XPI_SHADOW_QUARANTINED	BIT_ULL(4)
+/* Refused for want of memory, so that it may work another time. */
+#define XPI_SHADOW_NO_MEMORY	BIT_ULL(5)
 
 #define XPI_SHADOW_PHYS(entry)	((entry) & PAGE_MASK)
 
@@ -38,6 +40,9 @@
 
 /* So many tables of entries are found without a look at the tree. */
 #define XPI_SHADOW_RECENT	16
+
+/* Unmapping a range splits two runs at most. */
+#define XPI_SHADOW_RESERVED	2
 
 /**
  * struct xpi_shadow_leaf - a table of entries
@@ -55,15 +60,18 @@ struct xpi_shadow_leaf {
  * @levels: of tables
  * @max_dfn: highest frame number
  * @recent: tables that were found last, by low bits of the table's number
+ * @reserved: pages for xpi_shadow_split() when there is no memory, or NULL
  */
 struct xpi_shadow {
 	u64 *root;
 	unsigned int levels;
 	u64 max_dfn;
 	struct xpi_shadow_leaf recent[XPI_SHADOW_RECENT];
+	u64 *reserved[XPI_SHADOW_RESERVED];
 };
 
 int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn);
+void xpi_shadow_reserve(struct xpi_shadow *sh, gfp_t gfp);
 void xpi_shadow_destroy(struct xpi_shadow *sh);
 u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
 u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,

@@ -166,44 +166,25 @@ bool xpi_batch_recover(struct xpi_batch *batch)
 }
 
 /*
- * One operation once more, out of the queue's order: never when a later one
+ * Can an operation be tried again, out of the queue's order?  Never when a later one
  * is about the same frames, which would then see them the wrong way round.
- * Where it is of no use for one it is @hopeless for the others, of which there
- * may be thousands.
  */
-static void retry(struct xpi_batch *batch, struct taken *t, unsigned int i,
-		  bool *hopeless)
+static bool may_retry(const struct taken *t, unsigned int i)
 {
-	struct xen_iommu_op *op = &t->ops[i];
-	unsigned int tries, later;
+	unsigned int later;
 
-	if (*hopeless)
-		return;
+	if (!transient(t->ops[i].status) || t->ops[i].op == XEN_IOMMUOP_flush)
+		return false;
 	for (later = i + 1; later < t->nr; later++)
 		if (t->ops[later].op != XEN_IOMMUOP_flush &&
 		    overlap(t, i, later))
-			return;
-
-	for (tries = 0; tries < MAX_RETRIES && transient(op->status); tries++) {
-		/* Flushing lets the hypervisor free what it kept for it. */
-		if (op->status == -ENOMEM && !xpi_batch_recover(batch))
-			break;
-		/* The flush that it could wait for may be done already. */
-		if (op->op == XEN_IOMMUOP_unmap)
-			op->u.unmap.flags &= ~XEN_IOMMU_UNMAP_no_flush;
-		op->status = XPI_STATUS_UNREACHED;
-		xpi_count(XPI_SUBMIT_RETRY, 1);
-		submit_ops(batch, op, 1);
-		restore(t, i);
-	}
-	*hopeless = transient(op->status);
+			return false;
+	return true;
 }
 
-static void fail(struct xpi_batch *batch, struct taken *t, unsigned int i,
-		 bool *hopeless)
+/* An operation failed for good. */
+static void fail(struct xpi_batch *batch, struct xen_iommu_op *op)
 {
-	struct xen_iommu_op *op = &t->ops[i];
-
 	/* A positive status is none that the interface knows. */
 	if (op->status > 0)
 		op->status = -EIO;
@@ -212,12 +193,6 @@ static void fail(struct xpi_batch *batch, struct taken *t, unsigned int i,
 		note_flush_failed(batch, op->status);
 		return;
 	}
-
-	restore(t, i);
-	if (transient(op->status))
-		retry(batch, t, i, hopeless);
-	if (!op->status)
-		return;
 
 	trace_xpi_failed(op);
 	/* Part of the range may be unmapped, with its flush missing. */
@@ -234,6 +209,57 @@ static void fail(struct xpi_batch *batch, struct taken *t, unsigned int i,
 	batch->bad_op = *op;
 	irq_work_queue(&batch->complaint);
 	batch->failed(batch, op);
+}
+
+/*
+ * Leave in @t what @may be tried again, in its order, and fail the rest.  Looks at
+ * none again that it has moved.
+ */
+static void sort_out(struct xpi_batch *batch, struct taken *t,
+		     bool (*may)(const struct taken *t, unsigned int i))
+{
+	unsigned int i, left = 0;
+
+	for (i = 0; i < t->nr; i++) {
+		if (!t->ops[i].status)
+			continue;
+		restore(t, i);
+		if (may(t, i)) {
+			t->ops[left] = t->ops[i];
+			t->frames[left++] = t->frames[i];
+		} else {
+			fail(batch, &t->ops[i]);
+		}
+	}
+	t->nr = left;
+}
+
+static bool still_may(const struct taken *t, unsigned int i)
+{
+	return transient(t->ops[i].status);
+}
+
+/* All of @t once more, in one call; returns whether it was made. */
+static bool retry(struct xpi_batch *batch, struct taken *t)
+{
+	bool full = false;
+	unsigned int i;
+
+	/* Flushing lets the hypervisor free what it kept for it. */
+	for (i = 0; i < t->nr; i++)
+		full |= t->ops[i].status == -ENOMEM;
+	if (full && !xpi_batch_recover(batch))
+		return false;
+
+	for (i = 0; i < t->nr; i++) {
+		/* The flush that it could wait for may be done already. */
+		if (t->ops[i].op == XEN_IOMMUOP_unmap)
+			t->ops[i].u.unmap.flags &= ~XEN_IOMMU_UNMAP_no_flush;
+		t->ops[i].status = XPI_STATUS_UNREACHED;
+	}
+	xpi_count(XPI_SUBMIT_RETRY, 1);
+	submit_ops(batch, t->ops, t->nr);
+	return true;
 }
 
 /* Take everything out of the queue. */
@@ -269,14 +295,19 @@ static bool call(struct xpi_batch *batch, enum xpi_cause cause,
 	return unlikely(!clean || batch->flush_failed);
 }
 
+/* Some of what was taken has failed: try again what can be, report the rest. */
 static void settle(struct xpi_batch *batch, struct taken *t)
 {
-	bool hopeless = false;
-	unsigned int i;
+	unsigned int tries, i;
 
+	sort_out(batch, t, may_retry);
+	for (tries = 0; t->nr && tries < MAX_RETRIES; tries++) {
+		if (!retry(batch, t))
+			break;
+		sort_out(batch, t, still_may);
+	}
 	for (i = 0; i < t->nr; i++)
-		if (t->ops[i].status)
-			fail(batch, t, i, &hopeless);
+		fail(batch, &t->ops[i]);
 	if (batch->flush_failed)
 		xpi_batch_recover(batch);
 }

@@ -49,10 +49,22 @@ static inline struct queue *queue_create(struct kunit *test)
 	return q;
 }
 
+static inline unsigned int queue_room(struct queue *q)
+{
+	unsigned long flags;
+	unsigned int room;
+
+	xpi_batch_lock(&q->batch, &flags);
+	room = xpi_batch_room(&q->batch);
+	xpi_batch_unlock(&q->batch, flags);
+	return room;
+}
+
 static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
 {
 	unsigned long flags;
 
+	xpi_batch_make_room(&q->batch, 1);
 	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_map(&q->batch, dfn, gfn, nr,
 		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable);
@@ -63,6 +75,7 @@ static inline void queue_unmap(struct queue *q, u64 dfn, u64 nr, bool lazy)
 {
 	unsigned long flags;
 
+	xpi_batch_make_room(&q->batch, 1);
 	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_unmap(&q->batch, dfn, nr,
 			lazy ? XEN_IOMMU_UNMAP_no_flush : 0);
@@ -81,6 +94,7 @@ static inline void queue_flush_all(struct queue *q)
 {
 	unsigned long flags;
 
+	xpi_batch_make_room(&q->batch, 1);
 	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_queue_flush(&q->batch);
 	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_FLUSH_ALL, flags);
@@ -105,6 +119,18 @@ static inline void queue_mapped(struct kunit *test, struct queue *q, u64 dfn,
 	queue_submit(q);
 	KUNIT_ASSERT_EQ(test, gfn, model_gfn(fixture_model(test), dfn));
 	model_count(fixture_model(test));
+}
+
+/* Three mappings, of which the second gets a fault. */
+static inline void queue_three_maps(struct kunit *test, struct queue *q,
+				    struct model_fault fault)
+{
+	fault.after = 1;
+	model_fail(fixture_model(test), fault);
+	queue_map(q, 100, 7000, 1);
+	queue_map(q, 200, 8000, 3);
+	queue_map(q, 300, 9000, 1);
+	queue_submit(q);
 }
 
 #endif /* _XEN_PV_IOMMU_KUNIT_BATCH_FIXTURE_H */

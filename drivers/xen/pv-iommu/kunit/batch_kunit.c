@@ -48,7 +48,7 @@ static void nothing_is_submitted_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1U, m->ops[XEN_IOMMUOP_map]);
 }
 
-static void a_full_queue_submits_itself(struct kunit *test)
+static void a_full_queue_is_submitted_to_make_room(struct kunit *test)
 {
 	u64 full = fixture_counter(XPI_SUBMIT_FULL);
 	struct model *m = fixture_model(test);
@@ -58,12 +58,27 @@ static void a_full_queue_submits_itself(struct kunit *test)
 	for (i = 0; i < QUEUE_SIZE; i++)
 		queue_map(q, i, 7000 + i, 1);
 	KUNIT_EXPECT_EQ(test, 0U, m->calls);
+	KUNIT_EXPECT_EQ(test, 0U, queue_room(q));
 	queue_map(q, i, 7000 + i, 1);
 	KUNIT_EXPECT_EQ(test, 1U, m->calls);
 	KUNIT_EXPECT_EQ(test, (unsigned int)QUEUE_SIZE, m->nr_ops);
 	KUNIT_EXPECT_EQ(test, full + 1, fixture_counter(XPI_SUBMIT_FULL));
 	queue_submit(q);
-	KUNIT_EXPECT_EQ(test, (unsigned int)QUEUE_SIZE + 1, m->nr_ops);
+	KUNIT_EXPECT_EQ(test, QUEUE_SIZE + 1U, m->nr_ops);
+}
+
+static void making_room_submits_no_more_often_than_it_has_to(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create(test);
+
+	queue_map(q, 0, 7000, 1);
+	xpi_batch_make_room(&q->batch, QUEUE_SIZE - 1);
+	KUNIT_EXPECT_EQ(test, 0U, m->calls);
+	xpi_batch_make_room(&q->batch, QUEUE_SIZE);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	xpi_batch_make_room(&q->batch, QUEUE_SIZE);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
 }
 
 static void a_mapping_carries_what_it_was_given(struct kunit *test)
@@ -146,30 +161,11 @@ static void flush_all_without_unmaps_flushes_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 1U, m->flushes);
 }
 
-/* Also when the queue is full at that moment, so that it takes two calls. */
-static void flush_all_of_a_full_queue_flushes_last(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-	unsigned int i;
-
-	queue_mapped(test, q, 100, 7000, QUEUE_SIZE);
-	for (i = 0; i < QUEUE_SIZE; i++)
-		queue_unmap(q, 100 + i, 1, true);
-	queue_flush_all(q);
-	KUNIT_EXPECT_EQ(test, 2U, m->calls);
-	KUNIT_EXPECT_EQ(test, XEN_IOMMUOP_flush, m->log[QUEUE_SIZE].op);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
-}
-
 /* Statuses that no second try can change, and one that is not a status. */
 static const int fatal_errors[] = {
 	-EINVAL, -EEXIST, -EPERM, -EOPNOTSUPP, -ENOENT, -EIO, -EFAULT, -E2BIG,
 	-ENODEV, -ENOSPC, -ENOBUFS, -EALREADY, -ECONNRESET, 1, 4711,
 };
-
-/* Those that a second try may change. */
-static const int transient_errors[] = { -EAGAIN, -EBUSY, -EINTR, -ENOMEM };
 
 static void error_name(const int *err, char *name)
 {
@@ -177,19 +173,6 @@ static void error_name(const int *err, char *name)
 }
 
 KUNIT_ARRAY_PARAM(fatal, fatal_errors, error_name);
-KUNIT_ARRAY_PARAM(transient, transient_errors, error_name);
-
-/* Three mappings, of which the second gets a fault. */
-static void three_maps(struct kunit *test, struct queue *q,
-		       struct model_fault fault)
-{
-	fault.after = 1;
-	model_fail(fixture_model(test), fault);
-	queue_map(q, 100, 7000, 1);
-	queue_map(q, 200, 8000, 3);
-	queue_map(q, 300, 9000, 1);
-	queue_submit(q);
-}
 
 static void a_refused_map_is_reported_once_and_alone(struct kunit *test)
 {
@@ -197,7 +180,7 @@ static void a_refused_map_is_reported_once_and_alone(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct queue *q = queue_create(test);
 
-	three_maps(test, q, (struct model_fault) {
+	queue_three_maps(test, q, (struct model_fault) {
 		.kind = MODEL_STATUS, .times = 1, .err = err,
 	});
 	KUNIT_EXPECT_EQ(test, 1U, m->calls);
@@ -207,158 +190,6 @@ static void a_refused_map_is_reported_once_and_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, err < 0 ? err : -EIO, q->failed[0].status);
 	KUNIT_EXPECT_EQ(test, 7000ULL, model_gfn(m, 100));
 	KUNIT_EXPECT_EQ(test, 9000ULL, model_gfn(m, 300));
-}
-
-static void a_transient_error_is_tried_again(struct kunit *test)
-{
-	int err = *(const int *)test->param_value;
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	three_maps(test, q, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map, .times = 3,
-		.err = err,
-	});
-	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, 8002ULL, model_gfn(m, 202));
-	KUNIT_EXPECT_EQ(test, 0U, m->not_preset);
-}
-
-static void a_lasting_transient_error_is_reported(struct kunit *test)
-{
-	int err = *(const int *)test->param_value;
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	three_maps(test, q, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map,
-		.times = MODEL_ALWAYS, .err = err,
-	});
-	/* The third, too; the first one was before it all began. */
-	KUNIT_ASSERT_EQ(test, 2U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, 200ULL, q->failed[0].u.map.dfn);
-	KUNIT_EXPECT_EQ(test, err, q->failed[0].status);
-	KUNIT_EXPECT_EQ(test, 300ULL, q->failed[1].u.map.dfn);
-	KUNIT_EXPECT_LE(test, m->calls, 20U);
-}
-
-/* So that the hypervisor can free what it keeps for unmapped frames. */
-static void without_memory_a_flush_comes_before_the_next_try(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	queue_mapped(test, q, 50, 6000, 1);
-	queue_unmap(q, 50, 1, true);
-	three_maps(test, q, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map, .times = 1,
-		.err = -ENOMEM,
-	});
-	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
-	KUNIT_ASSERT_EQ(test, 6U, m->nr_log);
-	KUNIT_EXPECT_EQ(test, XEN_IOMMUOP_flush, m->log[4].op);
-	KUNIT_EXPECT_EQ(test, XEN_IOMMUOP_map, m->log[5].op);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
-}
-
-static void without_memory_and_flush_it_is_not_tried_again(struct kunit *test)
-{
-	struct queue *q = queue_create(test);
-
-	model_fail(fixture_model(test), (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_flush,
-		.times = MODEL_ALWAYS, .err = -EIO,
-	});
-	three_maps(test, q, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map, .times = 1,
-		.err = -ENOMEM,
-	});
-	KUNIT_ASSERT_EQ(test, 1U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, -ENOMEM, q->failed[0].status);
-}
-
-/* Else the later one would come first. */
-static void no_second_try_across_a_later_one_for_the_frames(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	queue_mapped(test, q, 100, 7000, 8);
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .times = 1,
-		.err = -EBUSY,
-	});
-	queue_unmap(q, 100, 8, false);
-	queue_map(q, 107, 9000, 1);
-	queue_submit(q);
-
-	/* The map found the frame in use; nobody took that frame away later. */
-	KUNIT_EXPECT_EQ(test, 1U, m->ops[XEN_IOMMUOP_unmap]);
-	KUNIT_ASSERT_EQ(test, 2U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, XEN_IOMMUOP_unmap, q->failed[0].op);
-	KUNIT_EXPECT_EQ(test, -EEXIST, q->failed[1].status);
-	KUNIT_EXPECT_EQ(test, 7007ULL, model_gfn(m, 107));
-}
-
-static void a_map_is_not_tried_again_after_its_unmap(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_map, .times = 1,
-		.err = -EAGAIN,
-	});
-	queue_map(q, 100, 7000, 8);
-	queue_unmap(q, 96, 5, false);
-	queue_submit(q);
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_mapped(m));
-}
-
-static void operations_beside_it_do_not_hinder_a_second_try(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	queue_mapped(test, q, 100, 7000, 8);
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .times = 1,
-		.err = -EBUSY,
-	});
-	queue_unmap(q, 100, 8, true);
-	queue_map(q, 108, 9000, 4);
-	queue_map(q, 96, 9100, 4);
-	queue_flush_all(q);
-	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, 2U, m->ops[XEN_IOMMUOP_unmap]);
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 100));
-	KUNIT_EXPECT_EQ(test, 0UL, model_refs(m, 7000));
-	KUNIT_EXPECT_EQ(test, 8UL, model_nr_refs(m));
-}
-
-/* Its second try comes behind the flush that should have been its own. */
-static void a_lazy_unmap_that_is_tried_again_is_flushed(struct kunit *test)
-{
-	struct model *m = fixture_model(test);
-	struct queue *q = queue_create(test);
-
-	queue_mapped(test, q, 100, 7000, 8);
-	model_fail(m, (struct model_fault) {
-		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_unmap, .times = 1,
-		.err = *(const int *)test->param_value,
-	});
-	queue_unmap(q, 100, 8, true);
-	queue_flush_all(q);
-	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_access(m, 100));
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
-	KUNIT_EXPECT_EQ(test, 0UL, model_refs(m, 7000));
-	KUNIT_EXPECT_EQ(test, 0UL, model_nr_refs(m));
-
-	queue_map(q, 100, 8000, 8);
-	queue_submit(q);
-	KUNIT_EXPECT_EQ(test, 0U, m->stale);
-	KUNIT_EXPECT_EQ(test, 8000ULL, model_access(m, 100));
 }
 
 static void an_unmap_of_nothing_is_no_failure(struct kunit *test)
@@ -451,26 +282,15 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_empty_queue_makes_no_call),
 	KUNIT_CASE(what_is_queued_goes_in_one_call_and_in_order),
 	KUNIT_CASE(nothing_is_submitted_twice),
-	KUNIT_CASE(a_full_queue_submits_itself),
+	KUNIT_CASE(a_full_queue_is_submitted_to_make_room),
+	KUNIT_CASE(making_room_submits_no_more_often_than_it_has_to),
 	KUNIT_CASE(a_mapping_carries_what_it_was_given),
 	KUNIT_CASE(a_strict_unmap_flushes_at_the_end_of_the_call),
 	KUNIT_CASE(a_lazy_unmap_waits_for_flush_all),
 	KUNIT_CASE(flush_all_submits_what_is_queued_and_one_flush),
 	KUNIT_CASE(flush_all_without_unmaps_flushes_nothing),
-	KUNIT_CASE(flush_all_of_a_full_queue_flushes_last),
 	KUNIT_CASE_PARAM(a_refused_map_is_reported_once_and_alone,
 			 fatal_gen_params),
-	KUNIT_CASE_PARAM(a_transient_error_is_tried_again,
-			 transient_gen_params),
-	KUNIT_CASE_PARAM(a_lasting_transient_error_is_reported,
-			 transient_gen_params),
-	KUNIT_CASE(without_memory_a_flush_comes_before_the_next_try),
-	KUNIT_CASE(without_memory_and_flush_it_is_not_tried_again),
-	KUNIT_CASE(no_second_try_across_a_later_one_for_the_frames),
-	KUNIT_CASE(a_map_is_not_tried_again_after_its_unmap),
-	KUNIT_CASE(operations_beside_it_do_not_hinder_a_second_try),
-	KUNIT_CASE_PARAM(a_lazy_unmap_that_is_tried_again_is_flushed,
-			 transient_gen_params),
 	KUNIT_CASE(an_unmap_of_nothing_is_no_failure),
 	KUNIT_CASE(an_unmap_that_fails_is_reported),
 	KUNIT_CASE_PARAM(a_refused_unmap_is_reported_once_and_alone,

@@ -47,6 +47,25 @@ static void a_refused_mapping_fails_the_sync_of_its_range(struct kunit *test)
 	fixture_map_ok(test, d, 100, 1000, 8);
 }
 
+/* Drivers try again what failed for want of memory, and nothing else. */
+static void a_refusal_for_want_of_memory_is_told(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+
+	fail_op(test, XEN_IOMMUOP_map, MODEL_ALWAYS, -ENOMEM);
+	map(d, 100, 1000, 4);
+	KUNIT_EXPECT_EQ(test, -ENOMEM, xpi_domain_sync_map(d, 100, 4));
+
+	model_heal(fixture_model(test));
+	fail_op(test, XEN_IOMMUOP_map, MODEL_ALWAYS, -EPERM);
+	map(d, 104, 1004, 1);
+	KUNIT_EXPECT_EQ(test, -EIO, xpi_domain_sync_map(d, 104, 1));
+	KUNIT_EXPECT_EQ(test, -ENOMEM, xpi_domain_sync_map(d, 100, 4));
+	KUNIT_EXPECT_EQ(test, -EIO, xpi_domain_sync_map(d, 100, 5));
+	fixture_unmap_strict(test, d, 100, 5);
+	KUNIT_EXPECT_EQ(test, 0UL, d->nr_refused);
+}
+
 /* It was another CPU whose operations happened to go along. */
 static void a_refused_mapping_does_not_fail_others(struct kunit *test)
 {
@@ -254,8 +273,11 @@ static void frames_that_cannot_be_unmapped_are_quarantined(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, map_error(d, 107, 2000, 1));
 	KUNIT_EXPECT_EQ(test, fixture_scattered(1000UL), model_gfn(m, 100));
 
+	/* All of them at once: to unmap, and to map. */
 	model_heal(m);
+	model_count(m);
 	fixture_map_ok(test, d, 100, 2000, 8);
+	KUNIT_EXPECT_EQ(test, 2U, m->calls);
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2007UL), model_gfn(m, 107));
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2007UL), model_access(m, 107));
 	KUNIT_EXPECT_EQ(test, freed + 8, fixture_counter(XPI_QUARANTINE_FREED));
@@ -423,6 +445,7 @@ static void without_a_flush_quarantine_does_not_end(struct kunit *test)
 
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_mapping_fails_the_sync_of_its_range),
+	KUNIT_CASE(a_refusal_for_want_of_memory_is_told),
 	KUNIT_CASE(a_refused_mapping_does_not_fail_others),
 	KUNIT_CASE(a_refusal_reaches_the_cpu_that_mapped),
 	KUNIT_CASE(another_cpu_maps_while_a_call_is_under_way),

@@ -137,12 +137,30 @@ static u64 *no_page(gfp_t gfp)
 }
 
 /* Rather unmap nothing than forget the rest of it. */
-static void without_memory_part_of_a_run_stays_mapped(struct kunit *test)
+/* Of what is unmapped in part a run is at either end. */
+static void without_memory_part_of_a_run_goes_nevertheless(struct kunit *test)
 {
 	struct xpi_domain *d = mapped_run(test);
 	struct model *m = fixture_model(test);
 
 	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
+	fixture_unmap_strict(test, d, DFN + TABLE - 1, TABLE + 2);
+	expect_gone(test, d, TABLE - 1, TABLE + 2);
+	KUNIT_EXPECT_EQ(test, FRAMES - TABLE - 2 + 1, model_nr_mapped(m));
+}
+
+/* Once more is too much for the reserve. */
+static void without_memory_part_of_a_run_stays_mapped(struct kunit *test)
+{
+	struct xpi_domain *d = mapped_run(test);
+	struct model *m = fixture_model(test);
+	unsigned int i;
+
+	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
+	for (i = 0; i < XPI_SHADOW_RESERVED; i++) {
+		free_page((unsigned long)d->shadow.reserved[i]);
+		d->shadow.reserved[i] = NULL;
+	}
 	KUNIT_EXPECT_EQ(test, 0UL, xpi_domain_unmap(d, DFN + 7, 1, false));
 	KUNIT_EXPECT_EQ(test, TABLE,
 			xpi_domain_unmap(d, DFN, TABLE + 1, false));
@@ -302,6 +320,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(ends_of_a_long_run_take_tables),
 	KUNIT_CASE(part_of_a_run_is_unmapped),
 	KUNIT_CASE(a_run_is_in_the_way),
+	KUNIT_CASE(without_memory_part_of_a_run_goes_nevertheless),
 	KUNIT_CASE(without_memory_part_of_a_run_stays_mapped),
 	KUNIT_CASE(without_memory_nothing_is_mapped),
 	KUNIT_CASE(without_memory_for_its_end_no_run_is_mapped),

@@ -272,11 +272,44 @@ static u64 *no_page(gfp_t gfp)
 	return NULL;
 }
 
+/* Without memory for others, split runs elsewhere until there is none in reserve. */
+static void use_up_reserve(struct kunit *test, struct xpi_shadow *sh)
+{
+	u64 *run, dfn = 2 * RUN_DFN;
+	unsigned int i;
+
+	for (i = 0; i <= XPI_SHADOW_RESERVED; i++, dfn += ENTRIES) {
+		run = xpi_shadow_run_alloc(sh, dfn, GFP_KERNEL);
+		KUNIT_ASSERT_NOT_NULL(test, run);
+		*run = RUN_ENTRY;
+	}
+
+	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
+	for (i = 0, dfn = 2 * RUN_DFN; i < XPI_SHADOW_RESERVED;
+	     i++, dfn += ENTRIES)
+		KUNIT_EXPECT_TRUE(test, xpi_shadow_split(sh, dfn));
+	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, dfn));
+	kunit_deactivate_static_stub(test, xpi_shadow_page);
+}
+
+static void what_was_taken_from_the_reserve_is_replaced(struct kunit *test)
+{
+	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
+
+	use_up_reserve(test, sh);
+	xpi_shadow_reserve(sh, GFP_KERNEL);
+	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
+	KUNIT_EXPECT_TRUE(test, xpi_shadow_split(sh, RUN_DFN));
+	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
+	kunit_deactivate_static_stub(test, xpi_shadow_page);
+}
+
 static void without_memory_a_tree_stays_as_it_is(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
 	unsigned int left;
 
+	use_up_reserve(test, sh);
 	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
 	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN));
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, 0, GFP_KERNEL,
@@ -409,6 +442,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(only_a_run_that_is_not_valid_gives_way),
 	KUNIT_CASE(there_is_no_run_beyond_the_tree),
 	KUNIT_CASE(without_memory_a_tree_stays_as_it_is),
+	KUNIT_CASE(what_was_taken_from_the_reserve_is_replaced),
 	KUNIT_CASE(a_table_that_comes_late_is_freed),
 	KUNIT_CASE(two_cpus_install_the_same_tables),
 	{}

@@ -5,6 +5,7 @@
 #: device ahci
 #: guest fio granted pviommu-userdma.ko
 #: expect linux ata\d+\.\d+: (exception Emask|failed command)
+#: expect linux xen-pv-iommu: a page of domain 0 is not mapped
 #: expect linux sd .* FAILED Result|I/O error, dev sd
 
 # NVMe, virtio and most SCSI hosts take what cannot be mapped for a lack of
@@ -36,6 +37,8 @@ while read -r line; do
 done </run/granted
 check "the driver counts what it refused" \
 	[ "$(driver_stat map_refused)" -gt "$before" ]
+check "and says whose page it was" \
+	[ -n "$(driver_says 'a page of domain 0 is not mapped')" ]
 fio_verify "$DISK" 4m
 disk_verify "$DISK" ahci 16 4
 for failed in map_failed unmap_failed flush_failed quarantined; do
