@@ -15,6 +15,7 @@
 #include <linux/completion.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 
 #include "pv-iommu.h"
 
@@ -65,27 +66,22 @@ bool xpi_pci_is_at_work(struct pci_dev *pdev)
 	return command & PCI_COMMAND_MASTER;
 }
 
-static void pin(struct device *dev)
+/*
+ * The module is going, and nothing can stop that any more: use what comes after it.
+ * The driver counts as a user of its group by now, but the group is to go without
+ * users; and what comes after it has no groups.
+ */
+static void wait_until_gone(struct device *dev)
 {
-	struct xpi_dev *xdev;
-	bool going = false;
-
-	mutex_lock(&bind_mutex);
-	xpi_iommu_starts(dev);
-	xdev = dev_iommu_priv_get(dev);
-	if (xdev && !xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
-		xdev->pinned = try_module_get(THIS_MODULE);
-		going = !xdev->pinned;
-	}
-	mutex_unlock(&bind_mutex);
-
-	/* Nothing can stop an unload any more; then use what comes after it. */
-	if (going)
-		wait_for_completion(&given_back);
+	if (dev->bus->dma_cleanup)
+		dev->bus->dma_cleanup(dev);
+	wait_for_completion(&given_back);
 }
 
-static void unpin(struct device *dev)
+/* The last thing that is released of all that a driver has, or had when it failed. */
+static void unpin(void *data)
 {
+	struct device *dev = data;
 	struct xpi_dev *xdev;
 
 	mutex_lock(&bind_mutex);
@@ -97,6 +93,34 @@ static void unpin(struct device *dev)
 	mutex_unlock(&bind_mutex);
 }
 
+static void pin(struct device *dev)
+{
+	bool keep = false;
+	struct xpi_dev *xdev;
+
+	if (!try_module_get(THIS_MODULE)) {
+		wait_until_gone(dev);
+		return;
+	}
+
+	mutex_lock(&bind_mutex);
+	xpi_iommu_starts(dev);
+	xdev = dev_iommu_priv_get(dev);
+	if (xdev && !xdev->pinned && !xpi_pci_is_harmless(to_pci_dev(dev))) {
+		xdev->pinned = true;
+		keep = true;
+		/*
+		 * Managed DMA memory is freed after the bus was told that the
+		 * driver is not there.  If this fails the module just stays.
+		 */
+		if (devm_add_action(dev, unpin, dev))
+			dev_warn(dev, "no memory: the module cannot be unloaded\n");
+	}
+	mutex_unlock(&bind_mutex);
+	if (!keep)
+		module_put(THIS_MODULE);
+}
+
 static int bus_event(struct notifier_block *nb, unsigned long action,
 		     void *dev)
 {
@@ -104,15 +128,12 @@ static int bus_event(struct notifier_block *nb, unsigned long action,
 	case BUS_NOTIFY_ADD_DEVICE:
 		/* The core, whose notifier is older, has seen it. */
 		mutex_lock(&bind_mutex);
+		xpi_iommu_added(dev);
 		xpi_groups_put_module();
 		mutex_unlock(&bind_mutex);
 		break;
 	case BUS_NOTIFY_BIND_DRIVER:
 		pin(dev);
-		break;
-	case BUS_NOTIFY_DRIVER_NOT_BOUND:
-	case BUS_NOTIFY_UNBOUND_DRIVER:
-		unpin(dev);
 		break;
 	}
 	return NOTIFY_OK;
@@ -122,16 +143,60 @@ static struct notifier_block bus_nb = {
 	.notifier_call = bus_event,
 };
 
+/*
+ * Drivers of PCI devices make devices of the platform bus for parts of theirs.  DMA
+ * of one would be that of the PCI device, in whose address space the addresses that
+ * it would get may be somebody's.
+ */
+static int part_added(struct notifier_block *nb, unsigned long action,
+		      void *data)
+{
+	struct iommu_domain *domain;
+	struct device *dev = data;
+
+	if (action != BUS_NOTIFY_ADD_DEVICE)
+		return NOTIFY_OK;
+
+	while (dev && !dev_is_pci(dev))
+		dev = dev->parent;
+	domain = dev ? iommu_get_domain_for_dev(dev) : NULL;
+	if (domain && iommu_is_dma_domain(domain))
+		xpi_forbid_part(data);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block parts_nb = {
+	.notifier_call = part_added,
+};
+
 /* Context: Process context. */
 int xpi_bind_init(void)
 {
-	return bus_register_notifier(&pci_bus_type, &bus_nb);
+	int ret;
+
+	ret = bus_register_notifier(&pci_bus_type, &bus_nb);
+	if (ret)
+		return ret;
+
+	ret = bus_register_notifier(&platform_bus_type, &parts_nb);
+	if (ret)
+		bus_unregister_notifier(&pci_bus_type, &bus_nb);
+	return ret;
 }
 
-/* Context: Process context. */
+/* Context: Process context.  Nobody is in this file any more afterwards. */
 void xpi_bind_exit(void)
 {
+	struct pci_dev *pdev = NULL;
+
+	bus_unregister_notifier(&platform_bus_type, &parts_nb);
 	bus_unregister_notifier(&pci_bus_type, &bus_nb);
+
+	/* Who is in unpin() has its device locked. */
+	for_each_pci_dev(pdev) {
+		device_lock(&pdev->dev);
+		device_unlock(&pdev->dev);
+	}
 }
 
 /* From here on no PCI driver starts, until xpi_bind_unlock(). */

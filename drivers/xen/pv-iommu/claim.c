@@ -8,6 +8,8 @@
  * may be mapped there for somebody else.
  */
 
+#include <kunit/static_stub.h>
+
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
@@ -23,6 +25,13 @@ static bool does_no_dma(struct pci_dev *pdev)
 {
 	return xpi_pci_is_harmless(pdev) ||
 	       pdev->class >> 8 == XPI_PCI_CLASS_IOMMU;
+}
+
+/* One that is to reach nothing, if that can be had. */
+static bool untrusted_unclaimed(struct pci_dev *pdev)
+{
+	return pdev->untrusted && !device_iommu_mapped(&pdev->dev) &&
+	       !does_no_dma(pdev);
 }
 
 /*
@@ -44,6 +53,19 @@ static void leave_alone(struct xpi *xpi, struct device *dev, const char *why)
 	xpi_compat_dma_keep(dev);
 }
 
+/**
+ * xpi_claim_contexts_left() - is there a context for one more group of devices?
+ * @xpi: the hypervisor, with contexts
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool xpi_claim_contexts_left(struct xpi *xpi)
+{
+	return atomic_read(&xpi->nr_ctx) + xpi_groups_waiting() <
+	       xpi->caps.nr_ctx;
+}
+
 static int ask_for_context(struct xpi *xpi, struct device *dev)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);
@@ -53,10 +75,16 @@ static int ask_for_context(struct xpi *xpi, struct device *dev)
 		why = "it is in use; to protect it, remove and rescan it without its driver";
 	else
 		why = xpi_device_why_not(xpi, pdev);
+	if (!why && pdev->untrusted && !xpi_claim_contexts_left(xpi))
+		why = "the hypervisor has no more contexts";
 	if (!why)
 		return 0;
 
-	leave_alone(xpi, dev, why);
+	/* See xpi_claim_check_trust() for what becomes of it. */
+	if (pdev->untrusted && !dev->driver)
+		dev_info(dev, "has no address space: %s\n", why);
+	else
+		leave_alone(xpi, dev, why);
 	return -ENODEV;
 }
 
@@ -143,6 +171,75 @@ void xpi_claim_check_dma(struct device *dev)
 	xpi_compat_dma_attached(dev, domain);
 }
 
+/*
+ * Not trusted, and without an address space of its own, for whatever reason: it is
+ * to reach nothing.
+ */
+static void shut_out(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	int ret = -EBUSY;
+
+	if (xpi_device_is_alone(xpi, pdev))
+		ret = xpi->backend->ctx_attach(xpi->blocked_ctx,
+					       xpi_sbdf(pdev));
+	if (ret)
+		dev_err(dev, "it is not trusted, but can reach all memory: the hypervisor cannot shut it out (%d)\n",
+			ret);
+	xpi_forbid_dma(dev, "it is not trusted, and has no address space of its own");
+}
+
+/**
+ * xpi_claim_check_trust() - no device is trusted that is not to be
+ * @xpi: the hypervisor
+ * @dev: the device, which was there to be claimed
+ *
+ * One that is in use stays so, as it was trusted with that before.
+ *
+ * Context: Process context.
+ */
+void xpi_claim_check_trust(struct xpi *xpi, struct device *dev)
+{
+	if (xpi_has_contexts(xpi) && !dev->driver &&
+	    untrusted_unclaimed(to_pci_dev(dev)))
+		shut_out(xpi, dev);
+}
+
+/**
+ * xpi_claim_end() - those that were shut out are back in the host map
+ * @xpi: the hypervisor, with no device claimed any more
+ *
+ * Context: Process context.
+ */
+void xpi_claim_end(struct xpi *xpi)
+{
+	struct pci_dev *pdev = NULL;
+
+	for_each_pci_dev(pdev)
+		if (xpi_has_contexts(xpi) && untrusted_unclaimed(pdev) &&
+		    xpi->backend->ctx_attach(0, xpi_sbdf(pdev)))
+			xpi_cut_off(&pdev->dev,
+				    "the hypervisor did not put it back into the host map");
+}
+
+/**
+ * xpi_claim_cut_off() - the host map is not there, and we go
+ * @xpi: the hypervisor, without contexts
+ *
+ * Context: Process context.
+ */
+void xpi_claim_cut_off(struct xpi *xpi)
+{
+	struct pci_dev *pdev = NULL;
+
+	KUNIT_STATIC_STUB_REDIRECT(xpi_claim_cut_off, xpi);
+
+	for_each_pci_dev(pdev)
+		if (!does_no_dma(pdev) && !xpi_device_untranslated(xpi, pdev))
+			xpi_cut_off(&pdev->dev,
+				    "the hypervisor did not restore the host map");
+}
+
 /**
  * xpi_claim_starts() - a driver starts on a device
  * @xpi: the hypervisor
@@ -168,6 +265,10 @@ void xpi_claim_starts(struct xpi *xpi, struct device *dev)
 	if (!xpi_has_contexts(xpi) && !does_no_dma(pdev) &&
 	    !xpi_device_untranslated(xpi, pdev)) {
 		xpi_forbid_dma(dev, "it could not be claimed");
+		return;
+	}
+	if (xpi_has_contexts(xpi) && untrusted_unclaimed(pdev)) {
+		shut_out(xpi, dev);
 		return;
 	}
 

@@ -7,6 +7,8 @@
 #include <linux/platform_device.h>
 #include <linux/pnp.h>
 #include <linux/rcupdate.h>
+#include <linux/slab.h>
+#include <linux/string.h>
 
 #include "compat.h"
 
@@ -168,10 +170,9 @@ void xpi_compat_dma_begin(void)
 
 	/*
 	 * Whoever looked before the device had its own is to get the global, a
-	 * few instructions later.  What this waits for takes much longer than
-	 * those, unless one is preempted between them.
+	 * few instructions later, and may be preempted between them.
 	 */
-	synchronize_rcu();
+	synchronize_rcu_tasks();
 	WRITE_ONCE(dma_ops, NULL);
 }
 
@@ -185,7 +186,7 @@ void xpi_compat_dma_end(void)
 	unsigned int i;
 
 	WRITE_ONCE(dma_ops, xen_dma_ops);
-	synchronize_rcu();
+	synchronize_rcu_tasks();
 
 	for (i = 0; i < nr_buses; i++)
 		bus_for_each_dev(buses[i], NULL, NULL, drop);
@@ -244,5 +245,18 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 				      unsigned long attrs)
 {
 	return DMA_MAPPING_ERROR;
+}
+#endif
+
+#ifndef XPI_HAVE_DRIVER_OVERRIDE
+/* The device has no driver, and none is told of it meanwhile: see bind.c. */
+int xpi_compat_driver_override(struct device *dev, const char *name)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	const char *old = pdev->driver_override;
+
+	pdev->driver_override = kstrdup(name, GFP_KERNEL);
+	kfree(old);
+	return pdev->driver_override ? 0 : -ENOMEM;
 }
 #endif

@@ -48,6 +48,12 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 				      unsigned long attrs);
 #endif
 
+/* Each bus had its own there. */
+#ifndef XPI_HAVE_DRIVER_OVERRIDE
+int xpi_compat_driver_override(struct device *dev, const char *name);
+#define device_set_driver_override	xpi_compat_driver_override
+#endif
+
 /* An older name of it. */
 #ifndef XPI_HAVE_ISOLATED_MSI
 #define IRQ_DOMAIN_FLAG_ISOLATED_MSI	IRQ_DOMAIN_FLAG_MSI_REMAP

@@ -129,6 +129,14 @@ static void say_what_there_is(const struct xpi *xpi)
 		xpi->nr_reserved);
 }
 
+/* To what comes after us; no driver starts meanwhile, and no device is ours. */
+static void hand_over(struct xpi *xpi)
+{
+	xpi_give_back(xpi);
+	xpi_compat_dma_end();
+	xpi_allow_all();
+}
+
 /* Make dom0's devices ours; no driver starts meanwhile. */
 VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 {
@@ -153,9 +161,7 @@ VISIBLE_IF_KUNIT int xpi_switch_over(struct xpi *xpi)
 	if (ret) {
 		pr_err("not used: the devices could not be claimed (%d); DMA stays on xen-swiotlb\n",
 		       ret);
-		xpi_give_back(xpi);
-		xpi_compat_dma_end();
-		xpi_allow_all();
+		hand_over(xpi);
 	}
 	return ret;
 }
@@ -213,9 +219,7 @@ static void __exit xpi_exit(void)
 
 	xpi_bind_lock();
 	xpi_iommu_unregister(&xpi);
-	xpi_give_back(&xpi);
-	xpi_compat_dma_end();
-	xpi_allow_all();
+	hand_over(&xpi);
 	xpi_bind_unlock();
 	xpi_bind_down();
 

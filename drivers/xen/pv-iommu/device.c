@@ -164,6 +164,19 @@ bool xpi_device_shares_id(struct xpi *xpi, struct pci_dev *pdev)
 }
 
 /**
+ * xpi_device_is_alone() - does no other device move with a device?
+ * @xpi: the hypervisor, with contexts
+ * @pdev: the device
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool xpi_device_is_alone(struct xpi *xpi, struct pci_dev *pdev)
+{
+	return !shares_id(xpi, pdev, true) && !shares_id(xpi, pdev, false);
+}
+
+/**
  * xpi_device_in_host_map() - are machine addresses right for a device?
  * @xpi: the hypervisor, with contexts
  * @pdev: the device

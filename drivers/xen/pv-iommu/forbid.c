@@ -7,10 +7,14 @@
  * may be ones at which dom0 has mapped something for another device.  So every new
  * mapping of theirs fails, and every mask, which a driver that starts finds out.
  * What a driver has already it can give back.
+ *
+ * When we go nobody is left to refuse that, so one that is not back in the host map
+ * then gets no driver.
  */
 
 #include <linux/dma-map-ops.h>
 #include <linux/pci.h>
+#include <linux/platform_device.h>
 
 #include "compat.h"
 #include "pv-iommu.h"
@@ -41,6 +45,9 @@ static int refuse_map_sg(struct device *dev, struct scatterlist *sg, int nents,
 
 static int refuse_mask(struct device *dev, u64 mask)
 {
+	/* Most parts of devices never do DMA, so nothing was said of them. */
+	if (!dev_is_pci(dev))
+		dev_err(dev, "it is part of a device that has an address space of its own: this device cannot do DMA\n");
 	return 0;
 }
 
@@ -81,7 +88,18 @@ void xpi_forbid_dma(struct device *dev, const char *why)
 }
 
 /**
- * xpi_allow_dma() - undo xpi_forbid_dma()
+ * xpi_forbid_part() - the same for a part of a PCI device that has a space of its own
+ * @dev: the device, of the platform bus; its driver should use the parent for DMA
+ *
+ * Context: Any.
+ */
+void xpi_forbid_part(struct device *dev)
+{
+	set_dma_ops(dev, &forbidden);
+}
+
+/**
+ * xpi_allow_dma() - undo xpi_forbid_dma() or xpi_forbid_part()
  * @dev: the device, which may not have been forbidden
  *
  * Context: Any.
@@ -99,7 +117,7 @@ static int allow(struct device *dev, void *unused)
 }
 
 /**
- * xpi_allow_all() - undo every xpi_forbid_dma()
+ * xpi_allow_all() - undo every xpi_forbid_dma() and xpi_forbid_part()
  *
  * Context: Process context.  Nothing is left of our address space, and the
  *	    architecture has its DMA operations again: without either the
@@ -108,4 +126,23 @@ static int allow(struct device *dev, void *unused)
 void xpi_allow_all(void)
 {
 	bus_for_each_dev(&pci_bus_type, NULL, NULL, allow);
+	bus_for_each_dev(&platform_bus_type, NULL, NULL, allow);
+}
+
+/**
+ * xpi_cut_off() - no driver is to use a device any more, also when we are gone
+ * @dev: the device, of the PCI bus, without a driver
+ * @why: for the log
+ *
+ * A device that is removed and found again is another one, for the hypervisor, too.
+ *
+ * Context: Process context.
+ */
+void xpi_cut_off(struct device *dev, const char *why)
+{
+	if (device_set_driver_override(dev, "no-dma"))
+		dev_err(dev, "%s: it must not be used\n", why);
+	else
+		dev_err(dev, "%s: no driver can use it until it is removed and rescanned\n",
+			why);
 }

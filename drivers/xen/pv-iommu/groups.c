@@ -11,6 +11,7 @@
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/seq_file.h>
 
 #include "domain.h"
@@ -72,6 +73,27 @@ void xpi_groups_put_module(void)
 		module_put(THIS_MODULE);
 	}
 	mutex_unlock(&groups_lock);
+}
+
+/**
+ * xpi_groups_waiting() - how many devices are to have an address space of their own
+ *
+ * The core makes domains when it has seen all devices.  That is too late to find that
+ * there is none for one that is not trusted: then nothing would be claimed at all.
+ *
+ * Context: Process context.
+ * Return: the number of those that are not trusted and in no domain yet.
+ */
+unsigned int xpi_groups_waiting(void)
+{
+	struct xpi_dev *xdev;
+	unsigned int nr = 0;
+
+	mutex_lock(&groups_lock);
+	list_for_each_entry(xdev, &devices, list)
+		nr += to_pci_dev(xdev->dev)->untrusted && !xdev->domain;
+	mutex_unlock(&groups_lock);
+	return nr;
 }
 
 /**

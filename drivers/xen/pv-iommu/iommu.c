@@ -12,6 +12,7 @@
 #include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/irqdomain.h>
+#include <linux/minmax.h>
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/pfn.h>
@@ -41,6 +42,18 @@ static struct xpi *dev_to_xpi(struct device *dev)
 	return container_of(dev->iommu->iommu_dev, struct xpi, iommu);
 }
 
+/*
+ * The hypervisor has fewer contexts than it says, as when others have some, or no
+ * memory for more.  So many are enough, and what is left then stays out.
+ */
+static void be_content(struct xpi *xpi)
+{
+	unsigned int nr_ctx = atomic_read(&xpi->nr_ctx);
+
+	if (xpi_has_contexts(xpi))
+		xpi->caps.nr_ctx = min(xpi->caps.nr_ctx, nr_ctx);
+}
+
 static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
 {
 	struct xpi_iommu_domain *xd;
@@ -58,8 +71,10 @@ static struct iommu_domain *xpi_domain_alloc_paging(struct device *dev)
 	}
 
 	ret = xpi_domain_init(&xd->d, xpi->backend, &xpi->caps);
-	if (ret)
+	if (ret) {
+		be_content(xpi);
 		goto out_shared;
+	}
 	atomic_inc(&xpi->nr_ctx);
 
 	xd->xpi = xpi;
@@ -249,8 +264,9 @@ static int xpi_def_domain_type(struct device *dev)
 	struct iommu_domain *now = READ_ONCE(xdev->domain);
 	struct xpi *xpi = dev_to_xpi(dev);
 
-	if (!xpi_has_contexts(xpi) ||
-	    atomic_read(&xpi->nr_ctx) < xpi->caps.nr_ctx)
+	/* For one that is not trusted there is one, or it would not be claimed. */
+	if (!xpi_has_contexts(xpi) || to_pci_dev(dev)->untrusted ||
+	    xpi_claim_contexts_left(xpi))
 		return 0;
 
 	/* The core asks again when the type is changed. */
@@ -299,6 +315,18 @@ static struct iommu_device *xpi_probe_device(struct device *dev)
 }
 
 /**
+ * xpi_iommu_added() - there is a new device
+ * @dev: the device, which the core has seen
+ *
+ * Context: Process context; no takeover is under way.
+ */
+void xpi_iommu_added(struct device *dev)
+{
+	if (registered)
+		xpi_claim_check_trust(registered, dev);
+}
+
+/**
  * xpi_iommu_starts() - a driver starts on a device
  * @dev: the device
  *
@@ -325,7 +353,7 @@ static void put_back(struct xpi *xpi, struct device *dev)
 	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
 	xpi_compat_dma_keep(dev);
 	if (ret && ret != -ENODEV)
-		xpi_forbid_dma(dev, "the hypervisor did not put it back into the host map");
+		xpi_cut_off(dev, "the hypervisor did not put it back into the host map");
 }
 
 static void xpi_release_device(struct device *dev)
@@ -399,6 +427,23 @@ static const struct iommu_ops xpi_iommu_ops = {
 };
 #endif
 
+/* The core claims all that want to be, or none. */
+static int claim_devices(struct xpi *xpi)
+{
+	unsigned int nr_ctx;
+	int ret;
+
+	do {
+		nr_ctx = xpi->caps.nr_ctx;
+		ret = iommu_device_register(&xpi->iommu, &xpi_iommu_ops, NULL);
+		if (!ret)
+			return 0;
+		xpi_compat_unregistered(&xpi_iommu_ops);
+	} while (xpi->caps.nr_ctx < nr_ctx);
+
+	return ret;
+}
+
 /**
  * xpi_iommu_register() - claim dom0's devices
  * @xpi: the hypervisor, taken over
@@ -408,6 +453,7 @@ static const struct iommu_ops xpi_iommu_ops = {
  */
 int xpi_iommu_register(struct xpi *xpi)
 {
+	struct pci_dev *pdev = NULL;
 	int ret;
 
 	ret = iommu_device_sysfs_add(&xpi->iommu, NULL, NULL, "xen-pv-iommu");
@@ -415,17 +461,18 @@ int xpi_iommu_register(struct xpi *xpi)
 		return ret;
 
 	registered = xpi;
-	ret = iommu_device_register(&xpi->iommu, &xpi_iommu_ops, NULL);
+	ret = claim_devices(xpi);
 	if (ret)
 		goto out_sysfs;
 
 	xpi->settled = true;
+	for_each_pci_dev(pdev)
+		xpi_claim_check_trust(xpi, &pdev->dev);
 	xpi_groups_put_module();
 	return 0;
 
 out_sysfs:
 	registered = NULL;
-	xpi_compat_unregistered(&xpi_iommu_ops);
 	iommu_device_sysfs_remove(&xpi->iommu);
 	return ret;
 }
@@ -440,5 +487,6 @@ void xpi_iommu_unregister(struct xpi *xpi)
 {
 	iommu_device_unregister(&xpi->iommu);
 	registered = NULL;
+	xpi_claim_end(xpi);
 	iommu_device_sysfs_remove(&xpi->iommu);
 }

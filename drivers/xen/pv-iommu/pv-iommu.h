@@ -103,12 +103,17 @@ static inline bool xpi_has_contexts(const struct xpi *xpi)
 
 /* claim.c */
 int xpi_claim_ask(struct xpi *xpi, struct device *dev);
+bool xpi_claim_contexts_left(struct xpi *xpi);
 void xpi_claim_check_dma(struct device *dev);
 void xpi_claim_starts(struct xpi *xpi, struct device *dev);
+void xpi_claim_check_trust(struct xpi *xpi, struct device *dev);
+void xpi_claim_end(struct xpi *xpi);
+void xpi_claim_cut_off(struct xpi *xpi);
 
 /* device.c */
 u32 xpi_sbdf(struct pci_dev *pdev);
 bool xpi_device_shares_id(struct xpi *xpi, struct pci_dev *pdev);
+bool xpi_device_is_alone(struct xpi *xpi, struct pci_dev *pdev);
 bool xpi_device_in_host_map(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_untranslated(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_not_ours(struct xpi *xpi, struct pci_dev *pdev);
@@ -122,12 +127,14 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 /* iommu.c */
 int xpi_iommu_register(struct xpi *xpi);
 void xpi_iommu_unregister(struct xpi *xpi);
+void xpi_iommu_added(struct device *dev);
 void xpi_iommu_starts(struct device *dev);
 
 /* groups.c */
 void xpi_groups_add(struct xpi_dev *xdev);
 void xpi_groups_remove(struct xpi_dev *xdev);
 void xpi_groups_put_module(void);
+unsigned int xpi_groups_waiting(void);
 void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,
 			 struct xpi_domain *d, u16 ctx);
 void xpi_groups_forget(struct iommu_domain *domain);
@@ -136,8 +143,10 @@ void xpi_groups_init(void);
 /* forbid.c */
 void xpi_forbid_init(void);
 void xpi_forbid_dma(struct device *dev, const char *why);
+void xpi_forbid_part(struct device *dev);
 void xpi_allow_dma(struct device *dev);
 void xpi_allow_all(void);
+void xpi_cut_off(struct device *dev, const char *why);
 
 /* takeover.c */
 int xpi_takeover(struct xpi *xpi);

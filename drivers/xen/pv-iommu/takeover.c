@@ -24,6 +24,9 @@
 /* Xen hands out no more entries than this. */
 #define MAX_E820	1024
 
+/* How often the hypervisor is asked to restore the host map. */
+#define MAX_TRIES	3
+
 /* Each entry of the memory map, the first 4 GiB, and a flush. */
 #define MAX_OPS		(MAX_E820 + 2)
 
@@ -155,12 +158,16 @@ int xpi_takeover(struct xpi *xpi)
  * xpi_give_back() - have the host map again, and no mapping of ours
  * @xpi: the hypervisor
  *
+ * If the hypervisor does not restore it, no device can do DMA any more.
+ *
  * Context: Process context; no device that dom0 drives does DMA.
  */
 void xpi_give_back(struct xpi *xpi)
 {
+	unsigned int tries;
 	int ret;
 
+	/* Each device is back in the host map by now. */
 	if (xpi_has_contexts(xpi)) {
 		ret = xpi->backend->ctx_free(xpi->blocked_ctx);
 		if (ret)
@@ -168,8 +175,13 @@ void xpi_give_back(struct xpi *xpi)
 		return;
 	}
 
-	ret = xpi->backend->disable();
-	if (ret)
-		pr_err("the hypervisor did not restore the host map (%d): DMA through xen-swiotlb will fail until reboot\n",
-		       ret);
+	for (tries = 0; tries < MAX_TRIES; tries++) {
+		ret = xpi->backend->disable();
+		if (!ret)
+			return;
+	}
+
+	pr_err("the hypervisor did not restore the host map (%d): no DMA until reboot\n",
+	       ret);
+	xpi_claim_cut_off(xpi);
 }

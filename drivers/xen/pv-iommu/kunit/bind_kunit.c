@@ -231,24 +231,6 @@ static void a_device_in_use_pins_the_module(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xdev->pinned);
 }
 
-static void expect_no_dma(struct kunit *test, struct device *dev)
-{
-	struct page *page = alloc_page(GFP_KERNEL);
-	struct scatterlist sg;
-	dma_addr_t addr;
-
-	KUNIT_ASSERT_NOT_NULL(test, page);
-	KUNIT_EXPECT_NE(test, 0, dma_set_mask(dev, DMA_BIT_MASK(32)));
-	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, PAGE_SIZE, &addr,
-						   GFP_KERNEL));
-	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
-	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, addr));
-	sg_init_table(&sg, 1);
-	sg_set_page(&sg, page, PAGE_SIZE, 0);
-	KUNIT_EXPECT_EQ(test, 0, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE));
-	__free_page(page);
-}
-
 static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
@@ -257,7 +239,7 @@ static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 	start_driver(test);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
-	expect_no_dma(test, &pdev->dev);
+	device_fixture_no_dma(test, &pdev->dev);
 
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
@@ -273,7 +255,7 @@ static void an_untrusted_device_gets_no_dma(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	pdev->untrusted = 0;
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
-	expect_no_dma(test, &pdev->dev);
+	device_fixture_no_dma(test, &pdev->dev);
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 }
@@ -294,7 +276,7 @@ static void a_driver_of_an_unclaimed_device_gets_no_dma(struct kunit *test)
 	xpi_allow_all();
 	stop_driver(test);
 	start_driver(test);
-	expect_no_dma(test, &pdev->dev);
+	device_fixture_no_dma(test, &pdev->dev);
 	stop_driver(test);
 	device_fixture_give_back(test, xpi);
 }
@@ -313,13 +295,57 @@ static void a_driver_that_wakes_up_ends_the_takeover(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EBUSY, xpi_iommu_register(xpi));
 	xpi_give_back(xpi);
 	/* Not before the host map, and the DMA operations, are back. */
-	expect_no_dma(test, &pdev->dev);
+	device_fixture_no_dma(test, &pdev->dev);
 	xpi_allow_all();
 	xpi_bind_unlock();
 
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 	stop_driver(test);
+}
+
+static bool was_pinned;
+
+/* The driver's devres, which goes last, after it has failed. */
+static void note_pin(void *xdev)
+{
+	was_pinned = ((struct xpi_dev *)xdev)->pinned;
+}
+
+static int fail_to_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct xpi_dev *xdev = dev_iommu_priv_get(&pdev->dev);
+
+	if (xdev && devm_add_action(&pdev->dev, note_pin, xdev))
+		return -ENOMEM;
+	return -EIO;
+}
+
+static struct pci_driver failing_driver = {
+	.name = "xpi-kunit-fails",
+	.id_table = ids,
+	.probe = fail_to_probe,
+};
+
+/* It may free DMA memory then, with what it got it from. */
+static void a_driver_that_fails_pins_until_it_is_done(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct xpi_dev *xdev;
+	unsigned int i;
+
+	watch_bus(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	xdev = dev_iommu_priv_get(&pdev->dev);
+	KUNIT_ASSERT_NOT_NULL(test, xdev);
+	was_pinned = false;
+	KUNIT_ASSERT_EQ(test, 0, pci_register_driver(&failing_driver));
+	pci_unregister_driver(&failing_driver);
+	KUNIT_EXPECT_TRUE(test, was_pinned);
+	for (i = 0; i < 100 && READ_ONCE(xdev->pinned); i++)
+		msleep(20);
+	KUNIT_EXPECT_FALSE(test, xdev->pinned);
 }
 
 static struct kunit_case cases[] = {
@@ -331,6 +357,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_driver_that_is_starting_is_in_use),
 	KUNIT_CASE(no_driver_starts_during_the_takeover),
 	KUNIT_CASE(a_device_in_use_pins_the_module),
+	KUNIT_CASE(a_driver_that_fails_pins_until_it_is_done),
 	KUNIT_CASE(a_device_with_an_idle_driver_gets_no_dma),
 	KUNIT_CASE(an_untrusted_device_gets_no_dma),
 	KUNIT_CASE(a_driver_of_an_unclaimed_device_gets_no_dma),

@@ -160,3 +160,22 @@ bool device_fixture_flushed(struct model *m)
 		usleep_range(5000, 10000);
 	return !model_nr_stale(m) && !model_nr_refs(m);
 }
+
+/* Neither a mask nor memory nor mappings. */
+void device_fixture_no_dma(struct kunit *test, struct device *dev)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct scatterlist sg;
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_NE(test, 0, dma_set_mask(dev, DMA_BIT_MASK(32)));
+	KUNIT_EXPECT_NULL(test, dma_alloc_coherent(dev, PAGE_SIZE, &addr,
+						   GFP_KERNEL));
+	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_EXPECT_TRUE(test, dma_mapping_error(dev, addr));
+	sg_init_table(&sg, 1);
+	sg_set_page(&sg, page, PAGE_SIZE, 0);
+	KUNIT_EXPECT_EQ(test, 0, dma_map_sg(dev, &sg, 1, DMA_TO_DEVICE));
+	__free_page(page);
+}

@@ -30,6 +30,7 @@ int device_fixture_take_over(struct kunit *test, struct xpi *xpi);
 void device_fixture_give_back(struct kunit *test, struct xpi *xpi);
 void device_fixture_unregister(struct kunit *test, struct xpi *xpi);
 bool device_fixture_flushed(struct model *m);
+void device_fixture_no_dma(struct kunit *test, struct device *dev);
 u16 device_context(struct model *m, struct device *dev);
 void device_look(struct model *m, struct device *dev);
 

@@ -46,6 +46,40 @@ static void a_refused_takeover_claims_nothing(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
 }
 
+/* Where the hypervisor turns out to have fewer contexts than it says. */
+static const struct model_fault no_more[] = {
+	{ .kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_alloc, .after = 1,
+	  .times = 1, .err = -ENOSPC },
+	{ .kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_alloc, .after = 1,
+	  .times = 1, .err = -ENOMEM },
+};
+
+static void no_more_name(const struct model_fault *fault, char *name)
+{
+	snprintf(name, KUNIT_PARAM_DESC_SIZE, "%d", fault->err);
+}
+
+KUNIT_ARRAY_PARAM(no_more, no_more, no_more_name);
+
+static void with_fewer_contexts_than_said_devices_stay_out(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct model *m = fixture_model(test);
+	struct xpi *xpi;
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi = device_fixture_hypervisor(test);
+	model_fail(m, *(const struct model_fault *)test->param_value);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_EXPECT_EQ(test, 1U, xpi->caps.nr_ctx);
+	KUNIT_EXPECT_EQ(test, 0, device_context(m, &pdev->dev));
+	KUNIT_ASSERT_NOT_NULL(test, iommu_get_domain_for_dev(&pdev->dev));
+	KUNIT_EXPECT_EQ(test, (unsigned int)IOMMU_DOMAIN_IDENTITY,
+			iommu_get_domain_for_dev(&pdev->dev)->type);
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+}
+
 static void a_page_is_mapped_for_as_long_as_it_is(struct kunit *test)
 {
 	struct device *dev = device_fixture_claimed(test);
@@ -342,6 +376,8 @@ static void nothing_is_left_when_the_devices_go(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(the_takeover_claims_the_device),
 	KUNIT_CASE(a_refused_takeover_claims_nothing),
+	KUNIT_CASE_PARAM(with_fewer_contexts_than_said_devices_stay_out,
+			 no_more_gen_params),
 	KUNIT_CASE(a_page_is_mapped_for_as_long_as_it_is),
 	KUNIT_CASE(the_direction_is_what_the_device_may),
 	KUNIT_CASE(a_scatterlist_takes_one_call),

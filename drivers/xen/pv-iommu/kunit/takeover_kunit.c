@@ -389,6 +389,13 @@ static const int disable_errors[] = { -EPERM, -EIO };
 
 KUNIT_ARRAY_PARAM(disable, disable_errors, error_name);
 
+static struct xpi *cut_off;
+
+static void note_cut_off(struct xpi *xpi)
+{
+	cut_off = xpi;
+}
+
 /* What went wrong first is what is said, and nothing is tried for ever. */
 static void a_takeover_that_cannot_be_given_back_says_why(struct kunit *test)
 {
@@ -401,16 +408,36 @@ static void a_takeover_that_cannot_be_given_back_says_why(struct kunit *test)
 	});
 	model_fail(m, (struct model_fault) {
 		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_disable_modification,
-		.times = 1, .err = *(const int *)test->param_value,
+		.times = 3, .err = *(const int *)test->param_value,
 	});
+	cut_off = NULL;
+	kunit_activate_static_stub(test, xpi_claim_cut_off, note_cut_off);
 	KUNIT_EXPECT_EQ(test, -ENOMEM, xpi_takeover(xpi));
-	KUNIT_EXPECT_EQ(test, 1U, m->ops[XEN_IOMMUOP_disable_modification]);
+	KUNIT_EXPECT_EQ(test, 3U, m->ops[XEN_IOMMUOP_disable_modification]);
 	KUNIT_EXPECT_TRUE(test, m->owned);
+	KUNIT_EXPECT_PTR_EQ(test, xpi, cut_off);
 	KUNIT_EXPECT_EQ(test, -EALREADY, xpi_takeover(xpi));
 
 	model_count(m);
 	xpi_give_back(xpi);
 	expect_given_back(test);
+}
+
+static void giving_back_is_tried_again(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct xpi *xpi = small_machine(test);
+
+	kunit_activate_static_stub(test, xpi_claim_cut_off, note_cut_off);
+	cut_off = NULL;
+	KUNIT_EXPECT_EQ(test, 0, xpi_takeover(xpi));
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_disable_modification,
+		.times = 2, .err = *(const int *)test->param_value,
+	});
+	xpi_give_back(xpi);
+	KUNIT_EXPECT_FALSE(test, m->owned);
+	KUNIT_EXPECT_NULL(test, cut_off);
 }
 
 static void giving_back_restores_the_host_map(struct kunit *test)
@@ -446,6 +473,7 @@ static struct kunit_case cases[] = {
 			 mishap_gen_params),
 	KUNIT_CASE_PARAM(a_takeover_that_cannot_be_given_back_says_why,
 			 disable_gen_params),
+	KUNIT_CASE_PARAM(giving_back_is_tried_again, disable_gen_params),
 	KUNIT_CASE(giving_back_restores_the_host_map),
 	{}
 };

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about When the hypervisor has no more contexts the devices that are left stay on xen-swiotlb and work; one that another gives back can be had.
+#: about When the hypervisor has no more contexts the devices that are left stay on xen-swiotlb and work, but one that is not trusted reaches nothing; a context that another gives back can be had.
 #: variant vtd   like=vtd xenargs=iommu-op=max-contexts=4
 #: variant amdvi like=amdvi xenargs=iommu-op=max-contexts=4
 #: needs retype
@@ -9,7 +9,11 @@
 #: device virtio-blk
 #: device e1000e
 #: device edu64
-#: guest iommu-op ethtool
+#: guest iommu-op ethtool edu-stray pviommu-userdma.ko
+#: trace amdvi_translation_result
+#: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
+#: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
+#: expect linux 0000:00:0d\.0: it is not trusted, and has no address space of its own
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
@@ -63,5 +67,32 @@ echo identity >"$(type_of "$giver")" || die "$giver does not give its context ba
 check "$giver gave one back" is "$(ctx_of "$giver")" 0
 echo DMA-FQ >"$(type_of "$one")" || die "$one does not get it"
 check "and $one has it" [ "$(ctx_of "$one")" != 0 ]
-driver_unload || :
+if driver_unload; then
+	insmod /lab/pviommu-userdma.ko || die "pviommu-userdma does not load"
+	wait_for 5 test -c /dev/pviommu-userdma || die "no /dev/pviommu-userdma"
+	for command in "device $PCI_EDU64" "untrusted 1"; do
+		echo "$command" >/dev/pviommu-userdma || die "$command"
+	done
+	driver_load
+	check "a device that is not trusted has its context before others" \
+		[ "$(ctx_of "$PCI_EDU64")" != 0 ]
+	driver_unload
+
+	# of the four one is empty
+	for _ in 1 2 3; do
+		iommu-op alloc >/run/op || die "iommu-op: $(cat /run/op)"
+	done
+	driver_load
+	check "when there is none it has no group" \
+		[ ! -e "/sys/bus/pci/devices/$PCI_EDU64/iommu_group" ]
+	check "and the log says that it gets no DMA" [ -n "$(dmesg |
+		grep "$PCI_EDU64: it is not trusted, .*cannot do DMA")" ]
+	dma_faults_mark
+	stray_dma "$PCI_EDU64" 64
+	check "nor does it when nobody asks Linux" is "$STRAY" blocked
+	dma_faults "$PCI_EDU64" || die "no fault: $REPLY_TEXT"
+	driver_unload
+	check "without the driver it is in the host map" \
+		is "$(ctx_of "$PCI_EDU64")" 0
+fi
 finish

@@ -9,7 +9,7 @@
 #: expect linux xen-pv-iommu: not used: the hypervisor (does not let|offers iommu_op in a format|is in a mode|did not tell|refused the takeover)
 #: expect linux xen-pv-iommu: not used: another user of iommu_op
 #: expect linux xen-pv-iommu: not used: the devices could not be claimed
-#: expect linux xen-pv-iommu: the hypervisor did not restore the host map
+#: expect linux (xen-pv-iommu: |0000:\S+ )the hypervisor did not restore the host map
 
 # pretend WORDS: Xen does; a key on its console goes on to the next pretence
 pretend() {
@@ -92,7 +92,14 @@ if [ -n "$UNLOADS" ] && [ "$VARIANT" = vtd-shared ]; then
 		die "it does not say so: $(driver_says)"
 	ok "that the host map is not back is said"
 	pretend nothing
+	modprobe nvme
+	echo "$PCI_NVME" 2>/dev/null >/sys/bus/pci/drivers/nvme/bind
+	check "and no driver can use a device" \
+		[ ! -e "/sys/bus/pci/devices/$PCI_NVME/driver" ]
+	modprobe -r nvme
 	iommu-op disable >/run/op || die "iommu-op: $(tr '\n' ' ' </run/op)"
+	echo 1 >"/sys/bus/pci/devices/$PCI_NVME/remove"
+	echo 1 >/sys/bus/pci/rescan
 	works
 	driver_load
 fi
