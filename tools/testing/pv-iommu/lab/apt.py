@@ -5,13 +5,16 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from .cache import Cache, hash_file
 from .ui import LabError, output_of, run_logged
 
 RELEASE = "bookworm"
+
+# of a package: field -> value
+Record = dict[str, str]
 
 # options, uri, suite, components
 Line = tuple[str, str, str, list[str]]
@@ -76,44 +79,92 @@ class Apt:
             self.update()
             run_logged(name, argv, self.log, env=env)
 
-    def candidate(self, package: str) -> dict[str, str]:
-        """The record (field -> value) of the version apt would install."""
+    def candidates(self, packages: Iterable[str]) -> dict[str, Record]:
+        """The records of the versions that apt would install."""
+        wanted = sorted(packages)
         argv = ["apt-cache", *self.options, "show", "--no-all-versions",
-                package]
+                *wanted]
         try:
             text = output_of(argv)
         except LabError:
             self.update()
             text = output_of(argv)
-        record = {}
-        for line in text.split("\n\n")[0].splitlines():
-            if match := re.match(r"([A-Za-z0-9-]+): (.*)", line):
-                record[match[1]] = match[2]
-        if "SHA256" not in record or "Version" not in record:
-            raise LabError(f"apt knows no downloadable package {package}")
-        return record
+        found: dict[str, Record] = {}
+        for stanza in text.split("\n\n"):
+            record = dict(re.findall(r"^([A-Za-z0-9-]+): (.*)$", stanza, re.M))
+            if record.get("Package") in wanted and "SHA256" in record:
+                found.setdefault(record["Package"], record)
+        for package in wanted:
+            if package not in found:
+                raise LabError(f"apt knows no downloadable package {package}")
+        return found
+
+    def candidate(self, package: str) -> Record:
+        return self.candidates([package])[package]
+
+    def with_depends(self, packages: Sequence[str],
+                     without: Collection[str]) -> dict[str, Record]:
+        """The records of packages and of all that they depend on, without
+        some and what only those depend on."""
+        text = output_of(["apt-cache", *self.options, "depends", "--recurse",
+                          "--important", *packages])
+        depends = depends_in(text)
+        found: set[str] = set()
+        todo = set(packages)
+        while todo:
+            found |= todo
+            todo = {name for package in todo
+                    for name in depends.get(package, [])} - found
+            todo -= set(without)
+        return self.candidates(found)
+
+    def fetch(self, records: Iterable[Record], directory: Path) -> list[Path]:
+        """Download packages that are not to be installed, as the package
+        index describes them."""
+        wanted = list(records)
+        names = [record["Package"] for record in wanted]
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        run_logged(f"downloading {names[0]}{more}",
+                   ["apt-get", *self.options, "-o", "APT::Sandbox::User=root",
+                    "download", *[f"{record['Package']}={record['Version']}"
+                                  for record in wanted]],
+                   self.log, cwd=directory)
+        debs = {hash_file(deb): deb for deb in directory.glob("*.deb")}
+        for record in wanted:
+            if record["SHA256"] not in debs:
+                raise LabError(f"apt-get download {record['Package']} left no "
+                               f"file with sha256 {record['SHA256']}, as the "
+                               "package index says")
+        return [debs[record["SHA256"]] for record in wanted]
 
     def download(self, package: str, version: str, sha256: str) -> Path:
         """A .deb that is not to be installed, as a cache entry's file."""
         inputs = {"package": package, "version": version, "sha256": sha256}
 
         def build(directory: Path) -> None:
-            fetch = ["apt-get", *self.options, "-o",
-                     "APT::Sandbox::User=root", "download",
-                     f"{package}={version}"]
-            run_logged(f"downloading {package}", fetch, self.log,
-                       cwd=directory)
-            debs = list(directory.glob("*.deb"))
-            if len(debs) != 1:
-                raise LabError(f"apt-get download {package} left "
-                               f"{len(debs)} files")
-            digest = hash_file(debs[0])
-            if digest != sha256:
-                raise LabError(f"{package} {version} has sha256 {digest}, "
-                               f"the package index says {sha256}")
+            self.fetch([{"Package": package, "Version": version,
+                         "SHA256": sha256}], directory)
 
         entry = self.cache.get(f"deb-{package}", inputs, build)
         return next(entry.glob("*.deb"))
+
+
+def depends_in(text: str) -> dict[str, list[str]]:
+    """What "apt-cache depends" says: package -> those it depends on, of
+    alternatives the first."""
+    depends: dict[str, list[str]] = {}
+    of: list[str] = []
+    other = False
+    for line in text.splitlines():
+        match = re.match(r" ([ |])(?:Pre)?Depends: ([^\s:<]+)", line)
+        if match:
+            if not other:
+                of.append(match[2])
+            other = match[1] == "|"
+        elif not line.startswith(" "):
+            of = depends.setdefault(line.partition(":")[0], [])
+            other = False
+    return depends
 
 
 def unpack(deb: Path, directory: Path) -> None:

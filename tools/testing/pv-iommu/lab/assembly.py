@@ -13,7 +13,8 @@ from .header import Scenario
 from .kernels import KINDS, ON
 from .qemu import Machine
 
-LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh", "lib-op.sh")
+LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh", "lib-op.sh",
+             "lib-vfio.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:

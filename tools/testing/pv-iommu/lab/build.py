@@ -193,7 +193,9 @@ class Parts:
     @once
     def program(self, name: str) -> Path:
         self.tools()
-        return initramfs.program(self.cache, name)
+        root = Path("/") if name != "dpdk" else \
+            self.fetched(lambda: fetch.dpdk(self.apt, self.cache))
+        return initramfs.program(self.cache, name, root)
 
     @once
     def xen(self, flavour: str) -> Path:

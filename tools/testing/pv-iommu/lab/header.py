@@ -16,8 +16,8 @@ for the lab:
                               variants that do not say themselves
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
-    #: guest PART...           "fio", "ethtool", "perf", "bpftrace", what guest/
-                              builds
+    #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk", what
+                              guest/ builds
     #: trace EVENT...          QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too

@@ -18,17 +18,32 @@ from .ui import LabError, output_of
 BUSYBOX = Path("/bin/busybox")
 PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool"),
             "perf": Path("/usr/bin/perf"),
-            "bpftrace": Path("/usr/bin/bpftrace")}
+            "bpftrace": Path("/usr/bin/bpftrace"),
+            "dpdk": Path("/usr/bin/dpdk-testpmd")}
+# What they load beside the libraries that they are linked to.
+LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
+PLUGINS = {"dpdk": [
+    LIBRARIES / "dpdk/pmds-23.0/librte_net_e1000.so.23.0",
+    LIBRARIES / "dpdk/pmds-23.0/librte_mempool_ring.so.23.0",
+    # by libc, when a thread is cancelled
+    Path("/lib/x86_64-linux-gnu/libgcc_s.so.1")]}
 DIRECTORIES = "dev proc sys run tmp mnt root etc bin sbin usr/bin usr/sbin"
 
 
-def libraries_of(binary: Path) -> dict[str, Path]:
-    """name in the guest -> file, for all shared libraries of a program."""
+def libraries_of(binary: Path, root: Path = Path("/")) -> dict[str, Path]:
+    """name in the guest -> file, for all shared libraries of a program; those
+    that are below root are taken from there."""
+    paths_of = ":".join(str(root / lib / "x86_64-linux-gnu")
+                        for lib in ("lib", "usr/lib"))
     found = {}
-    for line in output_of(["ldd", str(binary)]).splitlines():
+    for line in output_of(["env", f"LD_LIBRARY_PATH={paths_of}", "ldd",
+                           str(binary)]).splitlines():
         match = re.match(r"\s*(?:\S+ => )?(/\S+) \(0x", line)
         if match:
-            found[match[1]] = Path(match[1])
+            path = Path(match[1])
+            inside = path.is_relative_to(root)
+            found["/" + str(path.relative_to(root)) if inside
+                  else match[1]] = path
         elif "not found" in line:
             raise LabError(f"{binary}: {line.strip()}")
     return found
@@ -55,10 +70,13 @@ def base(cache: Cache, kernel: Kernel) -> Path:
     return cache.get(f"initramfs-{kernel.name}", inputs, build) / "base.cpio"
 
 
-def program(cache: Cache, name: str) -> Path:
-    """One of PROGRAMS with its libraries, for the scenarios that ask."""
-    path = PROGRAMS[name]
-    files = {str(path): path, **libraries_of(path)}
+def program(cache: Cache, name: str, root: Path = Path("/")) -> Path:
+    """One of PROGRAMS with its libraries, for the scenarios that ask; root is
+    where it is installed."""
+    files = {}
+    for path in (PROGRAMS[name], *PLUGINS.get(name, ())):
+        there = root / path.relative_to("/")
+        files.update({str(path): there, **libraries_of(there, root)})
     inputs = {key: hash_file(path) for key, path in files.items()}
     inputs["cpio"] = hash_file(paths.LAB / "cpio.py")
 

@@ -19,6 +19,7 @@ from .hostside import Log, NetPeer, Pattern, heard
 from .judge import Record, split_log
 from .qemu import Qemu
 from .ui import LabError
+from .wire import LONGEST, Wire, frames_of, swapped, testpmd_fault
 
 
 class Refused(Exception):
@@ -39,6 +40,7 @@ class Requests:
         self.trace_log = Log(qemu.trace_log)
         self.parts = parts
         self.net = NetPeer()
+        self.wire: Wire | None = None
         self.progress = progress
         self.waited = 0.0
         for log in (self.xen_log, self.trace_log):
@@ -46,6 +48,7 @@ class Requests:
 
     def close(self) -> None:
         self.net.close()
+        self.do_wire_down("")
 
     def pattern(self) -> Pattern:
         return Pattern(self.parts.pattern())
@@ -148,6 +151,49 @@ class Requests:
         return self._check(good, f"received {len(got)} bytes, " +
                            ("what dom0 sent" if good else
                             f"not the {length} that dom0 sent"))
+
+    def do_wire(self, text: str) -> None:
+        """wire NAME: the host is the other end of this card, see wire.py."""
+        self.do_wire_down("")
+        self.wire = Wire(self.qemu.qmp, text, self.qemu.qmp_path.parent)
+
+    def do_wire_down(self, text: str) -> None:
+        """wire-down: the card is at QEMU's user network again."""
+        if self.wire:
+            self.wire.close()
+        self.wire = None
+
+    def _wire(self) -> Wire:
+        if not self.wire:
+            raise Refused("no card is wired to the host")
+        return self.wire
+
+    def do_wire_came(self, text: str) -> str:
+        """wire-came SECONDS: how many frames came since that was asked last,
+        as soon as there is one."""
+        return str(len(self._wire().take(1, float(text))))
+
+    def do_wire_swap(self, text: str) -> str:
+        """wire-swap COUNT SEED: who gets frames with this pattern sends each
+        back, with nothing changed but the addresses."""
+        count, seed = text.split()
+        sent = frames_of(self.pattern().make(int(count) * LONGEST, seed),
+                         int(count))
+        self._wire().send(sent)
+        came = self._wire().take(len(sent), 60)
+        wrong = sum(swapped(one) != other for one, other in zip(sent, came))
+        return self._check(len(came) == len(sent) and not wrong,
+                           f"{len(came)} of {len(sent)} frames came back, "
+                           f"{wrong} of them not as sent")
+
+    def do_wire_testpmd(self, text: str) -> str:
+        """wire-testpmd COUNT: so many frames came since, of testpmd's own."""
+        came = self._wire().take(int(text), 60)
+        faults = [fault for fault in map(testpmd_fault, came) if fault]
+        return self._check(len(came) == int(text) and not faults,
+                           f"{len(came)} of {text} frames of testpmd's came, "
+                           f"{len(faults)} of them wrong" +
+                           "".join(f": {fault}" for fault in faults[:1]))
 
     def do_ktap(self, text: str) -> str:
         """ktap xen|bare: did the KUnit tests of this boot run and pass?"""

@@ -13,6 +13,8 @@
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-vfio.sh
+. /lab/lib-vfio.sh
 
 IOVA=0x123456000
 LOW=0x1234000
@@ -24,19 +26,6 @@ unplugged() { ! plugged; }
 ctx_of() {
 	iommu-op device "$1" >/run/op || die "iommu-op: $(tr '\n' ' ' </run/op)"
 	sed -n 's/^ctx=//p' /run/op
-}
-
-# to_vfio PCI: whatever drives it
-to_vfio() {
-	[ ! -e "/sys/bus/pci/devices/$1/driver" ] || device_free "$1"
-	echo vfio-pci >"/sys/bus/pci/devices/$1/driver_override"
-	echo "$1" >/sys/bus/pci/drivers_probe
-	[ -e "/sys/bus/pci/drivers/vfio-pci/$1" ] || die "vfio-pci does not take $1"
-}
-
-from_vfio() {
-	echo "$1" >/sys/bus/pci/drivers/vfio-pci/unbind
-	echo >"/sys/bus/pci/devices/$1/driver_override"
 }
 
 # edu TEXT COMMAND...: the program does so with the device
@@ -110,8 +99,7 @@ hypercalls_up
 driver_load
 mapped_mark
 own=$(ctx_of "$PCI_EDU64")
-modprobe vfio_iommu_type1 || die "vfio_iommu_type1 does not load"
-modprobe vfio_pci || die "vfio_pci does not load"
+vfio_up
 to_vfio "$PCI_EDU64"
 
 edu "DMA to and from memory at addresses of all sizes, compared" dma
