@@ -16,8 +16,8 @@ for the lab:
                               variants that do not say themselves
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
-    #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk", what
-                              guest/ builds
+    #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk",
+                              what guest/ builds
     #: trace EVENT...          QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too
@@ -25,10 +25,10 @@ for the lab:
     #: needs WORD              of the kernel: that the driver is "builtin", a
                               "module", one that can ("unload"), or cannot
                               ("no-unload"), be unloaded; "kunit": has the
-                              tests; "vfio": gives devices to programs, as
-                              Debian's do; "retype": groups of several devices
-                              can change their type; "iova-api":
-                              dma_iova_link() and its like
+                              tests; "iommufd": gives devices to programs that
+                              way, too; "retype": groups of several devices can
+                              change their type; "iova-api": dma_iova_link()
+                              and its like
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
@@ -76,7 +76,7 @@ NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "module": lambda kind: not kind.builtin,
     "builtin": lambda kind: kind.builtin,
     "kunit": lambda kind: kind.has("kunit"),
-    "vfio": lambda kind: bool(kind.package),
+    "iommufd": lambda kind: not kind.package,
     "iova-api": lambda kind: not kind.package,
     "unload": lambda kind: kind.unload,
     "retype": lambda kind: kind.retype,
