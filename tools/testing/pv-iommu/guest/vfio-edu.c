@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vfio-edu: QEMU's edu device driven from user space, by vfio-pci and an address
- * space of type 1.  What it may reach, what it may not, and its interrupts.
+ * vfio-edu: QEMU's edu device driven from user space, by vfio-pci, and type 1
+ * or iommufd.  What it may reach, what it may not, and its interrupts.
  *
  * Results are key=value.  Exit code: 0 as it should be, 1 not so, 2 wrong usage,
  * 3 the device, or memory, cannot be had.
@@ -35,7 +35,7 @@
 #define AT		(PAGE_SIZE - LEN / 2)
 
 static const char usage_text[] =
-"usage: vfio-edu SBDF COMMAND\n"
+"usage: vfio-edu [iommufd:]SBDF COMMAND\n"
 "  dma            to and from memory at many addresses\n"
 "  unmapped IOVA  works there, and no more after unmapping\n"
 "  readonly IOVA  the device does not write where it may only read\n"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vfio-nvme: an NVMe disk driven from user space, by vfio-pci and an address
- * space of type 1: one admin queue, one for I/O, one request at a time, each
- * completed by an MSI-X interrupt.
+ * vfio-nvme: an NVMe disk driven from user space, by vfio-pci, and type 1 or
+ * iommufd: one admin queue, one for I/O, one request at a time, each completed by
+ * an MSI-X interrupt.
  *
  * Exit code: 0 done, 1 the disk did not do it, 2 wrong usage, 3 the device cannot
  * be had.
@@ -89,7 +89,7 @@ struct memory {
 #define IOVA_OF(member)	(IOVA + offsetof(struct memory, member))
 
 static const char usage_text[] =
-"usage: vfio-nvme SBDF COMMAND\n"
+"usage: vfio-nvme [iommufd:]SBDF COMMAND\n"
 "  identify             the controller and its namespace\n"
 "  write OFFSET LENGTH  from standard input\n"
 "  read OFFSET LENGTH   to standard output\n"

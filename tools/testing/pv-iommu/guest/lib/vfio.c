@@ -2,8 +2,6 @@
 /* A PCI device in user space: see vfio.h. */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,13 +11,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vfio.h"
+#include "vfio-backend.h"
 
 #define PCI_COMMAND		4
 #define PCI_COMMAND_MEMORY	0x2
 #define PCI_COMMAND_MASTER	0x4
 
-static int fail(const char *what)
+int vfio_fail(const char *what)
 {
 	int err = errno;
 
@@ -27,53 +25,11 @@ static int fail(const char *what)
 	return -err;
 }
 
-/* The group of a device, by its number. */
-static int open_group(const char *sbdf)
-{
-	char path[100], link[PATH_MAX], *name;
-	ssize_t len;
-
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/iommu_group",
-		 sbdf);
-	len = readlink(path, link, sizeof(link) - 1);
-	if (len < 0)
-		return fail(path);
-	link[len] = 0;
-	name = strrchr(link, '/');
-	snprintf(path, sizeof(path), "/dev/vfio/%d", name ? atoi(name + 1) : -1);
-	return open(path, O_RDWR | O_CLOEXEC);
-}
-
-/* The last address that can be mapped: the end of the last of the ranges. */
-static int ask_last(struct vfio *v)
-{
-	struct vfio_iommu_type1_info_cap_iova_range *cap;
-	struct vfio_iommu_type1_info *info;
-	uint32_t size = 4096, at;
-
-	info = calloc(1, size);
-	if (!info)
-		return fail("memory");
-	info->argsz = size;
-	if (ioctl(v->container, VFIO_IOMMU_GET_INFO, info))
-		return fail("VFIO_IOMMU_GET_INFO");
-
-	for (at = info->flags & VFIO_IOMMU_INFO_CAPS ? info->cap_offset : 0; at;
-	     at = cap->header.next) {
-		cap = (void *)((char *)info + at);
-		if (cap->header.id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
-			v->last = cap->iova_ranges[cap->nr_iovas - 1].end;
-	}
-	free(info);
-	errno = ENODATA;
-	return v->last ? 0 : fail("no ranges of addresses");
-}
-
 static int region(const struct vfio *v, struct vfio_region_info *info)
 {
 	info->argsz = sizeof(*info);
 	return ioctl(v->device, VFIO_DEVICE_GET_REGION_INFO, info) ?
-	       fail("VFIO_DEVICE_GET_REGION_INFO") : 0;
+	       vfio_fail("VFIO_DEVICE_GET_REGION_INFO") : 0;
 }
 
 static int may_do_dma(const struct vfio *v)
@@ -90,63 +46,43 @@ static int may_do_dma(const struct vfio *v)
 
 	config.offset += PCI_COMMAND;
 	if (pread(v->device, &command, 2, config.offset) != 2)
-		return fail("config space");
+		return vfio_fail("config space");
 	command |= PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
 	if (pwrite(v->device, &command, 2, config.offset) != 2)
-		return fail("config space");
+		return vfio_fail("config space");
 	return 0;
 }
 
-int vfio_open(struct vfio *v, const char *sbdf)
+int vfio_open(struct vfio *v, const char *name)
 {
+	const char *sbdf = name;
 	int ret;
 
-	*v = (struct vfio) { 0 };
-	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
-	if (v->container < 0)
-		return fail("/dev/vfio/vfio");
-	v->group = open_group(sbdf);
-	if (v->group < 0)
-		return fail("the device's group");
-	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container))
-		return fail("VFIO_GROUP_SET_CONTAINER");
-	if (ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
-		return fail("VFIO_SET_IOMMU");
-	v->device = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, sbdf);
-	if (v->device < 0)
-		return fail("VFIO_GROUP_GET_DEVICE_FD");
-
-	ret = ask_last(v);
+	*v = (struct vfio) { .backend = &vfio_type1 };
+	if (!strncmp(name, VFIO_IOMMUFD, strlen(VFIO_IOMMUFD))) {
+		v->backend = &vfio_iommufd;
+		sbdf += strlen(VFIO_IOMMUFD);
+	}
+	ret = v->backend->open(v, sbdf);
 	return ret ?: may_do_dma(v);
 }
 
 int vfio_map(const struct vfio *v, const void *memory, uint64_t iova,
 	     uint64_t size, uint32_t access)
 {
-	struct vfio_iommu_type1_dma_map map = {
-		.argsz = sizeof(map),
-		.flags = access,
-		.vaddr = (uintptr_t)memory,
-		.iova = iova,
-		.size = size,
-	};
-
-	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ?
-	       fail("VFIO_IOMMU_MAP_DMA") : 0;
+	return v->backend->map(v, memory, iova, size, access);
 }
 
 int vfio_unmap(const struct vfio *v, uint64_t iova, uint64_t size)
 {
-	struct vfio_iommu_type1_dma_unmap unmap = {
-		.argsz = sizeof(unmap),
-		.iova = iova,
-		.size = size,
-	};
+	uint64_t unmapped = size;
+	int ret;
 
-	if (ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap))
-		return fail("VFIO_IOMMU_UNMAP_DMA");
+	ret = v->backend->unmap(v, iova, &unmapped);
+	if (ret)
+		return ret;
 	errno = ENOENT;
-	return unmap.size == size ? 0 : fail("less was unmapped than mapped");
+	return unmapped == size ? 0 : vfio_fail("less was unmapped than mapped");
 }
 
 void *vfio_bar(const struct vfio *v, unsigned int bar, uint64_t size)
@@ -160,14 +96,14 @@ void *vfio_bar(const struct vfio *v, unsigned int bar, uint64_t size)
 		return NULL;
 	if (info.size < size) {
 		errno = ENXIO;
-		fail("the BAR is too small");
+		vfio_fail("the BAR is too small");
 		return NULL;
 	}
 	regs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, v->device,
 		    info.offset);
 	if (regs != MAP_FAILED)
 		return regs;
-	fail("mapping the BAR");
+	vfio_fail("mapping the BAR");
 	return NULL;
 }
 
@@ -195,7 +131,7 @@ static int set_irq(const struct vfio *v, unsigned int index, unsigned int nr,
 	if (flags == (VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER))
 		u.set.count = 0;
 	return ioctl(v->device, VFIO_DEVICE_SET_IRQS, &u.set) ?
-	       fail("VFIO_DEVICE_SET_IRQS") : 0;
+	       vfio_fail("VFIO_DEVICE_SET_IRQS") : 0;
 }
 
 int vfio_irq(const struct vfio *v, unsigned int index, unsigned int nr)
@@ -203,7 +139,7 @@ int vfio_irq(const struct vfio *v, unsigned int index, unsigned int nr)
 	int ret, fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 	if (fd < 0)
-		return fail("eventfd");
+		return vfio_fail("eventfd");
 	ret = set_irq(v, index, nr, VFIO_IRQ_SET_DATA_EVENTFD |
 		      VFIO_IRQ_SET_ACTION_TRIGGER, &fd);
 	return ret ?: fd;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A PCI device in user space: vfio-pci with an address space of type 1.
+ * A PCI device in user space: vfio-pci, with an address space of type 1, or by
+ * iommufd.
  *
  * Functions that fail say why on standard error, and return a negative errno, or
  * NULL.
@@ -17,15 +18,26 @@
 #define VFIO_READ	VFIO_DMA_MAP_FLAG_READ
 #define VFIO_WRITE	VFIO_DMA_MAP_FLAG_WRITE
 
+/* What a device's name begins with when it is to be had by iommufd. */
+#define VFIO_IOMMUFD	"iommufd:"
+
+struct vfio_backend;
+
 struct vfio {
-	int container;
+	const struct vfio_backend *backend;
+	int container;		/* type 1: what has the address space */
 	int group;
+	int iommufd;		/* iommufd: the same, and which one there */
+	uint32_t ioas;
 	int device;
 	uint64_t last;		/* of the addresses that can be mapped */
 };
 
-/* @sbdf: a device that is bound to vfio-pci; it may do DMA then. */
-int vfio_open(struct vfio *v, const char *sbdf);
+/*
+ * @name: a device that is bound to vfio-pci, SBDF, or "iommufd:SBDF"; it may do
+ * DMA then.
+ */
+int vfio_open(struct vfio *v, const char *name);
 
 /* Memory of this program at @iova; @access: VFIO_READ, VFIO_WRITE. */
 int vfio_map(const struct vfio *v, const void *memory, uint64_t iova,
