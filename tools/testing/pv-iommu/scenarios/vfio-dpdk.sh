@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about Debian's dpdk-testpmd, without huge pages, drives a network card by vfio-pci; the host counts its frames and compares them, both ways; it ends, or is killed, and the card works for its kernel driver.
-#: needs vfio
 #: variants vtd amdvi
 #: device e1000e
 #: guest dpdk ethtool
@@ -25,8 +24,8 @@ testpmd_says() { grep . /run/testpmd | tail -n 3 | tr '\n' ' '; }
 
 # prompt_wait TEXT: until one more prompt than $had
 prompt_wait() {
-	wait_for 60 prompted && kill -0 "$TESTPMD" ||
-		die "testpmd: $1: $(testpmd_says)"
+	wait_for 60 prompted || die "testpmd: $1: $(testpmd_says)"
+	kill -0 "$TESTPMD" || die "testpmd ended: $1: $(testpmd_says)"
 }
 
 testpmd_up() {
