@@ -223,6 +223,7 @@ static void __exit xpi_exit(void)
 	xpi_bind_unlock();
 	xpi_bind_down();
 
+	xpi_iommu_end(&xpi);
 	xpi_bind_exit();
 	xpi_compat_dma_exit();
 	kfree(xpi.reserved);

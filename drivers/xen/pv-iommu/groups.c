@@ -13,6 +13,7 @@
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/seq_file.h>
+#include <linux/wait.h>
 
 #include "domain.h"
 #include "pv-iommu.h"
@@ -21,6 +22,9 @@
 /* Guards the list and where the devices in it are. */
 static DEFINE_MUTEX(groups_lock);
 static LIST_HEAD(devices);
+
+/* Woken when a device was taken off the list. */
+static DECLARE_WAIT_QUEUE_HEAD(removed);
 
 /**
  * xpi_groups_add() - a device was claimed; it is nowhere yet
@@ -49,6 +53,20 @@ void xpi_groups_remove(struct xpi_dev *xdev)
 	if (xdev->put)
 		__module_get(THIS_MODULE);
 	mutex_unlock(&groups_lock);
+	wake_up(&removed);
+}
+
+/**
+ * xpi_groups_wait() - wait until the last device was released
+ *
+ * When the IOMMU core lets go of all devices it does not find one that somebody is
+ * just removing, who is about to release it.
+ *
+ * Context: Process context; whoever removes a device can go on.
+ */
+void xpi_groups_wait(void)
+{
+	wait_event(removed, list_empty(&devices));
 }
 
 /**

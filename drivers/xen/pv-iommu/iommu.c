@@ -98,6 +98,9 @@ static void xpi_domain_free(struct iommu_domain *domain)
 
 	xpi_groups_forget(domain);
 	ret = xpi_domain_destroy(&xd->d);
+	/* The last device may go when the host map is there again. */
+	if (ret == -EPERM && !registered)
+		ret = 0;
 	if (ret) {
 		/* It stays counted, and the shared one in use: none comes after it. */
 		pr_err("the hypervisor keeps mappings of an address space that is not used any more (%d)\n",
@@ -481,12 +484,26 @@ out_sysfs:
  * xpi_iommu_unregister() - let go of dom0's devices
  * @xpi: the hypervisor
  *
- * Context: Process context; no device is in use.
+ * But for those that are just being removed: xpi_iommu_end() comes later.
+ *
+ * Context: Process context, between xpi_bind_lock() and xpi_bind_unlock(); no device
+ *	    is in use.
  */
 void xpi_iommu_unregister(struct xpi *xpi)
 {
 	iommu_device_unregister(&xpi->iommu);
 	registered = NULL;
 	xpi_claim_end(xpi);
+}
+
+/**
+ * xpi_iommu_end() - the last device goes, and what it was linked to in sysfs
+ * @xpi: the hypervisor
+ *
+ * Context: Process context; nobody who starts a driver waits for us.
+ */
+void xpi_iommu_end(struct xpi *xpi)
+{
+	xpi_groups_wait();
 	iommu_device_sysfs_remove(&xpi->iommu);
 }

@@ -128,11 +128,13 @@ int xpi_read_reserved(struct xpi *xpi, u32 sbdf,
 int xpi_iommu_register(struct xpi *xpi);
 void xpi_iommu_unregister(struct xpi *xpi);
 void xpi_iommu_added(struct device *dev);
+void xpi_iommu_end(struct xpi *xpi);
 void xpi_iommu_starts(struct device *dev);
 
 /* groups.c */
 void xpi_groups_add(struct xpi_dev *xdev);
 void xpi_groups_remove(struct xpi_dev *xdev);
+void xpi_groups_wait(void);
 void xpi_groups_put_module(void);
 unsigned int xpi_groups_waiting(void);
 void xpi_groups_attached(struct xpi_dev *xdev, struct iommu_domain *domain,

@@ -90,6 +90,7 @@ static void give_back(void *data)
 	xpi_give_back(xpi);
 	xpi_allow_all();
 	xpi_bind_unlock();
+	xpi_iommu_end(xpi);
 }
 
 int device_fixture_take_over(struct kunit *test, struct xpi *xpi)
@@ -149,6 +150,7 @@ void device_fixture_unregister(struct kunit *test, struct xpi *xpi)
 	xpi_bind_lock();
 	xpi_iommu_unregister(xpi);
 	xpi_bind_unlock();
+	xpi_iommu_end(xpi);
 }
 
 /* Wait for the flush queue of the IOMMU core, which has a timer. */
