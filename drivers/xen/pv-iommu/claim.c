@@ -206,6 +206,30 @@ void xpi_claim_check_trust(struct xpi *xpi, struct device *dev)
 }
 
 /**
+ * xpi_claim_put_back() - a claimed device is released, and goes back into the host map
+ * @xpi: the hypervisor, with contexts
+ * @dev: the device, which may be gone already, for the hypervisor, too
+ *
+ * While others that are claimed share its ID, it stays with them, or they would go with
+ * it.
+ *
+ * Context: Process context.
+ */
+void xpi_claim_put_back(struct xpi *xpi, struct device *dev)
+{
+	struct pci_dev *pdev = to_pci_dev(dev);
+	int ret;
+
+	if (xpi_device_shares_id(xpi, pdev))
+		return;
+
+	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
+	xpi_compat_dma_keep(dev);
+	if (ret && ret != -ENODEV)
+		xpi_cut_off(dev, "the hypervisor did not put it back into the host map");
+}
+
+/**
  * xpi_claim_end() - those that were shut out are back in the host map
  * @xpi: the hypervisor, with no device claimed any more
  *

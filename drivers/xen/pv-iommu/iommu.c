@@ -341,31 +341,13 @@ void xpi_iommu_starts(struct device *dev)
 		xpi_claim_starts(registered, dev);
 }
 
-/*
- * Back into the host map.  It may be gone already, for the hypervisor, too.  While
- * others that are claimed share its ID, it stays with them, or they would go with it.
- */
-static void put_back(struct xpi *xpi, struct device *dev)
-{
-	struct pci_dev *pdev = to_pci_dev(dev);
-	int ret;
-
-	if (xpi_device_shares_id(xpi, pdev))
-		return;
-
-	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
-	xpi_compat_dma_keep(dev);
-	if (ret && ret != -ENODEV)
-		xpi_cut_off(dev, "the hypervisor did not put it back into the host map");
-}
-
 static void xpi_release_device(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 	struct xpi *xpi = dev_to_xpi(dev);
 
 	if (xpi_has_contexts(xpi))
-		put_back(xpi, dev);
+		xpi_claim_put_back(xpi, dev);
 	xpi_groups_remove(xdev);
 	kfree(xdev);
 }

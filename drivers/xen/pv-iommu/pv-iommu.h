@@ -107,6 +107,7 @@ bool xpi_claim_contexts_left(struct xpi *xpi);
 void xpi_claim_check_dma(struct device *dev);
 void xpi_claim_starts(struct xpi *xpi, struct device *dev);
 void xpi_claim_check_trust(struct xpi *xpi, struct device *dev);
+void xpi_claim_put_back(struct xpi *xpi, struct device *dev);
 void xpi_claim_end(struct xpi *xpi);
 void xpi_claim_cut_off(struct xpi *xpi);
 
