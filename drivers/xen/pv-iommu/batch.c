@@ -230,6 +230,25 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 }
 
 /**
+ * xpi_batch_lock_room() - xpi_batch_lock(), with room in the queue
+ * @batch: the queue
+ * @nr: operations that are to be queued
+ * @flags: OUT: for xpi_batch_unlock()
+ *
+ * Context: Any.
+ */
+void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr,
+			 unsigned long *flags)
+	__acquires(&batch->call_lock) __acquires(&batch->lock)
+{
+	xpi_batch_lock(batch, flags);
+	while (unlikely(xpi_batch_room(batch) < nr)) {
+		xpi_batch_submit_unlock(batch, XPI_CAUSE_FULL, *flags);
+		xpi_batch_lock(batch, flags);
+	}
+}
+
+/**
  * xpi_batch_make_room() - submit what is queued if it is in the way
  * @batch: the queue, with no lock held
  * @nr: operations that are to be queued
@@ -242,9 +261,6 @@ void xpi_batch_make_room(struct xpi_batch *batch, unsigned int nr)
 {
 	unsigned long flags;
 
-	xpi_batch_lock(batch, &flags);
-	if (xpi_batch_room(batch) < nr)
-		xpi_batch_submit_unlock(batch, XPI_CAUSE_FULL, flags);
-	else
-		xpi_batch_unlock(batch, flags);
+	xpi_batch_lock_room(batch, nr, &flags);
+	xpi_batch_unlock(batch, flags);
 }

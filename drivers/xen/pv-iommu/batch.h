@@ -95,16 +95,18 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 		   void (*failed)(struct xpi_batch *batch,
 				  const struct xen_iommu_op *op));
 void xpi_batch_destroy(struct xpi_batch *batch);
-bool xpi_batch_recover(struct xpi_batch *batch);
+bool xpi_batch_make_usable(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_queue_flush(struct xpi_batch *batch);
+void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr,
+			 unsigned long *flags)
+	__acquires(&batch->call_lock) __acquires(&batch->lock);
 void xpi_batch_make_room(struct xpi_batch *batch, unsigned int nr);
 void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner);
-void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause);
 void xpi_batch_submit_unlock(struct xpi_batch *batch, enum xpi_cause cause,
 			     unsigned long flags)
 	__releases(&batch->lock) __releases(&batch->call_lock);
@@ -144,24 +146,6 @@ static inline unsigned int xpi_batch_room(const struct xpi_batch *batch)
 	lockdep_assert_held(&batch->lock);
 
 	return batch->size - batch->nr;
-}
-
-/**
- * xpi_batch_usable() - may new mappings be made?
- * @batch: the queue, with both locks held
- *
- * Not while stale IOTLB entries may be about, which reach what they should
- * not: after a flush that failed, another one has to succeed first.
- *
- * Context: Any.
- * Return: true when they may.
- */
-static inline bool xpi_batch_usable(struct xpi_batch *batch)
-{
-	lockdep_assert_held(&batch->call_lock);
-	lockdep_assert_held(&batch->lock);
-
-	return likely(!batch->flush_failed) || xpi_batch_recover(batch);
 }
 
 #endif /* _XEN_PV_IOMMU_BATCH_H */

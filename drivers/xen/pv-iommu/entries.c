@@ -10,34 +10,6 @@
 #include "gfn.h"
 #include "stats.h"
 
-/* Try to get frames out of quarantine, so that they can be used after all. */
-static int release_quarantined(struct xpi_domain *d, u64 dfn, u64 *entries,
-			       unsigned long nr)
-{
-	unsigned long i;
-
-	for (i = 0; i < nr && entries[i] == XPI_SHADOW_QUARANTINED; i++)
-		WRITE_ONCE(entries[i], 0);
-	/* What went into quarantine for a status that was lost may be unmapped. */
-	xpi_batch_unmap(&d->batch, dfn, i, XEN_IOMMU_UNMAP_sparse);
-	xpi_batch_submit(&d->batch, XPI_CAUSE_SYNC);
-	if (*entries)
-		return -EBUSY;
-
-	xpi_count(XPI_QUARANTINE_FREED, i);
-	/* They are unmapped, but devices may have them cached. */
-	return xpi_batch_usable(&d->batch) ? 0 : -EIO;
-}
-
-/* Something is at @dfn.  Can it, and what follows, be mapped nevertheless? */
-static int occupied(struct xpi_domain *d, bool both, u64 dfn, u64 *entries,
-		    unsigned long nr)
-{
-	if (*entries & XPI_SHADOW_VALID)
-		return -EEXIST;
-	return both ? release_quarantined(d, dfn, entries, nr) : XPI_NEED_BOTH;
-}
-
 /*
  * Enter frames where the shadow has no table of entries, nor needs one if they
  * would fill it.  Returns how many went in: none, without an error, where there
@@ -96,19 +68,17 @@ static bool lacks_tables(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	return false;
 }
 
-/* Those of a table; *@released: frames came out of quarantine for them. */
-static unsigned long enter_table(struct xpi_domain *d, bool both, u64 dfn,
-				 u64 *entries, unsigned long nr, u64 value,
-				 bool *released, int *ret)
+/* Those of a table. */
+static unsigned long enter_table(u64 *entries, unsigned long nr, u64 value,
+				 int *ret)
 {
 	unsigned long i;
 
 	for (i = 0; i < nr; i++, value += PAGE_SIZE) {
 		if (unlikely(entries[i])) {
-			*ret = occupied(d, both, dfn + i, &entries[i], nr - i);
-			if (*ret)
-				break;
-			*released = true;
+			*ret = entries[i] & XPI_SHADOW_VALID ? -EEXIST :
+							       XPI_NEED_RELEASE;
+			break;
 		}
 		WRITE_ONCE(entries[i], value);
 	}
@@ -117,25 +87,20 @@ static unsigned long enter_table(struct xpi_domain *d, bool both, u64 dfn,
 
 /**
  * xpi_entries_enter() - enter a run of frames into the shadow
- * @d: the domain, with the lock of its queue held and room for an operation
- * @both: so is the other one
+ * @d: the domain, with the lock of its queue held
  * @dfn: first device frame
  * @nr: frames
  * @value: the entry of the first
- * @ret: IN: 0, OUT: why not all went in: -EEXIST, -EBUSY in quarantine, -EIO
- *	while the IOTLB cannot be flushed, %XPI_NEED_BOTH, %XPI_NEED_TABLES
- *
- * Getting frames out of quarantine takes hypercalls, so those of one table end
- * it, and others get the locks before the rest.
+ * @ret: IN: 0, OUT: why not all went in: -EEXIST, %XPI_NEED_RELEASE,
+ *	%XPI_NEED_TABLES
  *
  * Context: Any.
  * Return: how many frames went in.
  */
-unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
+unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
 				unsigned long nr, u64 value, int *ret)
 {
-	unsigned long done = 0, n;
-	bool released = false;
+	unsigned long done = 0;
 
 	/* A run is one operation, so it has to have all its tables. */
 	if (unlikely(dfn % XPI_SHADOW_ENTRIES + nr > XPI_SHADOW_ENTRIES) &&
@@ -151,16 +116,47 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
 		u64 now = value + PFN_PHYS(done);
 
 		if (likely(entries))
-			n = enter_table(d, both, dfn + done, entries,
-					min_t(unsigned long, nr - done, left),
-					now, &released, ret);
+			done += enter_table(entries,
+					    min_t(unsigned long, nr - done,
+						  left), now, ret);
 		else
-			n = enter_run(d, dfn + done, nr - done, now, ret);
-		done += n;
-		if (unlikely(released && !*ret))
-			*ret = XPI_NEED_BOTH;
+			done += enter_run(d, dfn + done, nr - done, now, ret);
 	}
 	return done;
+}
+
+/**
+ * xpi_entries_release() - try to get frames out of quarantine, to use them after all
+ * @d: the domain
+ * @dfn: first device frame, where xpi_entries_enter() stopped
+ * @nr: frames that are to be mapped from there on
+ *
+ * Those of one table are, with one hypercall.
+ *
+ * Context: Any.
+ * Return: 0, or -EBUSY when the hypervisor does not unmap them.
+ */
+int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
+{
+	unsigned long flags, i;
+	unsigned int left;
+	u64 *entries;
+
+	xpi_batch_lock_room(&d->batch, 1, &flags);
+	entries = xpi_shadow_entries(&d->shadow, dfn, &left);
+	nr = min_t(unsigned long, nr, left);
+	for (i = 0; i < nr && entries[i] & XPI_SHADOW_QUARANTINED; i++)
+		WRITE_ONCE(entries[i], 0);
+	/* What went into quarantine for a status that was lost may be unmapped. */
+	xpi_batch_unmap(&d->batch, dfn, i, XEN_IOMMU_UNMAP_sparse);
+	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC, flags);
+
+	/* They are nobody's but the caller's, or back in quarantine. */
+	if (READ_ONCE(*entries))
+		return -EBUSY;
+
+	xpi_count(XPI_QUARANTINE_FREED, i);
+	return 0;
 }
 
 /*

@@ -3,8 +3,8 @@
  * What mapping.c does to the shadow of a domain: frames enter it, and leave.
  *
  * Mapping and unmapping take just the queue's lock, and do not wait for another
- * CPU's hypercall, unless they turn out to need one themselves: @both then says
- * that both locks are held.
+ * CPU's hypercall.  What they turn out to lack is got with no lock held, and then
+ * they go on.
  */
 
 #ifndef _XEN_PV_IOMMU_ENTRIES_H
@@ -15,11 +15,13 @@
 
 #include "domain.h"
 
-/* It takes both locks. */
-#define XPI_NEED_BOTH		(-ERESTART)
-/* It takes xpi_batch_make_room(), with no lock held. */
+/* It takes xpi_batch_make_usable(). */
+#define XPI_NEED_FLUSH		(-ERESTART)
+/* It takes xpi_batch_make_room(). */
 #define XPI_NEED_ROOM		(-ENOBUFS)
-/* It takes xpi_entries_prepare(), with no lock held. */
+/* It takes xpi_entries_release(). */
+#define XPI_NEED_RELEASE	(-EUCLEAN)
+/* It takes xpi_entries_prepare(). */
 #define XPI_NEED_TABLES		(-EAGAIN)
 
 /* What an entry says of Linux and of the hypervisor. */
@@ -27,8 +29,9 @@
 #define XPI_ENTRY_KNOWN		XPI_SHADOW_VALID
 #define XPI_ENTRY_REFUSED	(XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)
 
-unsigned long xpi_entries_enter(struct xpi_domain *d, bool both, u64 dfn,
+unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
 				unsigned long nr, u64 value, int *ret);
+int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr);
 unsigned long xpi_entries_leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
 				u64 state);
 int xpi_entries_prepare(struct xpi_domain *d, u64 dfn, unsigned long pfn,

@@ -24,21 +24,14 @@ static unsigned long chunk(u64 dfn, unsigned long nr)
 	return nr > CHUNK_FRAMES ? CHUNK_FRAMES - dfn % CHUNK_FRAMES : nr;
 }
 
-/* May anything be mapped now? */
-static int mappable(struct xpi_domain *d, bool both)
+/* Map as many of @nr frames as is decent with interrupts off. */
+static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+			      unsigned long nr, u64 access, int *ret)
 {
-	if (unlikely(both))
-		return xpi_batch_usable(&d->batch) ? 0 : -EIO;
-	return unlikely(READ_ONCE(d->batch.flush_failed)) ? XPI_NEED_BOTH : 0;
-}
+	unsigned long flags, done = 0;
 
-static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
-				unsigned long pfn, unsigned long nr, u64 access,
-				int *ret)
-{
-	unsigned long done = 0;
-
-	*ret = mappable(d, both);
+	spin_lock_irqsave(&d->batch.lock, flags);
+	*ret = unlikely(READ_ONCE(d->batch.flush_failed)) ? XPI_NEED_FLUSH : 0;
 	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
 		struct xpi_gfn_run run;
 		unsigned long n;
@@ -49,7 +42,7 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 		if (*ret)
 			break;
 
-		n = xpi_entries_enter(d, both, dfn + done, run.nr,
+		n = xpi_entries_enter(d, dfn + done, run.nr,
 				      PFN_PHYS(pfn + done) | access |
 				      XPI_SHADOW_VALID, ret);
 		d->nr_mapped += n;
@@ -58,25 +51,7 @@ static unsigned long map_locked(struct xpi_domain *d, bool both, u64 dfn,
 				      xpi_map_flags(access));
 		done += n;
 	}
-	return done;
-}
-
-/* Map as many of @nr frames as is decent with interrupts off. */
-static unsigned long map_some(struct xpi_domain *d, bool both, u64 dfn,
-			      unsigned long pfn, unsigned long nr, u64 access,
-			      int *ret)
-{
-	unsigned long flags, done;
-
-	if (unlikely(both)) {
-		xpi_batch_lock(&d->batch, &flags);
-		done = map_locked(d, true, dfn, pfn, nr, access, ret);
-		xpi_batch_unlock(&d->batch, flags);
-	} else {
-		spin_lock_irqsave(&d->batch.lock, flags);
-		done = map_locked(d, false, dfn, pfn, nr, access, ret);
-		spin_unlock_irqrestore(&d->batch.lock, flags);
-	}
+	spin_unlock_irqrestore(&d->batch.lock, flags);
 	return done;
 }
 
@@ -87,10 +62,12 @@ static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 	switch (lack) {
 	case XPI_NEED_TABLES:
 		return xpi_entries_prepare(d, dfn, pfn, nr, gfp);
+	case XPI_NEED_RELEASE:
+		return xpi_entries_release(d, dfn, nr);
+	case XPI_NEED_FLUSH:
+		return xpi_batch_make_usable(&d->batch) ? 0 : -EIO;
 	case XPI_NEED_ROOM:
 		xpi_batch_make_room(&d->batch, 1);
-		return 0;
-	case XPI_NEED_BOTH:
 		return 0;
 	default:
 		return lack;
@@ -112,7 +89,6 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		     unsigned long *mapped)
 {
 	u64 max = d->shadow.max_dfn;
-	bool both = false;
 	int ret = 0;
 
 	*mapped = 0;
@@ -121,11 +97,10 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 
 	while (!ret && *mapped < nr) {
 		unsigned long n = chunk(dfn + *mapped, nr - *mapped);
-		unsigned long done = map_some(d, both, dfn + *mapped,
-					      pfn + *mapped, n, access, &ret);
+		unsigned long done = map_some(d, dfn + *mapped, pfn + *mapped,
+					      n, access, &ret);
 
 		*mapped += done;
-		both = ret == XPI_NEED_BOTH;
 		if (unlikely(ret))
 			ret = get_lacking(d, ret, dfn + *mapped, pfn + *mapped,
 					  n - done, gfp);
@@ -151,7 +126,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
-	plain = entry && !*entry && !mappable(d, false) &&
+	plain = entry && !*entry && !READ_ONCE(d->batch.flush_failed) &&
 		xpi_batch_room(&d->batch);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
@@ -349,11 +324,7 @@ void xpi_domain_flush_all(struct xpi_domain *d)
 {
 	unsigned long flags;
 
-	xpi_batch_lock(&d->batch, &flags);
-	while (unlikely(!xpi_batch_room(&d->batch))) {
-		xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FULL, flags);
-		xpi_batch_lock(&d->batch, &flags);
-	}
+	xpi_batch_lock_room(&d->batch, 1, &flags);
 	xpi_batch_queue_flush(&d->batch);
 	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FLUSH_ALL, flags);
 }

@@ -130,14 +130,11 @@ static bool submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 	return false;
 }
 
-/**
- * xpi_batch_recover() - flush everything, after a flush that failed
- * @batch: the queue, with both locks held
- *
- * Context: Any.
- * Return: true when that is done.
+/*
+ * Flush everything, after a flush that failed, with both locks held.  Returns whether
+ * that is done.
  */
-bool xpi_batch_recover(struct xpi_batch *batch)
+static bool recover(struct xpi_batch *batch)
 {
 	unsigned int tries;
 
@@ -248,7 +245,7 @@ static bool retry(struct xpi_batch *batch, struct taken *t)
 	/* Flushing lets the hypervisor free what it kept for it. */
 	for (i = 0; i < t->nr; i++)
 		full |= t->ops[i].status == -ENOMEM;
-	if (full && !xpi_batch_recover(batch))
+	if (full && !recover(batch))
 		return false;
 
 	for (i = 0; i < t->nr; i++) {
@@ -309,7 +306,7 @@ static void settle(struct xpi_batch *batch, struct taken *t)
 	for (i = 0; i < t->nr; i++)
 		fail(batch, &t->ops[i]);
 	if (batch->flush_failed)
-		xpi_batch_recover(batch);
+		recover(batch);
 }
 
 static void finish(struct xpi_batch *batch, const struct taken *t)
@@ -319,34 +316,35 @@ static void finish(struct xpi_batch *batch, const struct taken *t)
 }
 
 /**
- * xpi_batch_submit() - have everything done that is queued
- * @batch: the queue, with both locks held
+ * xpi_batch_make_usable() - may new mappings be made?
+ * @batch: the queue, with no lock held
+ *
+ * Not while stale IOTLB entries may be about, which reach what they should
+ * not: after a flush that failed, another one has to succeed first.
+ *
+ * Context: Any.
+ * Return: true when they may.
+ */
+bool xpi_batch_make_usable(struct xpi_batch *batch)
+{
+	unsigned long flags;
+	bool usable;
+
+	xpi_batch_lock(batch, &flags);
+	usable = !batch->flush_failed || recover(batch);
+	xpi_batch_unlock(batch, flags);
+	return usable;
+}
+
+/**
+ * xpi_batch_submit_unlock() - have everything done that is queued
+ * @batch: the queue, with both locks held; it is unlocked, and open meanwhile
  * @cause: why
+ * @flags: from xpi_batch_lock()
  *
  * When this returns, every operation that was queued before is done in the
  * hypervisor or was reported to the queue's owner, and so are the IOTLB
  * flushes that they asked for.  Does nothing on an empty queue.
- *
- * Context: Any.
- */
-void xpi_batch_submit(struct xpi_batch *batch, enum xpi_cause cause)
-{
-	struct taken t;
-
-	if (!batch->nr)
-		return;
-
-	begin(batch, cause, &t);
-	if (unlikely(call(batch, cause, &t)))
-		settle(batch, &t);
-	finish(batch, &t);
-}
-
-/**
- * xpi_batch_submit_unlock() - the same, with the queue open meanwhile
- * @batch: the queue, with both locks held; it is unlocked
- * @cause: why
- * @flags: from xpi_batch_lock()
  *
  * Context: Any.
  */

@@ -102,13 +102,7 @@ static inline void queue_flush_all(struct queue *q)
 
 static inline bool queue_usable(struct queue *q)
 {
-	unsigned long flags;
-	bool ret;
-
-	xpi_batch_lock(&q->batch, &flags);
-	ret = xpi_batch_usable(&q->batch);
-	xpi_batch_unlock(&q->batch, flags);
-	return ret;
+	return xpi_batch_make_usable(&q->batch);
 }
 
 /* Have something mapped, and count from there on. */

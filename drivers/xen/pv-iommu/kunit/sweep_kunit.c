@@ -83,17 +83,6 @@ struct sweep {
 	char where[32];
 };
 
-static bool usable(struct xpi_domain *d)
-{
-	unsigned long flags;
-	bool ret;
-
-	xpi_batch_lock(&d->batch, &flags);
-	ret = xpi_batch_usable(&d->batch);
-	xpi_batch_unlock(&d->batch, flags);
-	return ret;
-}
-
 /*
  * At a frame that is not mapped nothing is reached, unless the hypervisor refused
  * to unmap or to flush it.  No other is kept out of use.
@@ -216,7 +205,8 @@ static void end(struct sweep *s)
 	struct kunit *test = s->test;
 
 	model_heal(s->m);
-	KUNIT_EXPECT_TRUE_MSG(test, usable(&s->d), "%s", s->where);
+	KUNIT_EXPECT_TRUE_MSG(test, xpi_batch_make_usable(&s->d.batch), "%s",
+			      s->where);
 	xpi_domain_flush_all(&s->d);
 	check(s);
 	KUNIT_EXPECT_EQ_MSG(test, 0UL, model_nr_stale(s->m), "%s", s->where);
