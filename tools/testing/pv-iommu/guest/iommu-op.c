@@ -51,16 +51,6 @@ static bool number(const char *s, uint64_t *out)
 	return !errno && *s && *s != '-' && !*end;
 }
 
-static bool sbdf_of(const char *s, uint32_t *out)
-{
-	unsigned int seg, bus, dev, fn;
-
-	if (sscanf(s, "%x:%x:%x.%x", &seg, &bus, &dev, &fn) != 4)
-		return false;
-	*out = XEN_IOMMU_SBDF(seg, bus & 0xff, (dev & 0x1f) << 3 | (fn & 7));
-	return true;
-}
-
 /* Sends @op, prints the outcome; OUT fields are valid when it returns 0. */
 static int run(struct xen_iommu_op *op)
 {
@@ -108,7 +98,7 @@ static int cmd_reserved(struct xen_iommu_op *op, int argc, char **argv)
 	uint32_t sbdf = XEN_IOMMU_RESERVED_ALL_DEVICES;
 	unsigned int i;
 
-	if (argc && !sbdf_of(argv[0], &sbdf))
+	if (argc && !hyp_sbdf(argv[0], &sbdf))
 		return usage();
 	if (!r)
 		return 3;
@@ -251,7 +241,7 @@ static int cmd_alloc(struct xen_iommu_op *op)
 static int cmd_attach(struct xen_iommu_op *op, const char *device)
 {
 	op->op = XEN_IOMMUOP_ctx_attach;
-	if (!sbdf_of(device, &op->u.ctx_attach.sbdf))
+	if (!hyp_sbdf(device, &op->u.ctx_attach.sbdf))
 		return usage();
 	return run(op);
 }
@@ -263,7 +253,7 @@ static int cmd_device(struct xen_iommu_op *op, const char *device)
 	unsigned int i;
 
 	op->op = XEN_IOMMUOP_query_device;
-	if (!sbdf_of(device, &q->sbdf))
+	if (!hyp_sbdf(device, &q->sbdf))
 		return usage();
 	if (!ids)
 		return 3;

@@ -34,7 +34,7 @@ static int take(long but)
 
 	if (nr < 0)
 		return failed("Xen does not say what is free", nr);
-	ret = domain_create(&domain, nr);
+	ret = domain_create(&domain, nr, false);
 	if (ret)
 		return failed("no domain", ret);
 	/* The domain itself has taken some. */

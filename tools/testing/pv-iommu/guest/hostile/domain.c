@@ -29,7 +29,7 @@ void test_domain(void)
 	domid_t domain;
 
 	if (!expect("making a domain",
-		    domain_create(&domain, 2 * NR_FRAMES), 0))
+		    domain_create(&domain, 2 * NR_FRAMES, false), 0))
 		return;
 	if (expect("giving it memory",
 		   domain_populate(domain, frames, NR_FRAMES), 0))

@@ -160,7 +160,8 @@ void test_nomem(void)
 		skip("Xen without memory", "no free memory told, or no 2 MiB of ours");
 		return;
 	}
-	if (!expect("making a domain", domain_create(&domain, 2 * before), 0))
+	if (!expect("making a domain",
+		    domain_create(&domain, 2 * before, false), 0))
 		return;
 	if (expect("a claim on Xen's memory",
 		   domain_claim(domain, before - ROOM), 0)) {

@@ -15,6 +15,10 @@
 #define XEN_DOMCTL_createdomain	1
 #define XEN_DOMCTL_destroydomain 2
 #define XEN_DOMCTL_max_mem	11
+#define XEN_DOMCTL_assign_device 37
+#define XEN_DOMCTL_test_assign_device 45
+#define XEN_DOMCTL_deassign_device 47
+#define XEN_DOMCTL_CDF_iommu	0x20
 /* Creating a domain changes with each version; this is that of Xen 4.17. */
 #define XEN_DOMCTL_VERSION	0x15
 
@@ -39,6 +43,11 @@ struct domctl {
 			uint32_t emulation_flags;
 			uint32_t misc_flags;
 		} create;
+		struct {
+			uint32_t kind;		/* 0: of the PCI bus */
+			uint32_t flags;
+			uint32_t sbdf;
+		} assign;
 		uint64_t max_memkb;
 		uint8_t room[128];
 	} u;
@@ -75,12 +84,13 @@ static long domctl(uint32_t cmd, domid_t domain)
 	return hyp_call(HYPERVISOR_domctl, (unsigned long)arg, 0, 0, 0, 0);
 }
 
-long domain_create(domid_t *domain, unsigned long max_pages)
+long domain_create(domid_t *domain, unsigned long max_pages, bool devices)
 {
 	long ret;
 
 	if (!prepare())
 		return -ENOMEM;
+	arg->domctl.u.create.flags = devices ? XEN_DOMCTL_CDF_iommu : 0;
 	arg->domctl.u.create.max_vcpus = 1;
 	arg->domctl.u.create.max_evtchn_port = 1023;
 	arg->domctl.u.create.max_grant_frames = -1;
@@ -102,6 +112,29 @@ long domain_create(domid_t *domain, unsigned long max_pages)
 long domain_destroy(domid_t domain)
 {
 	return prepare() ? domctl(XEN_DOMCTL_destroydomain, domain) : -ENOMEM;
+}
+
+static long assignment(uint32_t cmd, domid_t domain, uint32_t sbdf)
+{
+	if (!prepare())
+		return -ENOMEM;
+	arg->domctl.u.assign.sbdf = sbdf;
+	return domctl(cmd, domain);
+}
+
+long domain_assign(domid_t domain, uint32_t sbdf)
+{
+	return assignment(XEN_DOMCTL_assign_device, domain, sbdf);
+}
+
+long domain_deassign(domid_t domain, uint32_t sbdf)
+{
+	return assignment(XEN_DOMCTL_deassign_device, domain, sbdf);
+}
+
+long domain_may_assign(uint32_t sbdf)
+{
+	return assignment(XEN_DOMCTL_test_assign_device, DOMID_INVALID, sbdf);
 }
 
 long domain_populate(domid_t domain, xen_pfn_t *frames, unsigned int nr)

@@ -105,6 +105,16 @@ int hyp_one(struct xen_iommu_op *op)
 	return ret ? ret : op->status;
 }
 
+bool hyp_sbdf(const char *s, uint32_t *out)
+{
+	unsigned int seg, bus, dev, fn;
+
+	if (sscanf(s, "%x:%x:%x.%x", &seg, &bus, &dev, &fn) != 4)
+		return false;
+	*out = XEN_IOMMU_SBDF(seg, bus & 0xff, (dev & 0x1f) << 3 | (fn & 7));
+	return true;
+}
+
 const char *hyp_strerr(long err)
 {
 	static __thread char buf[32];

@@ -49,6 +49,9 @@ long hyp_ops(struct xen_iommu_op *ops, unsigned int nr);
  */
 int hyp_one(struct xen_iommu_op *op);
 
+/* From the form of lspci -D, for example 0000:00:02.0. */
+bool hyp_sbdf(const char *s, uint32_t *out);
+
 /* "0", "-EINVAL", or "-123" when the number has no name. */
 const char *hyp_strerr(long err);
 const char *hyp_strmode(unsigned int mode);

@@ -15,7 +15,9 @@ typedef unsigned long xen_ulong_t;
 typedef uint16_t domid_t;
 
 #define DOMID_SELF	((domid_t)0x7ff0)
+#define DOMID_IO	((domid_t)0x7ff1)
 #define DOMID_XEN	((domid_t)0x7ff2)
+#define DOMID_INVALID	((domid_t)0x7ff4)
 
 #define __GUEST_HANDLE_NAME(name)	__guest_handle_ ## name
 #define __DEFINE_GUEST_HANDLE(name, type) \
