@@ -238,7 +238,7 @@ static int find_set(const struct pv_iommu_dom *dom, struct pci_dev *pdev,
     rcu_read_unlock(&domlist_read_lock);
 
     for_each_pdev ( dom_io, other )
-        if ( shares_id(dom->vendor, dev, other) )
+        if ( other != pdev && shares_id(dom->vendor, dev, other) )
             rc = -EBUSY;
 
     return rc;
