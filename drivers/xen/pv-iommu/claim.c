@@ -160,14 +160,13 @@ void xpi_claim_check_dma(struct device *dev)
 {
 	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
 
+	/* It may have been forbidden before. */
+	xpi_allow_dma(dev);
 	if (!domain ||
 	    (domain->type != IOMMU_DOMAIN_IDENTITY && !use_dma_iommu(dev))) {
 		xpi_forbid_dma(dev, "there is no DMA domain for it");
 		return;
 	}
-
-	/* It may have been forbidden before. */
-	xpi_allow_dma(dev);
 	xpi_compat_dma_attached(dev, domain);
 }
 
@@ -281,7 +280,11 @@ void xpi_claim_starts(struct xpi *xpi, struct device *dev)
 
 	if (dev_iommu_priv_get(dev)) {
 		/* With such a driver it is a program that does DMA. */
-		if (!to_pci_driver(dev->driver)->driver_managed_dma)
+		if (to_pci_driver(dev->driver)->driver_managed_dma)
+			return;
+		if (xpi_device_is_away(xpi, pdev))
+			xpi_forbid_dma(dev, "it is assigned to another domain");
+		else
 			xpi_claim_check_dma(dev);
 		return;
 	}

@@ -233,6 +233,25 @@ const char *xpi_device_not_ours(struct xpi *xpi, struct pci_dev *pdev)
 }
 
 /**
+ * xpi_device_is_away() - is a device that is claimed another domain's now?
+ * @xpi: the hypervisor
+ * @pdev: the device
+ *
+ * Nobody tells when one is assigned and when it comes back.  Meanwhile its DMA goes
+ * where the other domain has the addresses that ours would use.
+ *
+ * Context: Process context.
+ * Return: true if so.
+ */
+bool xpi_device_is_away(struct xpi *xpi, struct pci_dev *pdev)
+{
+	u16 flags, ctx;
+
+	return !xpi->backend->query_device(xpi_sbdf(pdev), &flags, &ctx) &&
+	       flags & XEN_IOMMU_DEVICE_assigned;
+}
+
+/**
  * xpi_device_why_not() - is a device to be left in the host map for what it is?
  * @xpi: the hypervisor, with contexts
  * @pdev: the device

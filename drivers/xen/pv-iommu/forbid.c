@@ -2,11 +2,11 @@
 /*
  * Devices that must not do DMA while we are in charge.
  *
- * They are those that we could not claim where all share an address space, or that
- * are in one of others.  The addresses that xen-swiotlb, or nobody, would give them
- * may be ones at which dom0 has mapped something for another device.  So every new
- * mapping of theirs fails, and every mask, which a driver that starts finds out.
- * What a driver has already it can give back.
+ * They are those that we could not claim where all share an address space, that are
+ * in one of others, or that are another domain's.  The addresses that xen-swiotlb, or
+ * nobody, would give them may be ones at which dom0, or that domain, has mapped
+ * something for another device.  So every new mapping of theirs fails, and every mask,
+ * which a driver that starts finds out.  What a driver has already it can give back.
  *
  * When we go nobody is left to refuse that, so one that is not back in the host map
  * then gets no driver.
@@ -71,6 +71,35 @@ void xpi_forbid_init(void)
 	forbidden.dma_supported = refuse_mask;
 }
 
+/*
+ * Some kernels have no use for a device's operations while dma-iommu serves it, and
+ * complain about them.
+ */
+#ifdef XPI_HAVE_DIRECT_DMA_IOMMU
+static void withhold(struct device *dev)
+{
+	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
+
+	if (!xdev || !dev->dma_iommu)
+		return;
+	xdev->withheld = true;
+	dev->dma_iommu = false;
+}
+
+static void restore(struct device *dev)
+{
+	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
+
+	if (!xdev || !xdev->withheld)
+		return;
+	xdev->withheld = false;
+	dev->dma_iommu = true;
+}
+#else
+static void withhold(struct device *dev) { }
+static void restore(struct device *dev) { }
+#endif
+
 /**
  * xpi_forbid_dma() - from now on a device cannot do DMA
  * @dev: the device
@@ -80,6 +109,7 @@ void xpi_forbid_init(void)
  */
 void xpi_forbid_dma(struct device *dev, const char *why)
 {
+	withhold(dev);
 	if (dev->dma_ops == &forbidden)
 		return;
 
@@ -108,6 +138,7 @@ void xpi_allow_dma(struct device *dev)
 {
 	if (dev->dma_ops == &forbidden)
 		set_dma_ops(dev, NULL);
+	restore(dev);
 }
 
 static int allow(struct device *dev, void *unused)

@@ -136,6 +136,11 @@ static int xpi_attach_dev(struct iommu_domain *domain, struct device *dev,
 {
 	struct xpi_iommu_domain *xd = to_xpi(domain);
 
+	/* What a program does with its device is another domain's then. */
+	if (!iommu_is_dma_domain(domain) &&
+	    xpi_device_is_away(xd->xpi, to_pci_dev(dev)))
+		return -EBUSY;
+
 	/* One that is not the core's may outlive what pins the module: see bind.c. */
 	if (!iommu_is_dma_domain(domain) && !xchg(&xd->held, true))
 		__module_get(THIS_MODULE);

@@ -72,12 +72,14 @@ struct xpi {
 /**
  * struct xpi_dev - a device that we claimed
  * @dev: the device
- * @list: of all of them; guarded by the lock of groups.c, as all but @pinned
+ * @list: of all of them; guarded by the lock of groups.c, as all but @pinned and
+ *	@withheld
  * @domain: where the core has put it
  * @d: and our side of that, if there is one
  * @ctx: and the hypervisor, 0 being the host map or what all devices share
  * @pinned: its driver keeps the module loaded; guarded by the lock of bind.c
  * @put: the core's reference to the module, for this device, was put
+ * @withheld: the kernel was told not to use dma-iommu for it: see forbid.c
  */
 struct xpi_dev {
 	struct device *dev;
@@ -87,6 +89,7 @@ struct xpi_dev {
 	u16 ctx;
 	bool pinned;
 	bool put;
+	bool withheld;
 };
 
 /**
@@ -118,6 +121,7 @@ bool xpi_device_is_alone(struct xpi *xpi, struct pci_dev *pdev);
 bool xpi_device_in_host_map(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_untranslated(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_not_ours(struct xpi *xpi, struct pci_dev *pdev);
+bool xpi_device_is_away(struct xpi *xpi, struct pci_dev *pdev);
 const char *xpi_device_why_not(struct xpi *xpi, struct pci_dev *pdev);
 void xpi_device_regions(struct xpi *xpi, struct pci_dev *pdev,
 			struct list_head *head);

@@ -231,6 +231,23 @@ static void a_device_in_use_pins_the_module(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, xdev->pinned);
 }
 
+static void expect_dma(struct kunit *test, struct device *dev)
+{
+	struct page *page = alloc_page(GFP_KERNEL);
+	struct model *m = fixture_model(test);
+	dma_addr_t addr;
+
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(dev, DMA_BIT_MASK(32)));
+	addr = dma_map_page(dev, page, 0, PAGE_SIZE, DMA_TO_DEVICE);
+	KUNIT_EXPECT_FALSE(test, dma_mapping_error(dev, addr));
+	device_look(m, dev);
+	KUNIT_EXPECT_EQ(test, fixture_scattered(page_to_pfn(page)),
+			model_access(m, addr >> PAGE_SHIFT));
+	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_TO_DEVICE);
+	__free_page(page);
+}
+
 static void a_device_with_an_idle_driver_gets_no_dma(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
@@ -256,6 +273,52 @@ static void an_untrusted_device_gets_no_dma(struct kunit *test)
 	pdev->untrusted = 0;
 	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
 	device_fixture_no_dma(test, &pdev->dev);
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+}
+
+/*
+ * Claimed, then assigned to another domain: what dom0's driver mapped would be found
+ * in that one's address space, or not at all.  Back again, it works.
+ */
+static void drivers_get_no_dma_while_the_device_is_away(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct model *m = fixture_model(test);
+	struct xpi *xpi;
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi = device_fixture_hypervisor(test);
+	watch_bus(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_ASSERT_TRUE(test, device_iommu_mapped(&pdev->dev));
+
+	m->away = true;
+	start_driver(test);
+	device_fixture_no_dma(test, &pdev->dev);
+	stop_driver(test);
+	start_driver(test);
+	device_fixture_no_dma(test, &pdev->dev);
+	stop_driver(test);
+
+	m->away = false;
+	start_driver(test);
+	expect_dma(test, &pdev->dev);
+	stop_driver(test);
+}
+
+/* Nor does a device that is let go of meanwhile stay without. */
+static void a_device_that_was_away_has_dma_without_us(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+
+	watch_bus(test);
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	fixture_model(test)->away = true;
+	start_driver(test);
+	device_fixture_no_dma(test, &pdev->dev);
+	stop_driver(test);
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 }
@@ -360,6 +423,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_driver_that_fails_pins_until_it_is_done),
 	KUNIT_CASE(a_device_with_an_idle_driver_gets_no_dma),
 	KUNIT_CASE(an_untrusted_device_gets_no_dma),
+	KUNIT_CASE(drivers_get_no_dma_while_the_device_is_away),
+	KUNIT_CASE(a_device_that_was_away_has_dma_without_us),
 	KUNIT_CASE(a_driver_of_an_unclaimed_device_gets_no_dma),
 	KUNIT_CASE(a_driver_that_wakes_up_ends_the_takeover),
 	{}

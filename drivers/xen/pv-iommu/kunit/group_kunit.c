@@ -144,6 +144,29 @@ static void a_domain_that_cannot_be_attached_changes_nothing(struct kunit *test)
 	dma_unmap_page(dev, addr, PAGE_SIZE, DMA_BIDIRECTIONAL);
 }
 
+/* What a program maps is for a device that dom0 has. */
+static void a_device_that_is_away_is_no_programs(struct kunit *test)
+{
+	struct device *dev = device_in_context(test);
+	struct iommu_group *group = group_of(test, dev);
+	struct model *m = fixture_model(test);
+	struct iommu_domain *other =
+		other_domain(test, dev, device_fixture_pages(test));
+	u16 before = device_context(m, dev);
+
+	m->away = true;
+	KUNIT_EXPECT_EQ(test, -EBUSY, iommu_attach_group(other, group));
+	KUNIT_EXPECT_EQ(test, before, device_context(m, dev));
+
+	m->away = false;
+	KUNIT_ASSERT_EQ(test, 0, iommu_attach_group(other, group));
+	KUNIT_EXPECT_NE(test, before, device_context(m, dev));
+	/* The way back must not fail, whose it is by then. */
+	m->away = true;
+	iommu_detach_group(other, group);
+	KUNIT_EXPECT_EQ(test, before, device_context(m, dev));
+}
+
 static void a_group_that_is_blocked_reaches_nothing(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
@@ -239,6 +262,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_released_device_is_in_the_host_map),
 	KUNIT_CASE(another_domain_takes_the_place_of_the_first),
 	KUNIT_CASE(a_domain_that_cannot_be_attached_changes_nothing),
+	KUNIT_CASE(a_device_that_is_away_is_no_programs),
 	KUNIT_CASE(a_group_that_is_blocked_reaches_nothing),
 	KUNIT_CASE(a_shared_domain_is_not_left),
 #ifdef XPI_HAVE_DEVICE_RESET

@@ -61,7 +61,8 @@ int model_query_device(struct model *m,
 		       struct xen_iommu_op_query_device *query)
 {
 	query->ctx = model_context_of(m, query->sbdf);
-	query->flags = XEN_IOMMU_DEVICE_translated;
+	query->flags = XEN_IOMMU_DEVICE_translated |
+		       (m->away ? XEN_IOMMU_DEVICE_assigned : 0);
 	query->addr_bits = 39;
 	query->nr_ids = 1;
 	return -ENOBUFS;

@@ -116,6 +116,7 @@ struct model_space {
  * @s: the one that this operation is about
  * @look: the one that the tests' looks are about
  * @devices: those that were attached to a context: sbdf -> context
+ * @away: all devices are another domain's
  * @splits: large pages that were split
  * @refs: references on frames: gfn -> number
  * @faults: what goes wrong
@@ -153,6 +154,7 @@ struct model {
 	struct model_space *s;
 	u16 look;
 	struct xarray devices;
+	bool away;
 	unsigned int splits;
 	struct xarray refs;
 	struct model_fault faults[4];
