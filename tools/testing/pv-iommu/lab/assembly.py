@@ -14,7 +14,7 @@ from .kernels import KINDS, ON
 from .qemu import Machine
 
 LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh", "lib-op.sh",
-             "lib-vfio.sh")
+             "lib-vfio.sh", "lib-assign.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
