@@ -13,8 +13,8 @@ from .header import Scenario
 from .kernels import KINDS, ON
 from .qemu import Machine
 
-LIBRARIES = ("init", "run-scenario", "lib.sh", "lib-io.sh", "lib-op.sh",
-             "lib-vfio.sh", "lib-assign.sh")
+LIBRARIES = ("init", "crash-init", "run-scenario", "lib.sh", "lib-io.sh",
+             "lib-op.sh", "lib-vfio.sh", "lib-assign.sh", "lib-crash.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
@@ -51,6 +51,8 @@ def initrd_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Path:
             archives.append(parts.program(part))
         else:
             files.update(parts.guest(part, kernel))
+    if "kexec" in boot.guest:
+        files["vmlinuz"] = parts.kernel_packed(kernel)
     texts = {"lab/devices": (listing(boot.devices), 0o644)}
     for scenario in boot.scenarios:
         files[f"lab/scenarios/{scenario.name}"] = scenario.path

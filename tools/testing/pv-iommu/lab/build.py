@@ -193,8 +193,8 @@ class Parts:
     @once
     def program(self, name: str) -> Path:
         self.tools()
-        root = Path("/") if name != "dpdk" else \
-            self.fetched(lambda: fetch.dpdk(self.apt, self.cache))
+        root = Path("/") if name not in fetch.APART else self.fetched(
+            lambda: fetch.apart(self.apt, self.cache, name))
         return initramfs.program(self.cache, name, root)
 
     @once

@@ -15,14 +15,18 @@ from .cache import Cache, Inputs
 from .ui import LabError, output_of, run_logged
 
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
-
-# DPDK's testpmd: not installed, as that would be two hundred packages, most of
-# them for building.  Beside what it is linked to it has the driver for the
-# lab's card, and its pools of memory.  libc6 is the machine's own, as for the
-# other programs that dom0 gets.
-DPDK = ("dpdk-dev", "librte-net-e1000-23", "librte-mempool-ring23",
-        "libgcc-s1")
-DPDK_WITHOUT = ("libdpdk-dev", "python3", "rdma-core", "adduser", "libc6")
+# Programs for dom0 that are not installed on this machine: packages, and what they
+# depend on but need not have.  libc6 is the machine's own, as for other programs.
+APART = {
+    # Installed, it would be two hundred packages, most of them for building.  Beside
+    # what testpmd is linked to it has the driver for the lab's card, and its
+    # pools of memory.
+    "dpdk": (("dpdk-dev", "librte-net-e1000-23", "librte-mempool-ring23",
+              "libgcc-s1"),
+             ("libdpdk-dev", "python3", "rdma-core", "adduser", "libc6")),
+    # Installed, it would reboot this machine in another way.
+    "kexec": (("kexec-tools",), ("debconf", "cdebconf", "libc6")),
+}
 
 # Modules that dom0 may load; what they depend on comes along.
 MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
@@ -84,18 +88,18 @@ def debian_xen(apt: Apt, cache: Cache) -> Path:
     return cache.get("debian-xen", inputs, build) / "xen"
 
 
-def dpdk(apt: Apt, cache: Cache) -> Path:
-    """A directory with Debian's testpmd and all that it needs, as if it were
-    the root of a machine where it is installed."""
-    records = apt.with_depends(DPDK, DPDK_WITHOUT)
+def apart(apt: Apt, cache: Cache, name: str) -> Path:
+    """A directory with one of APART and all that it needs, as if it were the
+    root of a machine where it is installed."""
+    records = apt.with_depends(*APART[name])
 
     def build(directory: Path) -> None:
         with tempfile.TemporaryDirectory() as tmp:
             for deb in apt.fetch(records.values(), Path(tmp)):
                 unpack(deb, directory)
 
-    return cache.get("dpdk", {name: f"{record['Version']} {record['SHA256']}"
-                              for name, record in records.items()}, build)
+    return cache.get(name, {package: f"{record['Version']} {record['SHA256']}"
+                            for package, record in records.items()}, build)
 
 
 class Kernel:

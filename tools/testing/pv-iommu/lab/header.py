@@ -17,7 +17,7 @@ for the lab:
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
     #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk",
-                              what guest/ builds
+                              "kexec" with a kernel, what guest/ builds
     #: trace EVENT...          QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too
@@ -28,13 +28,16 @@ for the lab:
                               tests; "iommufd": gives devices to programs that
                               way, too; "retype": groups of several devices can
                               change their type; "iova-api": dma_iova_link()
-                              and its like
+                              and its like; "bare": that it runs without Xen as
+                              well, as Debian's do
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
     #: first                   where a driver once loaded stays: before any
                               other scenario has loaded it
     #: ends                    the machine is off after it: it is the last
+    #: crashes                 dom0 does, and the scenario goes on in a crash
+                              kernel: see lib-crash.sh
     #: timeout SECONDS         from its begin to its verdict (default 300)
     #: memory MEGABYTES        of the machine (default 6144)
     #: dom0mem MEGABYTES       of dom0 (default 1024), from the top of it
@@ -77,6 +80,7 @@ NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "builtin": lambda kind: kind.builtin,
     "kunit": lambda kind: kind.has("kunit"),
     "iommufd": lambda kind: not kind.package,
+    "bare": lambda kind: bool(kind.package),
     "iova-api": lambda kind: not kind.package,
     "unload": lambda kind: kind.unload,
     "retype": lambda kind: kind.retype,
@@ -114,6 +118,7 @@ class Scenario:
     parallel: bool = False
     first: bool = False
     ends: bool = False
+    crashes: bool = False
     timeout: int = 300
     memory: int = 6144
     dom0mem: int = 1024
@@ -192,7 +197,7 @@ def parse(path: Path) -> list[Scenario]:
 
 TEXTS = ("about", "linux")
 NUMBERS = ("timeout", "memory", "dom0mem")
-SWITCHES = ("first", "ends")
+SWITCHES = ("first", "ends", "crashes")
 LISTS = ("core", "slow", "guest", "trace")
 WORDS: dict[str, Collection[str]] = {
     "needs": NEEDS, "xen": XENS, "where": ("dom0", "host"),

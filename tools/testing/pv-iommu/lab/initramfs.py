@@ -19,7 +19,8 @@ BUSYBOX = Path("/bin/busybox")
 PROGRAMS = {"fio": Path("/usr/bin/fio"), "ethtool": Path("/usr/sbin/ethtool"),
             "perf": Path("/usr/bin/perf"),
             "bpftrace": Path("/usr/bin/bpftrace"),
-            "dpdk": Path("/usr/bin/dpdk-testpmd")}
+            "dpdk": Path("/usr/bin/dpdk-testpmd"),
+            "kexec": Path("/sbin/kexec")}
 # What they load beside the libraries that they are linked to.
 LIBRARIES = Path("/usr/lib/x86_64-linux-gnu")
 PLUGINS = {"dpdk": [

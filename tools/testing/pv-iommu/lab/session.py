@@ -165,7 +165,7 @@ class Session:
         """Is this machine at an end of its own?  Then why is in self.ended."""
         now = time.monotonic()
         dead = self.linux.new(*DEAD)
-        if dead:
+        if dead and not (self.running and self.running.scenario.crashes):
             self.ended = f"'{dead}' on the console"
         elif self.running and not off and now > self.running.limit:
             self.ended = f"no end after {self.running.scenario.timeout} s"
