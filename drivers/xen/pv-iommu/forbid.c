@@ -76,14 +76,23 @@ void xpi_forbid_init(void)
  * complain about them.
  */
 #ifdef XPI_HAVE_DIRECT_DMA_IOMMU
+static void let_serve(struct device *dev, bool serve)
+{
+#ifdef XPI_HAVE_DEVICE_FLAGS
+	dev_assign_dma_iommu(dev, serve);
+#else
+	dev->dma_iommu = serve;
+#endif
+}
+
 static void withhold(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
 
-	if (!xdev || !dev->dma_iommu)
+	if (!xdev || !use_dma_iommu(dev))
 		return;
 	xdev->withheld = true;
-	dev->dma_iommu = false;
+	let_serve(dev, false);
 }
 
 static void restore(struct device *dev)
@@ -93,7 +102,7 @@ static void restore(struct device *dev)
 	if (!xdev || !xdev->withheld)
 		return;
 	xdev->withheld = false;
-	dev->dma_iommu = true;
+	let_serve(dev, true);
 }
 #else
 static void withhold(struct device *dev) { }
