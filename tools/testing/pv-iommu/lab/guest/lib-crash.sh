@@ -13,16 +13,17 @@ crash_keep() {
 crash_kept() { cat "/lab/crash/$1"; }
 
 # crash_load WORDS: Debian's kernel is loaded, for the bare machine, with these
-# words, and a root like dom0's
+# words, and a root with what dom0's has in few bytes
 crash_load() {
 	crash_keep id "$LAB_ID"
 	# dom0 will have asked some more by then
 	crash_keep seq $(($(cat /run/seq) + 1000))
-	mkdir -p /tmp/crash
+	mkdir -p /tmp/crash/lib
 	for crash_dir in dev proc sys run tmp; do
 		mkdir "/tmp/crash/$crash_dir"
 	done
-	cp -a /bin /lib /lab /tmp/crash || die "no root for the crash kernel"
+	cp -a /bin /lab /tmp/crash || die "no root for the crash kernel"
+	cp -a /lib/modules /tmp/crash/lib
 	cp /lab/crash-init /tmp/crash/init
 	(cd /tmp/crash && find . | cpio -o -H newc 2>/dev/null) >/tmp/crash-root
 	rm -r /tmp/crash
