@@ -15,12 +15,12 @@ from .cache import Cache, Inputs
 from .ui import LabError, output_of, run_logged
 
 DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
-# Programs for dom0 that are not installed on this machine: packages, and what they
-# depend on but need not have.  libc6 is the machine's own, as for other programs.
+# Programs for dom0 that are not installed on this machine: packages, and what
+# they depend on but need not have.  libc6 is the machine's own, as for others.
 APART = {
-    # Installed, it would be two hundred packages, most of them for building.  Beside
-    # what testpmd is linked to it has the driver for the lab's card, and its
-    # pools of memory.
+    # Installed, it would be two hundred packages, most of them for building.
+    # Beside what testpmd is linked to it has the driver for the lab's card, and
+    # its pools of memory.
     "dpdk": (("dpdk-dev", "librte-net-e1000-23", "librte-mempool-ring23",
               "libgcc-s1"),
              ("libdpdk-dev", "python3", "rdma-core", "adduser", "libc6")),
