@@ -6,7 +6,7 @@
 #: needs retype
 #: device sdhci
 #: device rtl8139
-#: guest iommu-op xen-assign ethtool
+#: guest iommu-op xen-assign ethtool fio
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
 . /lab/lib-io.sh
