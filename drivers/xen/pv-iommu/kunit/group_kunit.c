@@ -6,6 +6,7 @@
 
 #include <linux/dma-mapping.h>
 #include <linux/iommu.h>
+#include <linux/iommu-dma.h>
 
 #include "device_fixture.h"
 
@@ -97,6 +98,47 @@ static void a_released_device_is_in_the_host_map(struct kunit *test)
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_EQ(test, 0, device_context(m, &pdev->dev));
 	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+}
+
+/* Not without an address space, but as if the driver were not there. */
+static void a_device_that_gets_no_context_is_in_the_host_map(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct model *m = fixture_model(test);
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi->caps = m->caps;
+	/* The one in which devices are blocked. */
+	xpi->caps.nr_ctx = 1;
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	KUNIT_ASSERT_TRUE(test, device_iommu_mapped(&pdev->dev));
+	KUNIT_EXPECT_EQ(test, (unsigned int)IOMMU_DOMAIN_IDENTITY,
+			iommu_get_domain_for_dev(&pdev->dev)->type);
+	KUNIT_EXPECT_EQ(test, 0, device_context(m, &pdev->dev));
+	KUNIT_EXPECT_FALSE(test, use_dma_iommu(&pdev->dev));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+}
+
+/* One that was removed is not known to the hypervisor any more. */
+static void a_device_that_is_gone_is_let_go_of(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct model *m = fixture_model(test);
+
+	m->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi->caps = m->caps;
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_attach,
+		.times = MODEL_ALWAYS, .err = -ENODEV,
+	});
+	device_fixture_unregister(test, xpi);
+	KUNIT_EXPECT_FALSE(test, device_iommu_mapped(&pdev->dev));
+	KUNIT_EXPECT_EQ(test, 0, dma_set_mask(&pdev->dev, DMA_BIT_MASK(32)));
 }
 
 /* What VFIO does: a domain of its own, and back to the DMA API's. */
@@ -260,6 +302,8 @@ static void a_device_that_is_reset_reaches_nothing(struct kunit *test)
 static struct kunit_case cases[] = {
 	KUNIT_CASE(a_claimed_device_is_in_a_context),
 	KUNIT_CASE(a_released_device_is_in_the_host_map),
+	KUNIT_CASE(a_device_that_gets_no_context_is_in_the_host_map),
+	KUNIT_CASE(a_device_that_is_gone_is_let_go_of),
 	KUNIT_CASE(another_domain_takes_the_place_of_the_first),
 	KUNIT_CASE(a_domain_that_cannot_be_attached_changes_nothing),
 	KUNIT_CASE(a_device_that_is_away_is_no_programs),
