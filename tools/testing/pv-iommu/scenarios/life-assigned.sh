@@ -6,6 +6,8 @@
 #: device nvme
 #: guest edu-stray iommu-op xen-assign xen-claim pviommu-dmatest.ko
 #: trace amdvi_translation_result
+# on a machine that does much else
+#: timeout 600
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0d\.0
 #: expect xen DMAR: reason 0[256]|iommu_fault_status: Primary Pending Fault
 # of the driver that is started on a disk which is another domain's
