@@ -114,7 +114,8 @@ static void pin(struct device *dev)
 		 * driver is not there.  If this fails the module just stays.
 		 */
 		if (devm_add_action(dev, unpin, dev))
-			dev_warn(dev, "no memory: the module cannot be unloaded\n");
+			pr_warn("%s: no memory: the module cannot be unloaded\n",
+				dev_name(dev));
 	}
 	mutex_unlock(&bind_mutex);
 	if (!keep)
