@@ -14,7 +14,8 @@ from .kernels import KINDS, ON
 from .qemu import Machine
 
 LIBRARIES = ("init", "crash-init", "run-scenario", "lib.sh", "lib-io.sh",
-             "lib-op.sh", "lib-vfio.sh", "lib-assign.sh", "lib-crash.sh")
+             "lib-op.sh", "lib-vfio.sh", "lib-assign.sh", "lib-crash.sh",
+             "lib-race.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
