@@ -52,7 +52,8 @@ LINUX_FORBIDDEN = re.compile("|".join((
     KERNEL_FORBIDDEN.pattern,
     r"xen-pv-iommu: (?!iommu_op format |took over: |gone: |"
     r"cannot be unloaded: )",
-    r"this device cannot do DMA")))
+    r"this device cannot do DMA|it is not trusted, |"
+    r"no driver can use it|it must not be used")))
 
 
 @dataclass

@@ -15,10 +15,6 @@
 #: device spare7
 #: device spare8
 #: guest ethtool iommu-op
-# The core counts a driver as a user of a group before the bus says that it starts: the
-# module goes in between, and the driver waits, see Documentation/pv-iommu/design.rst
-#: expect linux WARNING: .* at drivers/iommu/iommu.c:\d+ __iommu_group_free_device
-#: expect linux Call Trace:
 #: timeout 2400
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-io.sh
