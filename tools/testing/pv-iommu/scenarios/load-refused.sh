@@ -98,11 +98,13 @@ if [ -n "$UNLOADS" ] && [ "$VARIANT" = vtd-shared ]; then
 		[ ! -e "/sys/bus/pci/devices/$PCI_NVME/driver" ]
 	modprobe -r nvme
 	iommu-op disable >/run/op || die "iommu-op: $(tr '\n' ' ' </run/op)"
+	echo 1 >"/sys/bus/pci/devices/$PCI_NVME/remove"
+	echo 1 >/sys/bus/pci/rescan
+	# what others in this boot use; with the host map there it is right, too
 	for path in /sys/bus/pci/devices/*; do
 		[ "$(cat "$path/driver_override")" != no-dma ] ||
-			echo 1 >"$path/remove"
+			echo >"$path/driver_override"
 	done
-	echo 1 >/sys/bus/pci/rescan
 	works
 	driver_load
 fi
