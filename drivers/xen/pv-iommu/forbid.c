@@ -12,6 +12,8 @@
  * then gets no driver.
  */
 
+#include <kunit/static_stub.h>
+
 #include <linux/dma-map-ops.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
@@ -180,6 +182,8 @@ void xpi_allow_all(void)
  */
 void xpi_cut_off(struct device *dev, const char *why)
 {
+	KUNIT_STATIC_STUB_REDIRECT(xpi_cut_off, dev, why);
+
 	if (device_set_driver_override(dev, "no-dma"))
 		dev_err(dev, "%s: it must not be used\n", why);
 	else
