@@ -27,7 +27,7 @@ static bool does_no_dma(struct pci_dev *pdev)
 	       pdev->class >> 8 == XPI_PCI_CLASS_IOMMU;
 }
 
-/* One that is to reach nothing, if that can be had. */
+/* Nothing but the hypervisor keeps it from the memory of all. */
 static bool untrusted_unclaimed(struct pci_dev *pdev)
 {
 	return pdev->untrusted && !device_iommu_mapped(&pdev->dev) &&
@@ -189,11 +189,11 @@ static void shut_out(struct xpi *xpi, struct device *dev)
 }
 
 /**
- * xpi_claim_check_trust() - no device is trusted that is not to be
+ * xpi_claim_check_trust() - shut out a device that is not trusted and was not claimed
  * @xpi: the hypervisor
- * @dev: the device, which was there to be claimed
+ * @dev: the device, which the core has had to claim, or not
  *
- * One that is in use stays so, as it was trusted with that before.
+ * One that has a driver by now is in use, and stays so.
  *
  * Context: Process context.
  */
@@ -202,6 +202,13 @@ void xpi_claim_check_trust(struct xpi *xpi, struct device *dev)
 	if (xpi_has_contexts(xpi) && !dev->driver &&
 	    untrusted_unclaimed(to_pci_dev(dev)))
 		shut_out(xpi, dev);
+}
+
+/* For the hypervisor a device that is removed and found again is another one. */
+static void not_back(struct device *dev)
+{
+	xpi_cut_off(dev, "the hypervisor did not put it back into the host map",
+		    "it is removed and rescanned");
 }
 
 /**
@@ -225,11 +232,11 @@ void xpi_claim_put_back(struct xpi *xpi, struct device *dev)
 	ret = xpi->backend->ctx_attach(0, xpi_sbdf(pdev));
 	xpi_compat_dma_keep(dev);
 	if (ret && ret != -ENODEV)
-		xpi_cut_off(dev, "the hypervisor did not put it back into the host map");
+		not_back(dev);
 }
 
 /**
- * xpi_claim_end() - those that were shut out are back in the host map
+ * xpi_claim_end() - put those that were shut out back into the host map
  * @xpi: the hypervisor, with no device claimed any more
  *
  * Context: Process context.
@@ -241,12 +248,11 @@ void xpi_claim_end(struct xpi *xpi)
 	for_each_pci_dev(pdev)
 		if (xpi_has_contexts(xpi) && untrusted_unclaimed(pdev) &&
 		    xpi->backend->ctx_attach(0, xpi_sbdf(pdev)))
-			xpi_cut_off(&pdev->dev,
-				    "the hypervisor did not put it back into the host map");
+			not_back(&pdev->dev);
 }
 
 /**
- * xpi_claim_cut_off() - the host map is not there, and we go
+ * xpi_claim_cut_off() - no driver is to use a device, as the host map is not there
  * @xpi: the hypervisor, without contexts
  *
  * Context: Process context.
@@ -260,7 +266,8 @@ void xpi_claim_cut_off(struct xpi *xpi)
 	for_each_pci_dev(pdev)
 		if (!does_no_dma(pdev) && !xpi_device_untranslated(xpi, pdev))
 			xpi_cut_off(&pdev->dev,
-				    "the hypervisor did not restore the host map");
+				    "the hypervisor did not restore the host map",
+				    "dom0 reboots");
 }
 
 /**

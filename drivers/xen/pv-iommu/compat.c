@@ -249,7 +249,7 @@ dma_addr_t xpi_compat_refuse_map_page(struct device *dev, struct page *page,
 #endif
 
 #ifndef XPI_HAVE_DRIVER_OVERRIDE
-/* The device has no driver, and none is told of it meanwhile: see bind.c. */
+/* Without the device's lock: its driver would wait for us in the bus notifier. */
 int xpi_compat_driver_override(struct device *dev, const char *name)
 {
 	struct pci_dev *pdev = to_pci_dev(dev);

@@ -129,7 +129,7 @@ static void say_what_there_is(const struct xpi *xpi)
 		xpi->nr_reserved);
 }
 
-/* To what comes after us; no driver starts meanwhile, and no device is ours. */
+/* Have xen-swiotlb serve all devices again, of which none is claimed any more. */
 static void hand_over(struct xpi *xpi)
 {
 	xpi_give_back(xpi);

@@ -15,6 +15,7 @@
 #include <kunit/static_stub.h>
 
 #include <linux/dma-map-ops.h>
+#include <linux/iommu.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
 
@@ -74,8 +75,8 @@ void xpi_forbid_init(void)
 }
 
 /*
- * Some kernels have no use for a device's operations while dma-iommu serves it, and
- * complain about them.
+ * Nobody looks at a device's operations while dma-iommu serves it.  When it may again,
+ * its group may be of another type than it was.
  */
 #ifdef XPI_HAVE_DIRECT_DMA_IOMMU
 static void let_serve(struct device *dev, bool serve)
@@ -100,11 +101,13 @@ static void withhold(struct device *dev)
 static void restore(struct device *dev)
 {
 	struct xpi_dev *xdev = dev_iommu_priv_get(dev);
+	struct iommu_domain *domain;
 
 	if (!xdev || !xdev->withheld)
 		return;
 	xdev->withheld = false;
-	let_serve(dev, true);
+	domain = iommu_get_domain_for_dev(dev);
+	let_serve(dev, domain && iommu_is_dma_domain(domain));
 }
 #else
 static void withhold(struct device *dev) { }
@@ -175,18 +178,16 @@ void xpi_allow_all(void)
  * xpi_cut_off() - no driver is to use a device any more, also when we are gone
  * @dev: the device, of the PCI bus, without a driver
  * @why: for the log
- *
- * A device that is removed and found again is another one, for the hypervisor, too.
+ * @until: for the log, what makes it right again
  *
  * Context: Process context.
  */
-void xpi_cut_off(struct device *dev, const char *why)
+void xpi_cut_off(struct device *dev, const char *why, const char *until)
 {
-	KUNIT_STATIC_STUB_REDIRECT(xpi_cut_off, dev, why);
+	KUNIT_STATIC_STUB_REDIRECT(xpi_cut_off, dev, why, until);
 
 	if (device_set_driver_override(dev, "no-dma"))
-		dev_err(dev, "%s: it must not be used\n", why);
+		dev_err(dev, "%s: it must not be used until %s\n", why, until);
 	else
-		dev_err(dev, "%s: no driver can use it until it is removed and rescanned\n",
-			why);
+		dev_err(dev, "%s: no driver can use it until %s\n", why, until);
 }

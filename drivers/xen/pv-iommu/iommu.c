@@ -43,14 +43,15 @@ static struct xpi *dev_to_xpi(struct device *dev)
 }
 
 /*
- * The hypervisor has fewer contexts than it says, as when others have some, or no
- * memory for more.  So many are enough, and what is left then stays out.
+ * There are fewer contexts to be had than the hypervisor says, as when others have some,
+ * or there is no memory for more.  Where devices are just being claimed, see
+ * claim_devices(), so many are enough; later only this domain fails.
  */
 static void be_content(struct xpi *xpi)
 {
 	unsigned int nr_ctx = atomic_read(&xpi->nr_ctx);
 
-	if (xpi_has_contexts(xpi))
+	if (xpi_has_contexts(xpi) && !xpi->settled)
 		xpi->caps.nr_ctx = min(xpi->caps.nr_ctx, nr_ctx);
 }
 
@@ -417,7 +418,10 @@ static const struct iommu_ops xpi_iommu_ops = {
 };
 #endif
 
-/* The core claims all that want to be, or none. */
+/*
+ * The core claims all devices, or none where it gets no domain for one.  So it tries
+ * again while that has shown how many domains there can be.
+ */
 static int claim_devices(struct xpi *xpi)
 {
 	unsigned int nr_ctx;

@@ -153,7 +153,7 @@ void xpi_forbid_dma(struct device *dev, const char *why);
 void xpi_forbid_part(struct device *dev);
 void xpi_allow_dma(struct device *dev);
 void xpi_allow_all(void);
-void xpi_cut_off(struct device *dev, const char *why);
+void xpi_cut_off(struct device *dev, const char *why, const char *until);
 
 /* takeover.c */
 int xpi_takeover(struct xpi *xpi);

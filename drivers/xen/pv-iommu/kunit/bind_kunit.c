@@ -284,11 +284,9 @@ static void an_untrusted_device_gets_no_dma(struct kunit *test)
 static void drivers_get_no_dma_while_the_device_is_away(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_contexts(test, 0);
 	struct model *m = fixture_model(test);
-	struct xpi *xpi;
 
-	m->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi = device_fixture_hypervisor(test);
 	watch_bus(test);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_ASSERT_TRUE(test, device_iommu_mapped(&pdev->dev));

@@ -17,11 +17,8 @@ static void trust_again(void *pdev)
 static struct xpi *untrusted_without_context(struct kunit *test,
 					     struct pci_dev *pdev)
 {
-	struct xpi *xpi;
+	struct xpi *xpi = device_fixture_contexts(test, 1);
 
-	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi = device_fixture_hypervisor(test);
-	xpi->caps.nr_ctx = 1;
 	pdev->untrusted = 1;
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, trust_again, pdev));
@@ -66,7 +63,8 @@ static void an_untrusted_device_gets_no_dma_in_the_host_map(struct kunit *test)
 static struct device *edu;
 static bool edu_cut_off;
 
-static void note_cut_off(struct device *dev, const char *why)
+static void note_cut_off(struct device *dev, const char *why,
+			 const char *until)
 {
 	if (dev == edu)
 		edu_cut_off = true;
@@ -83,10 +81,8 @@ static void expect_cut_off(struct kunit *test, struct pci_dev *pdev)
 static void a_device_that_is_not_put_back_is_cut_off(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
-	struct xpi *xpi;
+	struct xpi *xpi = device_fixture_contexts(test, 0);
 
-	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi = device_fixture_hypervisor(test);
 	expect_cut_off(test, pdev);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_ASSERT_TRUE(test, device_iommu_mapped(&pdev->dev));
@@ -98,6 +94,23 @@ static void a_device_that_is_not_put_back_is_cut_off(struct kunit *test)
 	xpi_allow_all();
 	KUNIT_EXPECT_TRUE(test, edu_cut_off);
 	model_heal(fixture_model(test));
+}
+
+/* Nor is one left in the context that nothing is mapped in. */
+static void a_device_that_stays_shut_out_is_cut_off(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = untrusted_without_context(test, pdev);
+	struct model *m = fixture_model(test);
+
+	expect_cut_off(test, pdev);
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_attach,
+		.times = MODEL_ALWAYS, .err = -EIO,
+	});
+	device_fixture_give_back(test, xpi);
+	KUNIT_EXPECT_TRUE(test, edu_cut_off);
+	model_heal(m);
 }
 
 static void without_the_host_map_every_device_is_cut_off(struct kunit *test)
@@ -161,6 +174,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(an_untrusted_device_without_context_is_shut_out),
 	KUNIT_CASE(an_untrusted_device_gets_no_dma_in_the_host_map),
 	KUNIT_CASE(a_device_that_is_not_put_back_is_cut_off),
+	KUNIT_CASE(a_device_that_stays_shut_out_is_cut_off),
 	KUNIT_CASE(without_the_host_map_every_device_is_cut_off),
 	KUNIT_CASE(a_part_of_a_claimed_device_gets_no_dma),
 	{}

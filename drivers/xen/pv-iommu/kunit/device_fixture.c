@@ -81,6 +81,18 @@ struct xpi *device_fixture_hypervisor(struct kunit *test)
 	return xpi;
 }
 
+/* One that has contexts, and so many of them if @nr is not 0. */
+struct xpi *device_fixture_contexts(struct kunit *test, unsigned int nr)
+{
+	struct xpi *xpi;
+
+	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_contexts;
+	xpi = device_fixture_hypervisor(test);
+	if (nr)
+		xpi->caps.nr_ctx = nr;
+	return xpi;
+}
+
 static void give_back(void *data)
 {
 	struct xpi *xpi = data;

@@ -24,6 +24,7 @@
 int device_fixture_init(struct kunit *test);
 struct pci_dev *device_fixture_edu(struct kunit *test);
 struct xpi *device_fixture_hypervisor(struct kunit *test);
+struct xpi *device_fixture_contexts(struct kunit *test, unsigned int nr);
 struct device *device_fixture_claimed(struct kunit *test);
 struct page *device_fixture_pages(struct kunit *test);
 int device_fixture_take_over(struct kunit *test, struct xpi *xpi);

@@ -88,11 +88,9 @@ static void a_claimed_device_is_in_a_context(struct kunit *test)
 static void a_released_device_is_in_the_host_map(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
-	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct xpi *xpi = device_fixture_contexts(test, 0);
 	struct model *m = fixture_model(test);
 
-	m->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi->caps = m->caps;
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_EXPECT_NE(test, 0, device_context(m, &pdev->dev));
 	device_fixture_give_back(test, xpi);
@@ -104,13 +102,10 @@ static void a_released_device_is_in_the_host_map(struct kunit *test)
 static void a_device_that_gets_no_context_is_in_the_host_map(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
-	struct xpi *xpi = device_fixture_hypervisor(test);
+	/* The one in which devices are blocked. */
+	struct xpi *xpi = device_fixture_contexts(test, 1);
 	struct model *m = fixture_model(test);
 
-	m->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi->caps = m->caps;
-	/* The one in which devices are blocked. */
-	xpi->caps.nr_ctx = 1;
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_ASSERT_TRUE(test, device_iommu_mapped(&pdev->dev));
 	KUNIT_EXPECT_EQ(test, (unsigned int)IOMMU_DOMAIN_IDENTITY,
@@ -126,11 +121,9 @@ static void a_device_that_gets_no_context_is_in_the_host_map(struct kunit *test)
 static void a_device_that_is_gone_is_let_go_of(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
-	struct xpi *xpi = device_fixture_hypervisor(test);
+	struct xpi *xpi = device_fixture_contexts(test, 0);
 	struct model *m = fixture_model(test);
 
-	m->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi->caps = m->caps;
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	model_fail(m, (struct model_fault) {
 		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_attach,

@@ -64,11 +64,9 @@ KUNIT_ARRAY_PARAM(no_more, no_more, no_more_name);
 static void with_fewer_contexts_than_said_devices_stay_out(struct kunit *test)
 {
 	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_contexts(test, 0);
 	struct model *m = fixture_model(test);
-	struct xpi *xpi;
 
-	m->caps.flags |= XEN_IOMMU_CAP_contexts;
-	xpi = device_fixture_hypervisor(test);
 	model_fail(m, *(const struct model_fault *)test->param_value);
 	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
 	KUNIT_EXPECT_EQ(test, 1U, xpi->caps.nr_ctx);
@@ -78,6 +76,22 @@ static void with_fewer_contexts_than_said_devices_stay_out(struct kunit *test)
 			iommu_get_domain_for_dev(&pdev->dev)->type);
 	device_fixture_give_back(test, xpi);
 	KUNIT_EXPECT_EQ(test, 0UL, m->contexts);
+}
+
+/* Once devices are claimed it says nothing of those that come later. */
+static void a_domain_that_fails_later_takes_no_context_away(struct kunit *test)
+{
+	struct pci_dev *pdev = device_fixture_edu(test);
+	struct xpi *xpi = device_fixture_contexts(test, 0);
+	unsigned int nr_ctx = xpi->caps.nr_ctx;
+
+	KUNIT_ASSERT_EQ(test, 0, device_fixture_take_over(test, xpi));
+	model_fail(fixture_model(test), (struct model_fault) {
+		.kind = MODEL_STATUS, .op = XEN_IOMMUOP_ctx_alloc, .times = 1,
+		.err = -ENOMEM,
+	});
+	KUNIT_EXPECT_TRUE(test, IS_ERR(iommu_paging_domain_alloc(&pdev->dev)));
+	KUNIT_EXPECT_EQ(test, nr_ctx, xpi->caps.nr_ctx);
 }
 
 static void a_page_is_mapped_for_as_long_as_it_is(struct kunit *test)
@@ -378,6 +392,7 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_refused_takeover_claims_nothing),
 	KUNIT_CASE_PARAM(with_fewer_contexts_than_said_devices_stay_out,
 			 no_more_gen_params),
+	KUNIT_CASE(a_domain_that_fails_later_takes_no_context_away),
 	KUNIT_CASE(a_page_is_mapped_for_as_long_as_it_is),
 	KUNIT_CASE(the_direction_is_what_the_device_may),
 	KUNIT_CASE(a_scatterlist_takes_one_call),

@@ -67,8 +67,8 @@ edu_turn() {
 
 no_driver() { ! [ -e "/sys/bus/pci/devices/$1/driver" ]; }
 
-# disk_turn lives|dies MiB: as a toolstack does it, with no driver on the disk
-disk_turn() {
+# disk_away: as a toolstack does it, with no driver on the disk
+disk_away() {
 	device_free "$PCI_NVME"
 	check "the disk can be assigned" xen-assign test "$PCI_NVME"
 	domain_up
@@ -80,11 +80,35 @@ disk_turn() {
 	refusals=$((refusals + 1))
 	check "a driver of dom0's is refused the domain's disk" is \
 		"$(log_since | grep -c "$PCI_NVME: it is assigned to another")" $refusals
+}
+
+# disk_back lives|dies CTX MiB
+disk_back() {
 	leaves "$1" "$PCI_NVME"
-	back "$1" "$PCI_NVME" "$disk_ctx"
+	back "$1" "$PCI_NVME" "$2"
 	device_give "$PCI_NVME"
 	disk_up "$PCI_NVME"
-	disk_verify "$DISK" nvme "$2" 1
+	disk_verify "$DISK" nvme "$3" 1
+}
+
+# disk_turn lives|dies MiB
+disk_turn() {
+	disk_away
+	disk_back "$1" "$disk_ctx" "$2"
+}
+
+# retyped_meanwhile: its group is of another type when it is back
+retyped_meanwhile() {
+	disk_away
+	echo identity >"$(type_of "$PCI_NVME")" || die "the type does not change"
+	untranslated "$PCI_NVME"
+	disk_back lives 0 6
+	untranslated
+	device_free "$PCI_NVME"
+	echo DMA-FQ >"$(type_of "$PCI_NVME")" || die "the type does not change back"
+	disk_ctx=$(ctx_of "$PCI_NVME")
+	device_give "$PCI_NVME"
+	disk_turn lives 7
 }
 
 # idle_turn: with nothing that dom0 does by the way
@@ -168,6 +192,8 @@ for turn in 1 2 3 4; do
 	disk_turn lives $turn
 done
 disk_turn dies 5
+# where a type file is for more than lazy and strict
+[ "$KERNEL" = 6.1 ] || retyped_meanwhile
 edu_turn dies
 
 before=$(xen_free)
