@@ -4,6 +4,7 @@
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 import time
@@ -271,6 +272,8 @@ def interrupted(number: int, frame: object) -> None:
 
 
 def main() -> int:
+    # What other programs print is read as they print it in English.
+    os.environ["LC_ALL"] = "C.UTF-8"
     parser = argparse.ArgumentParser(prog="lab")
     parser.add_argument("--scenarios", type=Path, default=paths.SCENARIOS,
                         help="another directory of scenarios")

@@ -15,20 +15,5 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-vfio.sh
 . /lab/lib-vfio.sh
 
-hypercalls_up
-driver_load
-mapped_mark
-
-edu_up
-edu_works
-edu_killed
-edu_removed
-edu_unplugged
-disk_works
-
-modprobe -r nvme vfio_pci
-if driver_unload; then
-	check "with the driver unloaded the device is in the host map" \
-		is "$(ctx_of "$PCI_EDU64")" 0
-fi
+drive_all
 finish

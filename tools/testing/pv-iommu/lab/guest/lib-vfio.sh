@@ -203,3 +203,23 @@ disk_works() {
 	disk_verify "$DISK" nvme 2 2
 	driver_carried
 }
+
+# drive_all: all of the above, from loading the driver to its end
+drive_all() {
+	hypercalls_up
+	driver_load
+	mapped_mark
+
+	edu_up
+	edu_works
+	edu_killed
+	edu_removed
+	edu_unplugged
+	disk_works
+
+	modprobe -r nvme vfio_pci
+	if driver_unload; then
+		check "with the driver unloaded the device is in the host map" \
+			is "$(ctx_of "$PCI_EDU64")" 0
+	fi
+}
