@@ -45,13 +45,19 @@ remove() {
 plugged() { ls -d "$PORT"/0000:*:00.0; }
 unplugged() { ! plugged; }
 
-# plug: a disk while there are spares, of which QEMU takes each only once
-plug() {
+# add_hot: a disk while there are spares, of which QEMU takes each only once
+add_hot() {
 	case $spare in
 	"") request qmp device_add driver=edu bus=rp0 id=hot ;;
 	*) request qmp device_add driver=nvme bus=rp0 id=hot \
 		drive="disk-$spare" serial="$spare" ;;
-	esac && wait_for 20 plugged
+	esac
+}
+
+# plug: QEMU has the one before for a moment after Linux has let go of it
+plug() {
+	wait_for 20 add_hot || { echo "$REPLY_TEXT"; return 1; }
+	wait_for 20 plugged
 }
 
 # The button of a slot waits for five seconds, its switch does not.
