@@ -3,6 +3,7 @@
 #: about With contexts each group of devices has its own address space; what is in use at load, or goes around the IOMMU, stays on xen-swiotlb and works.
 #: needs module
 #: variants vtd amdvi
+#: slow amdvi
 #: device nvme
 #: device nvme2
 #: device ahci

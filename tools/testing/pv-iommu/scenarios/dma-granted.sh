@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Pages that are mapped by grant are refused for DMA; direct I/O with them fails, moves nothing, and the disk works on.
 #: variants vtd amdvi
+#: slow amdvi
 #: device ahci
 #: guest fio granted pviommu-userdma.ko
 #: expect linux ata\d+\.\d+: (exception Emask|failed command)

@@ -3,7 +3,7 @@
 #: about Scatterlists as drivers make them: long ones are one segment for the device, limits are kept, each page is where it should be.
 #: variants vtd vtd-strict amdvi amdvi-strict
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi-strict
+#: slow vtd-strict amdvi amdvi-strict
 #: device edu32
 #: device edu64
 #: guest pviommu-dmatest.ko

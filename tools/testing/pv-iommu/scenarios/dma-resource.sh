@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A device does DMA to another one's memory behind its BAR, once it is mapped for that, and not any more when it is unmapped.
 #: variants vtd amdvi
+#: slow amdvi
 #: device edu64
 #: device ivshmem
 #: guest pviommu-dmatest.ko pviommu-userdma.ko userdma

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Memory that a device and user space share is the same pages for both, and for the kernel; a dma-buf of user memory, too.
 #: variants vtd amdvi
+#: slow amdvi
 #: device edu64
 #: guest pviommu-dmatest.ko pviommu-userdma.ko userdma
 

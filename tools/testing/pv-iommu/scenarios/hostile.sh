@@ -4,7 +4,7 @@
 #: variants vtd-shared amdvi-shared
 #: variant vtd-long like=vtd-shared
 #: variant amdvi-long like=amdvi-shared
-#: slow vtd-long amdvi-long
+#: slow amdvi-shared vtd-long amdvi-long
 #: device nvme
 #: device rp0
 #: guest hostile pviommu-balloon.ko

@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about NVMe writes and reads through mappings that dom0 made, compared in the disk image.
 #: variants vtd vtd-strict amdvi amdvi-strict vtd-shared amdvi-shared
-#: core vtd amdvi-strict vtd-shared
+#: core vtd vtd-shared
 #: device nvme
 #: guest fio
 

@@ -6,7 +6,7 @@
 #: variants vtd amdvi
 #: variant bare xen=none iommu=none
 #: core vtd amdvi
-#: slow bare
+#: slow bare amdvi
 #: device edu
 #: device edu32
 #: expect xen (DMAR:|IO_PAGE_FAULT).*00:0b\.0

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about An NVMe is plugged in and unplugged under I/O, another one torn out, a third takes its place; nothing of them stays mapped.
 #: variants vtd amdvi vtd-shared
+#: slow vtd-shared
 #: device nvme
 #: device rp0
 #: device spare0

@@ -6,6 +6,7 @@
 #: variant vtd    like=vtd xenargs=crashkernel=256M,below=4G
 #: variant vtd-on like=vtd xenargs=crashkernel=256M,below=4G
 #: variant amdvi  like=amdvi xenargs="crashkernel=256M,below=4G iommu=no-intremap"
+#: slow vtd-on
 #: needs bare
 #: device nvme
 #: guest fio kexec

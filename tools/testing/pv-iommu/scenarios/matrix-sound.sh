@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A sound card plays through mappings that dom0 made, compared with what came out of it.
 #: variants vtd amdvi
+#: slow amdvi
 #: device hda
 #: guest play
 

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Without memory for its tables the driver refuses a mapping and leaves nothing of it; with little left in dom0, I/O goes on and its data is right.
 #: variants vtd amdvi
+#: slow amdvi
 #: device edu
 #: device nvme
 #: guest fio pviommu-dmatest.ko

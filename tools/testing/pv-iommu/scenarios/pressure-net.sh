@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A network card receives while dom0 has no memory for its buffers, again and again: it drops, and goes on when there is some.
 #: variants vtd amdvi
+#: slow amdvi
 #: device edu
 #: device e1000e
 #: guest ethtool pviommu-dmatest.ko

@@ -3,7 +3,7 @@
 #: about Two CPUs map and unmap while the device does DMA, and each page of each buffer is checked with the hypervisor, after unmapping, too.
 #: variants vtd vtd-strict amdvi vtd-shared
 #: variant vtd-long like=vtd
-#: slow vtd-strict vtd-long
+#: slow vtd-strict amdvi vtd-shared vtd-long
 #: device edu64
 #: guest pviommu-dmatest.ko
 #: timeout 700

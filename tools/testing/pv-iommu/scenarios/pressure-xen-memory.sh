@@ -3,7 +3,7 @@
 #: about Xen runs out of memory for page tables while a disk is busy: I/O waits or goes on, and its data is right.
 #: variants vtd vtd-strict amdvi amdvi-strict
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi-strict
+#: slow vtd-strict amdvi amdvi-strict
 #: device nvme
 #: guest fio xen-claim
 #: expect linux xen-pv-iommu: the hypervisor refused to map \d+ frames at dfn 0x[0-9a-f]+ \(-12\)

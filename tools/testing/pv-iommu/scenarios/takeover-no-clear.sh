@@ -4,7 +4,6 @@
 #: variant vtd   like=vtd xenargs=iommu-op=buffers,no-clear,no-contexts
 #: variant vtd48 like=vtd48 xenargs=iommu-op=buffers,no-clear,no-contexts
 #: variant amdvi like=amdvi-strict xenargs=iommu-op=buffers,no-clear,no-contexts
-#: core vtd
 #: slow vtd48
 #: device nvme
 #: device edu64

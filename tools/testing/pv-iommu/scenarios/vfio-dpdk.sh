@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Debian's dpdk-testpmd, without huge pages, drives a network card by vfio-pci; the host counts its frames and compares them, both ways; it ends, or is killed, and the card works for its kernel driver.
 #: variants vtd amdvi
+#: slow amdvi
 #: device e1000e
 #: guest dpdk ethtool
 

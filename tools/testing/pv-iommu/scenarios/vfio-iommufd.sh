@@ -4,6 +4,7 @@
 #: needs iommufd
 #: variants vtd amdvi
 #: core vtd amdvi
+#: slow amdvi
 #: timeout 600
 #: device edu64
 #: device nvme

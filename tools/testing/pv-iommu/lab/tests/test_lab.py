@@ -148,10 +148,11 @@ class HeaderTest(InDirectory):
         first, second = self.parse("#: about It.\n#: variants vtd amdvi\n")
         core = dataclasses.replace(second, name="other", core=("amdvi",))
         rest = dataclasses.replace(core, variant="vtd")
+        late = dataclasses.replace(core, name="late", slow=("amdvi",))
         alone = dataclasses.replace(first, name="needy", needs="kunit")
-        known = [first, second, rest, core, alone]
+        known = [first, second, rest, core, late, alone]
         self.assertEqual([s.id for s in header.each_of(known, "6.1")],
-                         ["name@vtd/6.1", "other@amdvi/6.1"])
+                         ["name@vtd/6.1", "other@amdvi/6.1", "late@amdvi/6.1"])
         self.assertEqual([s.id for s in header.core_of(known, "6.1")],
                          ["other@amdvi/6.1"])
 
