@@ -57,13 +57,13 @@ from .ui import LabError
 
 # Between them they have each IOMMU with each hypervisor (the one with
 # assertions gives dom0 its frames in reverse, the other in runs), lazy and
-# strict, and addresses below and above 4 GiB.
+# strict, addresses below and above 4 GiB, and two CPUs or four.
 HIGH = "iommu.forcedac=1"
 STANDARD = {
     "vtd": {"iommu": "vtd", "xen": "debug"},
     "vtd-strict": {"iommu": "vtd", "xen": "ref",
                    "linux": f"iommu.strict=1 {HIGH}"},
-    "vtd48": {"iommu": "vtd48", "xen": "debug", "linux": HIGH},
+    "vtd48": {"iommu": "vtd48", "xen": "debug", "linux": HIGH, "cpus": "4"},
     "amdvi": {"iommu": "amdvi", "xen": "ref", "linux": HIGH},
     "amdvi-strict": {"iommu": "amdvi", "xen": "debug",
                      "linux": "iommu.strict=1"},

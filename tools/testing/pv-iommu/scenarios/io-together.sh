@@ -2,8 +2,7 @@
 # shellcheck shell=sh
 #: about All kinds of disks and a network card work at once, and each one's data is verified.
 #: variants vtd amdvi vtd48 vtd-shared
-#: variant vtd-4cpus like=vtd cpus=4
-#: slow vtd48 vtd-4cpus vtd-shared
+#: slow vtd48 vtd-shared
 #: core vtd
 #: device nvme
 #: device nvme2

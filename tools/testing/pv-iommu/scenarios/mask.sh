@@ -3,7 +3,7 @@
 #: about Devices of 24 to 64 bits get addresses that they can reach, or none; a mask may change, and memory from dma_alloc have one of its own.
 #: variants vtd vtd-strict amdvi vtd48 vtd-shared
 # slow: more combinations of the same IOMMUs, hypervisors and modes
-#: slow vtd-strict amdvi vtd48 vtd-shared
+#: slow vtd vtd-strict amdvi vtd-shared
 #: device edu
 #: device edu32
 #: device edu64
