@@ -28,6 +28,11 @@ from .verbs import Refused, Requests
 
 DEAD = ("Hardware Dom0 crashed", "Panic on CPU", "Kernel panic")
 
+# After one of these dom0 may hang, and does if it then says nothing for so many
+# seconds; the scenario has failed whatever it does.
+HURT = ("BUG: ", "Oops")
+LAST_WORDS = 60
+
 # How long what follows the last scenario may take, in seconds.
 POWER_OFF = 60
 
@@ -101,6 +106,7 @@ class Session:
         self.running: Running | None = None
         self.begun = False
         self.hung = False
+        self.hurt = ""
         self.ended = ""
         self.offset = 0
         self.said, self.heard = 0, 0.0
@@ -134,7 +140,7 @@ class Session:
         qemu = Qemu(machine, devices.argv, self.console,
                     self.directory / "qemu.log",
                     self.directory / "trace.log", work)
-        self.powered = time.monotonic()
+        self.powered = self.heard = time.monotonic()
         with qemu:
             self._serve(qemu, devices)
 
@@ -153,7 +159,7 @@ class Session:
                     self._answer(channel, self.running, *request)
                 elif qemu.process.poll() is not None:
                     break
-                if self._over(qemu, off):
+                if self.over(qemu, off):
                     break
         except Closed:
             pass
@@ -161,17 +167,22 @@ class Session:
         self.spent.off += now - off if off else 0
         self.spent.boot += 0 if self.begun else now - self.powered
 
-    def _over(self, qemu: Qemu, off: float) -> bool:
+    def over(self, qemu: Qemu, off: float) -> bool:
         """Is this machine at an end of its own?  Then why is in self.ended."""
         now = time.monotonic()
-        dead = self.linux.new(*DEAD)
-        if dead and not (self.running and self.running.scenario.crashes):
-            self.ended = f"'{dead}' on the console"
+        silence = self._silence(now)
+        word = self.linux.new(*DEAD, *HURT)
+        self.hurt = word if word in HURT else self.hurt
+        if word in DEAD and not (self.running and
+                                 self.running.scenario.crashes):
+            self.ended = f"'{word}' on the console"
+        elif self.running and self.hurt and silence > LAST_WORDS:
+            self.ended = f"silent for {LAST_WORDS} s after '{self.hurt}'"
         elif self.running and not off and now > self.running.limit:
             self.ended = f"no end after {self.running.scenario.timeout} s"
         elif off and now > off + POWER_OFF:
             self.ended = f"the machine is not off after {POWER_OFF} s"
-        elif not self.begun and self._hangs(now):
+        elif not self.begun and self._hangs(now, silence):
             self.hung = True
             self.ended = f"no scenario after {now - self.powered:.0f} s"
             return True
@@ -180,13 +191,17 @@ class Session:
         self._fail(self.ended)
         return True
 
-    def _hangs(self, now: float) -> bool:
+    def _silence(self, now: float) -> float:
+        """Seconds since the console last said something."""
         size = self.console.stat().st_size if self.console.exists() else 0
         if size != self.said:
             self.said, self.heard = size, now
+        return now - self.heard
+
+    def _hangs(self, now: float, silence: float) -> bool:
         taken = now - self.powered
         return taken > LONGEST_BOOT or (taken > self.begin_within and
-                                        now > self.heard + SILENCE)
+                                        silence > SILENCE)
 
     def _fail(self, why: str) -> None:
         if self.running:

@@ -23,37 +23,29 @@ virtio_give
 
 ahci_up
 disks=
+nodes=
 for name in $DISKS; do
 	device_is "$name"
 	# shellcheck disable=SC2086 # words
 	disk_up "$PCI" $MODULES
 	disks="$disks $name:$DISK"
+	nodes="$nodes $DISK"
 done
 e1000e_up
-jobs=
-for disk in $disks; do
-	# not as fast as they can: the CPUs are for all of them, and for the card
-	io_start "${disk#*:}" 2m --loops=1000 --rate=256k
-	jobs="$jobs $disk:$FIO_PID"
-done
+# not as fast as it can: the CPUs are for all of them, and for the card
+fio_start "$nodes" 2m --loops=1000 --rate=512k
 net_verify 1
 
-# Each goes on until it is told to end: then all of them were at work at once.
-for job in $jobs; do
-	node=${job#*:}
-	wait_for 120 io_has_verified "${node%:*}" ||
-		die "${job%%:*} has not read its data back"
+# It goes on until it is told to end: then all of them were at work at once.
+for disk in $disks; do
+	wait_for 120 io_has_verified "${disk#*:}" ||
+		die "${disk%%:*} has not read its data back"
 done
-for job in $jobs; do
-	FIO_PID=${job##*:}
-	io_is_under_way || die "fio on ${job%%:*} ended before its time"
-done
+io_is_under_way || die "fio ended before its time: $(fio_fault)"
 ok "all of $DISKS were at work at once"
-for job in $jobs; do
-	node=${job#*:}
-	FIO_PID=${job##*:}
-	io_stop
-	disk_verify "${node%:*}" "${job%%:*}" 16 1
+io_stop
+for disk in $disks; do
+	disk_verify "${disk#*:}" "${disk%%:*}" 16 1
 done
 driver_carried
 finish

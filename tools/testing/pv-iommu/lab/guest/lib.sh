@@ -230,18 +230,20 @@ was_translated() {
 		die "$used was used, and its DMA is not the driver's"
 }
 
-# fio_start NODE SIZE [FIO OPTIONS...], fio_end [TEXT]: random writes in the
-# background, then verified reads
+# fio_start NODES SIZE [FIO OPTIONS...], fio_end [TEXT]: random writes in the
+# background, to all nodes at once, then verified reads
 fio_start() {
-	fio_node=$1
-	fio_size=$2
-	fio_out=/run/fio-${1##*/}
+	fio_jobs=--size=$2
+	for fio_node in $1; do
+		fio_jobs="$fio_jobs --name=${fio_node##*/} --filename=$fio_node"
+	done
+	fio_out=/run/fio-${fio_node##*/}
 	shift 2
-	fio --name=verify --filename="$fio_node" --size="$fio_size" \
-		--allow_file_create=0 \
+	# shellcheck disable=SC2086 # words
+	fio --name=global --allow_file_create=0 \
 		--rw=randwrite --bsrange=4k-128k --direct=1 --ioengine=libaio \
 		--iodepth=16 --verify=crc32c --verify_fatal=1 --do_verify=1 \
-		--output="$fio_out" "$@" >"$fio_out-err" 2>&1 &
+		--output="$fio_out" "$@" $fio_jobs >"$fio_out-err" 2>&1 &
 	FIO_PID=$!
 }
 
@@ -402,9 +404,7 @@ driver_load() {
 		tell "no driver: on xen-swiotlb"
 		return 0
 		;;
-	module)
-		driver_is_loaded || driver_insert
-		;;
+	module) driver_is_loaded || driver_insert ;;
 	esac
 	# a second try of insmod does not count
 	says=$(driver_says 'took over')

@@ -4,12 +4,14 @@
 import json
 import struct
 import tempfile
+import time
 import unittest
 import zlib
 from pathlib import Path
+from unittest.mock import Mock
 from xml.etree import ElementTree
 
-from .. import boots, report, vmlinux
+from .. import boots, report, session, vmlinux
 from ..header import Scenario
 from ..judge import Record
 from ..runner import LOST_BOOTS, Lost
@@ -71,6 +73,49 @@ class LostTest(unittest.TestCase):
         lost = Lost()
         self.assertEqual([lost.add("why") for _ in range(LOST_BOOTS + 1)],
                          [True] * LOST_BOOTS + [False])
+
+
+class SilenceTest(unittest.TestCase):
+    """A dom0 that hangs in a scenario."""
+
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        run = Path(directory.name)
+        one = scenario("a")
+        self.session = session.Session(Mock(), boots.Boot((one,)), run, "a",
+                                       Mock(), True, 60)
+        self.session.directory.mkdir(parents=True)
+        self.session.begun = True
+        self.running = session.Running(one, Record(), Mock(),
+                                       time.monotonic(), Mock(), run)
+        self.session.running = self.running
+
+    def over(self, text, silent):
+        """How the machine is when it has said a text and then nothing."""
+        self.session.console.write_text(text)
+        self.session.said = len(text)
+        self.session.heard = time.monotonic() - silent
+        return self.session.over(Mock(), 0.0), self.session.ended
+
+    def test_time_is_left(self):
+        self.assertEqual(self.over("fine\n", session.LAST_WORDS + 1),
+                         (False, ""))
+
+    def test_hurt_and_at_work(self):
+        self.assertEqual(self.over("Oops: 0000\n", session.LAST_WORDS - 10),
+                         (False, ""))
+
+    def test_hurt_and_silent(self):
+        self.over("Oops: 0000\n", 0)
+        self.assertEqual(
+            self.over("Oops: 0000\nCR2: 0\n", session.LAST_WORDS + 1),
+            (True, "silent for 60 s after 'Oops'"))
+        self.assertEqual(self.running.record.failures, [self.session.ended])
+
+    def test_dead(self):
+        self.assertEqual(self.over("Oops: 0000\nKernel panic\n", 0),
+                         (True, "'Kernel panic' on the console"))
 
 
 class TimingsTest(unittest.TestCase):
