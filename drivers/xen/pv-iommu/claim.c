@@ -71,6 +71,14 @@ static int ask_for_context(struct xpi *xpi, struct device *dev)
 	struct pci_dev *pdev = to_pci_dev(dev);
 	const char *why;
 
+#ifdef XPI_HAVE_DRIVERS_MINDED
+	/* The core would warn of it.  See topology.c for what is behind a bridge. */
+	if (dev->driver && xpi_pci_is_harmless(pdev)) {
+		leave_alone(xpi, dev, NULL);
+		return -ENODEV;
+	}
+#endif
+
 	if (dev->driver && !xpi_pci_is_harmless(pdev))
 		why = "it is in use; to protect it, remove and rescan it without its driver";
 	else

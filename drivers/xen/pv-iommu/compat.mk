@@ -21,4 +21,6 @@ ccflags-y += $(call xpi-grep,XPI_HAVE_DOMAIN_PGSIZES,iommu.h,domain_alloc_paging
 ccflags-y += $(call xpi-grep,XPI_HAVE_DEVICE_RESET,iommu.h,pci_dev_reset_iommu_prepare)
 ccflags-y += $(call xpi-grep,XPI_HAVE_DRIVER_OVERRIDE,device.h,device_set_driver_override)
 ccflags-y += $(call xpi-grep,XPI_HAVE_DEVICE_FLAGS,device.h,DEV_FLAG_DMA_IOMMU)
+# Nothing in a header tells of this one; what is looked for came with it, in 6.15.
+ccflags-y += $(call xpi-grep,XPI_HAVE_DRIVERS_MINDED,iommu.h,iommu_domain_cookie_type)
 ccflags-y += $(call xpi-grep,XPI_HAVE_ISOLATED_MSI,irqdomain.h,IRQ_DOMAIN_FLAG_ISOLATED_MSI)

@@ -366,7 +366,7 @@ static void xpi_get_resv_regions(struct device *dev, struct list_head *head)
 /* What cannot be told apart is one group; all, where they share everything. */
 static struct iommu_group *xpi_device_group(struct device *dev)
 {
-	return xpi_has_contexts(registered) ? pci_device_group(dev) :
+	return xpi_has_contexts(registered) ? xpi_topology_group(dev) :
 					      generic_single_device_group(dev);
 }
 

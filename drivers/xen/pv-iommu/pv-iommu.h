@@ -136,6 +136,11 @@ void xpi_iommu_added(struct device *dev);
 void xpi_iommu_end(struct xpi *xpi);
 void xpi_iommu_starts(struct device *dev);
 
+/* topology.c */
+bool xpi_topology_isolates(struct pci_dev *pdev);
+bool xpi_topology_shared(struct pci_dev *pdev, struct pci_dev *other);
+struct iommu_group *xpi_topology_group(struct device *dev);
+
 /* groups.c */
 void xpi_groups_add(struct xpi_dev *xdev);
 void xpi_groups_remove(struct xpi_dev *xdev);

@@ -36,7 +36,7 @@ STEPS = {
     "batch": "batch.c batch.h submit.c trace.c trace.h",
     "domain": "domain.c domain.h mapping.c entries.c entries.h",
     "takeover": "takeover.c pv-iommu.h",
-    "iommu": "iommu.c claim.c groups.c device.c bind.c "
+    "iommu": "iommu.c claim.c topology.c groups.c device.c bind.c "
              "forbid.c",
     "core": "core.c",
     "kunit": "",
