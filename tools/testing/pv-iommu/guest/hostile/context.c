@@ -128,7 +128,7 @@ static void test_devices(void)
 static void test_page_in_two(void)
 {
 	unsigned long gfn = balloon_gfn();
-	uint16_t one, two;
+	uint16_t one, two, other;
 
 	if (gfn == FRAME_NONE) {
 		skip("a page in two contexts", "the module is not there");
@@ -136,6 +136,8 @@ static void test_page_in_two(void)
 	}
 	expect("alloc", do_alloc(&one), 0);
 	expect("alloc", do_alloc(&two), 0);
+	/* While there is any context Xen keeps its records of pages. */
+	expect("alloc of one that has no page", do_alloc(&other), 0);
 	hyp_ctx = one;
 	expect("map in one", do_map(env.base, gfn, 1, RW), 0);
 	hyp_ctx = two;
@@ -150,9 +152,11 @@ static void test_page_in_two(void)
 	check(frames_m2p(gfn) != M2P_INVALID, "it is still kept",
 	      "frame %#lx was given away", gfn);
 	expect("free of the other, with the page mapped", do_free(two), 0);
-	check(frames_m2p(gfn) == M2P_INVALID, "it goes with the last context",
+	check(frames_m2p(gfn) == M2P_INVALID, "it goes with the last that has it",
 	      "frame %#lx is still referenced", gfn);
 	expect("getting a frame again", balloon("in"), 0);
+	hyp_ctx = 0;
+	expect("free of one that has no page", do_free(other), 0);
 
 	gfn = balloon_gfn();
 	expect("alloc", do_alloc(&one), 0);
