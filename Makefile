@@ -37,7 +37,8 @@ python:
 	@command -v python3 >/dev/null || { \
 		echo "installing python3 with apt-get" >&2; \
 		apt-get -qq update >&2 && \
-		apt-get -qq install -y --no-install-recommends python3 >&2; \
+		apt-get -qq install -y --no-install-recommends \
+			-o DPkg::Lock::Timeout=600 python3 >&2; \
 	} || { echo "python3 is missing and apt-get cannot install it" >&2; exit 1; }
 
 modules: python

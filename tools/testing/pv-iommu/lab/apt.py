@@ -71,7 +71,9 @@ class Apt:
                            f"install them: {' '.join(wanted)}")
         # headers bring their kernel along, which nobody will boot
         env = dict(os.environ, DEBIAN_FRONTEND="noninteractive", INITRD="No")
-        argv = ["apt-get", "install", "-y", "--no-install-recommends", *wanted]
+        # another of the machine's, an upgrade by itself maybe, may be at it
+        argv = ["apt-get", "install", "-y", "--no-install-recommends",
+                "-o", "DPkg::Lock::Timeout=600", *wanted]
         name = f"installing {' '.join(wanted)}"
         try:
             run_logged(name, argv, self.log, env=env)
