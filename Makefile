@@ -17,6 +17,7 @@
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
+# deb        build the Debian packages, and print where they are
 # clean      remove what "modules" left in the tree
 #
 # Everything but "modules" keeps what it fetches and builds outside the tree:
@@ -28,7 +29,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	mutants bench list demo artifacts clean python
+	mutants bench list demo artifacts deb clean python
 
 all: modules
 
@@ -93,3 +94,6 @@ demo: python
 
 artifacts: python
 	@$(LAB) artifacts
+
+deb: python
+	@$(LAB) deb

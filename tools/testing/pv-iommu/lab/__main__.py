@@ -16,7 +16,7 @@ from pathlib import Path
 from bench import report as bench_report
 from bench import run as bench_run
 
-from . import boots, coverage, header, kernels, mutants, paths, report
+from . import boots, coverage, header, kernels, mutants, packages, paths, report
 from .build import Parts
 from .header import Scenario
 from .initramfs import PROGRAMS
@@ -200,7 +200,7 @@ def cmd_demo(args: Namespace) -> int:
 
 
 def cmd_kdir(args: Namespace) -> int:
-    print(Parts().kernel(kernels.DEFAULT).headers())
+    print(Parts().kernel(args.kernel).headers())
     return 0
 
 
@@ -209,6 +209,12 @@ def cmd_artifacts(args: Namespace) -> int:
     xen, module = parts.xen("ref"), parts.module(kernels.DEFAULT)
     print(f"xen={xen}")
     print(f"module={module}")
+    return 0
+
+
+def cmd_deb(args: Namespace) -> int:
+    for path in packages.build(Parts()):
+        print(path)
     return 0
 
 
@@ -295,8 +301,12 @@ def main() -> int:
                        help="another hypervisor than the scenario's, to try")
     check.set_defaults(work=cmd_check)
     for name, work in (("list", cmd_list), ("demo", cmd_demo),
-                       ("kdir", cmd_kdir), ("artifacts", cmd_artifacts)):
+                       ("artifacts", cmd_artifacts), ("deb", cmd_deb)):
         commands.add_parser(name).set_defaults(work=work)
+    kdir = commands.add_parser("kdir", help="where a kernel's headers are")
+    kdir.add_argument("kernel", nargs="?", default=kernels.DEFAULT,
+                      choices=kernels.KINDS)
+    kdir.set_defaults(work=cmd_kdir)
     kunit = commands.add_parser("kunit", help="run the KUnit tests")
     kunit.add_argument("--kernel", default="7.2-debug",
                        help="a self-built kernel that has the tests")

@@ -43,7 +43,8 @@ def initrd_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Path:
     archives = [parts.initramfs(kernel)]
     files = {f"lab/{name}": paths.LAB_GUEST / name for name in LIBRARIES}
     files["init"] = files.pop("lab/init")
-    files["lab/bin/pv-iommu-top"] = paths.TOP
+    for tool in ("pv-iommu-check", "pv-iommu-top"):
+        files[f"lab/bin/{tool}"] = paths.TOOLS / tool
     files.update(parts.guest("pattern", kernel))
     if driver and not KINDS[kernel].builtin:
         files["lab/xen-pv-iommu.ko"] = parts.module(kernel)

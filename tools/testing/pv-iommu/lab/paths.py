@@ -18,7 +18,7 @@ BENCH = TESTING / "bench"
 OVERLAY = TESTING / "xen"
 INTERFACE = TREE / "include"
 DRIVER = TREE / "drivers/xen/pv-iommu"
-TOP = TREE / "tools/pv-iommu/pv-iommu-top"
+TOOLS = TREE / "tools/pv-iommu"
 
 
 def cache_dir() -> Path:
