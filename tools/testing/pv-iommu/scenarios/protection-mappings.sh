@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; all else faults at its address, in its direction.
 #: variants vtd-strict amdvi-strict vtd-shared amdvi-shared
-#: core vtd-shared
+#: core vtd-strict
 #: device edu64
 #: guest pviommu-dmatest.ko
 #: trace amdvi_translation_result

@@ -51,6 +51,16 @@ says '^[1-9][0-9]* devices have an address space of the driver, [1-9][0-9]* stay
 [ "$(grep -c "^0000:00:00.0" /run/said)" = 0 ] || die "it lists the host bridge"
 ok "with it, it shows each device: $(tail -n 1 /run/said)"
 
+echo "$PCI_NVME" >/sys/bus/pci/drivers/nvme/unbind
+group=/sys/bus/pci/devices/$PCI_NVME/iommu_group/type
+before=$(tail -n 1 /run/said)
+echo identity >"$group"
+looked 0
+says "^$PCI_NVME +0x010802 +[0-9]+ +0 +identity +-\$"
+[ "$(tail -n 1 /run/said)" != "$before" ] || die "it counts the same"
+ok "one that is left out is one less: $(tail -n 1 /run/said)"
+echo DMA-FQ >"$group"
+
 pv-iommu-check --report >/run/said 2>&1 || die "no report"
 says '^kernel +[0-9]'
 says "^pci +$PCI_NVME 0x1b36:0x0010 0x010802"
