@@ -4,7 +4,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .check import HERE, Check, Plant, append, linted, output
+from .check import HERE, Check, Plant, append, linted
+from .cocci import coccinelle
 from .kernel import Tools
 
 DRIVER = "drivers/xen/pv-iommu/"
@@ -39,29 +40,6 @@ def checkpatch(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
 def kernel_doc(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
     return linted("kernel-doc", ["perl", tools.scripts / "kernel-doc", "-none",
                                  "-Werror", *files], root)
-
-
-def option_line(patch: Path) -> list[str]:
-    """What a semantic patch wants to be called with."""
-    for line in patch.read_text().splitlines():
-        _, found, options = line.partition("Options:")
-        if found and line.startswith("//"):
-            return options.split()
-    return []
-
-
-def coccinelle(tools: Tools, root: Path, files: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for patch in sorted(tools.scripts.glob("coccinelle/**/*.cocci")):
-        code, out, err = output(
-            ["spatch", "-D", "report", "--very-quiet", "--cocci-file", patch,
-             *option_line(patch), "-I", "include", "-I", tools.include,
-             *files], root)
-        found += out.splitlines()
-        if code:
-            found.append(f"{patch.name}: spatch ended with status {code}: "
-                         f"{err.strip()[-200:]}")
-    return found
 
 
 BAD_STYLE = """
