@@ -17,6 +17,8 @@ NO_LICENCE = re.compile(r"""
     tools/testing/pv-iommu/series/text/   # goes into messages and pages
     | .*\.(patch|diff)$                   # patches; what they change says it
     | .*\.sha256$                         # a list for sha256sum
+    | debian/copyright$                   # it is what says so
+    | debian/source/format$               # one word
 """, re.X)
 
 COMMENTS = {".h": "/* {} */", ".rst": ".. {}", ".md": "<!-- {} -->"}
