@@ -17,7 +17,6 @@
 #include <linux/iommu.h>
 #include <linux/pci.h>
 
-#include "compat.h"
 #include "pv-iommu.h"
 
 /* What the core wants of a device that isolates. */
@@ -122,7 +121,8 @@ bool xpi_topology_shared(struct pci_dev *pdev, struct pci_dev *other)
  * xpi_topology_group() - the group of a device that is being claimed
  * @dev: the device, of the PCI bus
  *
- * Context: Process context, within the core's probing of the device.
+ * Context: Process context, within the core's probing, which is of one device at a
+ *	    time; it looks at other devices as pci_device_group() does, without a lock.
  * Return: the group, with a reference, or an ERR_PTR.
  */
 struct iommu_group *xpi_topology_group(struct device *dev)

@@ -70,7 +70,8 @@ def build(parts: Parts) -> list[Path]:
     def inputs() -> Inputs:
         return {"debhelper": output_of(["dpkg-query", "-Wf", "${Version}",
                                         "debhelper"]),
-                **hash_files([*files(), Path(__file__)], paths.TREE)}
+                **hash_files([*files(), paths.LAB / "packages.py"],
+                             paths.TREE)}
 
     def make(directory: Path) -> None:
         with tempfile.TemporaryDirectory(dir=parts.cache.root / "tmp") as tmp:
