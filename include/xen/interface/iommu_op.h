@@ -199,14 +199,28 @@ struct xen_iommu_op_enable_modification {
  * while a device can reach it; frames of MMIO are not counted.  At least one
  * of readable and writable is set.
  *
+ * With gref it is a page that domid has granted to the domain, which must have the
+ * grant mapped (GNTTABOP_map_grant_ref) while it makes this call: for writing, if
+ * writable is set.  Afterwards the grant may be unmapped, and its owner may end
+ * access or die, in any order: the hypervisor's reference is the mapping's own, and
+ * with writable it has the page's type as well.  So until the frame is unmapped and
+ * the IOTLB flushed the owner can make no page table of it nor exchange it, and if
+ * it dies its memory does not come back.  Who serves guests has both done before
+ * it unmaps the grant.
+ *
  * Status:
  *   -EINVAL      reserved field, no access flag, nr_frames 0 or wrapping,
- *                beyond max_dfn, or in a reserved range
+ *                beyond max_dfn, or in a reserved range; with gref nr_frames
+ *                is not 1, or the reference has more than 32 bits
  *   -EEXIST      something is mapped in the range already; in a context also by
  *                the hypervisor, for a device that needs it
  *   -EPERM       context 0 when the domain has not taken over; the frame is not
- *                the domain's, nor MMIO that it may access that way
+ *                the domain's, nor MMIO that it may access that way; what was
+ *                granted is not memory of domid, or of a special kind
  *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
+ *   -ESRCH       there is no domain domid
+ *   -EACCES      the domain does not have the grant mapped, or for reading only
+ *                while writable is set, or it is a part of a page
  *   -ENOENT      no such context
  *   -ENOMEM      no memory for page tables or for counting the frame's mappings,
  *                or too many of these
@@ -348,7 +362,7 @@ struct xen_iommu_op_lookup {
 	uint64_t dfn;
 	uint64_t gfn;		/* OUT */
 	uint32_t pgsize;	/* OUT: size of the page that maps it, in bytes */
-	uint32_t flags;		/* OUT: XEN_IOMMU_MAP_readable, _writable */
+	uint32_t flags;		/* OUT: XEN_IOMMU_MAP_readable, _writable, _gref */
 };
 
 /*

@@ -20,6 +20,7 @@ case $VARIANT in
 esac
 
 hypercalls_up
+modprobe xen_gntdev || die "modprobe xen_gntdev failed"
 insmod /lab/pviommu-balloon.ko || die "the balloon module does not load"
 for group in contexts switch; do
 	if ! hostile -g $group -t $seconds -c 10000 -e 8 >/run/hostile 2>&1; then

@@ -37,6 +37,7 @@ case $VARIANT in
 esac
 
 hypercalls_up
+modprobe xen_gntdev || die "modprobe xen_gntdev failed"
 # shellcheck disable=SC2086 # words
 attack "without the driver" $LENGTH \
 	-S "group contexts=the hypervisor has none here" \

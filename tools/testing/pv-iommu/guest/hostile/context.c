@@ -220,7 +220,7 @@ static void test_groups(void)
 {
 	static void (*const groups[])(void) = {
 		test_map, test_singles, test_large, test_high, test_frames,
-		test_domain, test_mmio, test_refs, test_cycles,
+		test_domain, test_grants, test_mmio, test_refs, test_cycles,
 	};
 	unsigned int i;
 	uint16_t ctx;

@@ -12,6 +12,7 @@
 #define SLOTS		1200	/* more than two leaf tables */
 #define MAX_BUFS	8
 #define MAX_OPS		128	/* in a buffer */
+#define NR_GRANTS	8
 
 static const uint64_t wild[] = {
 	0, 1, 2, 511, 512, 513, 0xfed, 0xfedff, 0xfee00, 0xfeeff, 0xfef00, 0xfffff,
@@ -46,7 +47,17 @@ static void random_frames(struct xen_iommu_op_map *map, uint64_t *s)
 	}
 }
 
-static void random_op(struct xen_iommu_op *op, uint64_t *s)
+/* A granted page in their place, or nearly one. */
+static void random_grant(const struct model *m, struct xen_iommu_op_map *map,
+			 uint64_t *s)
+{
+	map->gfn = rnd(s) % (m->nr_grants + 1);
+	map->nr_frames = 1;
+	map->flags |= XEN_IOMMU_MAP_gref;
+	map->domid = m->domain;
+}
+
+static void random_op(const struct model *m, struct xen_iommu_op *op, uint64_t *s)
 {
 	uint64_t r = rnd(s), dfn = env.base + rnd(s) % SLOTS;
 	uint64_t room = env.base + SLOTS - dfn;
@@ -64,6 +75,8 @@ static void random_op(struct xen_iommu_op *op, uint64_t *s)
 		op->u.map.flags = 1 + (r >> 10) % 3;
 		if (r & 0x1000)
 			op->u.map.flags |= XEN_IOMMU_MAP_no_flush;
+		if (m->nr_grants && (r >> 16) % 4 == 0)
+			random_grant(m, &op->u.map, s);
 		break;
 	case 6 ... 10:
 		op->op = XEN_IOMMUOP_unmap;
@@ -151,6 +164,8 @@ static bool is_ours_to_ask(const struct model *m, const struct xen_iommu_op *op)
 		/* Beyond all RAM and MMIO, or within what is ours. */
 		if (!in_window(op->u.map.dfn, op->u.map.nr_frames))
 			return false;
+		if (op->u.map.flags & XEN_IOMMU_MAP_gref)
+			return true;
 		return pool_is_mine(op->u.map.gfn, op->u.map.nr_frames) ||
 		       op->u.map.gfn >> 40;
 	case XEN_IOMMUOP_unmap:
@@ -225,7 +240,7 @@ static bool one_call(struct fuzz *f)
 	}
 	for (i = 0; i < nr; i++) {
 		do {
-			random_op(&f->ops[i], &f->state);
+			random_op(&f->model, &f->ops[i], &f->state);
 			if (rnd(&f->state) % 8 == 0)
 				mutate(&f->ops[i], &f->state);
 		} while (!is_ours_to_ask(&f->model, &f->ops[i]));
@@ -259,6 +274,9 @@ void test_fuzz(void)
 		fail("fuzz", "no memory");
 		return;
 	}
+	if (env.caps.caps & XEN_IOMMU_CAP_gref &&
+	    grants_begin(&f.model.domain, NR_GRANTS))
+		f.model.nr_grants = NR_GRANTS;
 	clean(env.base, SLOTS);
 	while (good && now() < end) {
 		good = one_call(&f);
@@ -279,6 +297,8 @@ void test_fuzz(void)
 	check(good, "fuzz", "see above");
 	clean(env.base, SLOTS);
 	do_flush(0, 0, XEN_IOMMU_FLUSH_all);
+	if (f.model.nr_grants)
+		grants_end();
 	model_free(&f.model);
 	free(f.sent);
 	hyp_free(f.ops, bytes);

@@ -12,6 +12,7 @@
  *   args.c      reserved fields, unknown operations, wild dfns and gfns
  *   frames.c    frames that are not dom0's, MMIO that is not for devices
  *   domain.c    frames of another domain
+ *   grant.c     those that it granted
  *   map.c       what map, unmap, flush and lookup do when all is well, and
  *               what they leave behind when it is not
  *   high.c      frames above 4 GiB
@@ -116,6 +117,14 @@ unsigned int balloon_run(unsigned long *gfn);
  */
 int balloon(const char *what);
 
+/*
+ * grant.c: @nr grants of a domain are mapped, those with an odd number to read
+ * only; and the frame behind one.
+ */
+bool grants_begin(domid_t *domain, unsigned int nr);
+void grants_end(void);
+unsigned long grants_frame(unsigned int ref);
+
 /* A stream of numbers that depends on the seed only. */
 uint64_t rnd(uint64_t *state);
 
@@ -131,9 +140,11 @@ double now(void);
 struct model {
 	uint64_t base;
 	unsigned int nr;
+	domid_t domain;			/* has granted pages to dom0 ... */
+	unsigned int nr_grants;		/* ... as grants_begin() says */
 	struct {
 		unsigned long gfn;	/* FRAME_NONE: nothing */
-		uint8_t rw;
+		uint8_t flags;		/* of lookup */
 	} *slot;
 };
 
@@ -160,6 +171,7 @@ void test_args(void);
 void test_ranges(void);
 void test_frames(void);
 void test_domain(void);
+void test_grants(void);
 void test_mmio(void);
 void test_map(void);
 void test_singles(void);

@@ -54,6 +54,7 @@ static const struct group {
 	{ "high", test_high, false },
 	{ "frames", test_frames, false },
 	{ "domain", test_domain, false },
+	{ "grants", test_grants, false },
 	{ "mmio", test_mmio, false },
 	{ "refs", test_refs, false },
 	{ "cycles", test_cycles, false },

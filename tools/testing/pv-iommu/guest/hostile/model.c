@@ -54,6 +54,21 @@ static uint64_t mapped(const struct model *m, uint64_t dfn, uint64_t nr)
 	return n;
 }
 
+static void gref_outcomes(const struct model *m,
+			  const struct xen_iommu_op_map *map,
+			  struct outcome *out)
+{
+	if (!(env.caps.caps & XEN_IOMMU_CAP_gref))
+		may(out, -EOPNOTSUPP);
+	/* There may be no such domain, or it has granted nothing. */
+	if (!m->nr_grants || map->domid != m->domain)
+		may(out, -ESRCH);
+	if (!m->nr_grants || map->domid != m->domain ||
+	    map->gfn >= m->nr_grants ||
+	    (map->gfn % 2 && map->flags & XEN_IOMMU_MAP_writable))
+		may(out, -EACCES);
+}
+
 static void map_outcomes(const struct model *m, const struct xen_iommu_op *op,
 			 struct outcome *out)
 {
@@ -62,14 +77,16 @@ static void map_outcomes(const struct model *m, const struct xen_iommu_op *op,
 	bool inval = bad || !(map->flags & RW) || map->flags > 0xf;
 
 	if (map->flags & XEN_IOMMU_MAP_gref)
-		may(out, -EOPNOTSUPP);
+		inval |= map->nr_frames != 1 || map->gfn >> 32;
 	else
 		inval |= map->domid != 0;
 	if (!bad && is_reserved(map->dfn, map->nr_frames))
 		inval = true;
 	if (inval)
 		may(out, -EINVAL);
-	if (!map->nr_frames || !pool_is_mine(map->gfn, map->nr_frames))
+	if (map->flags & XEN_IOMMU_MAP_gref)
+		gref_outcomes(m, map, out);
+	else if (!map->nr_frames || !pool_is_mine(map->gfn, map->nr_frames))
 		may(out, -EPERM);
 	if (!bad && mapped(m, map->dfn, map->nr_frames))
 		may(out, -EEXIST);
@@ -198,8 +215,9 @@ static bool apply_map(struct model *m, const struct xen_iommu_op_map *map)
 
 		if (slot >= m->nr)
 			return false;
-		m->slot[slot].gfn = map->gfn + i;
-		m->slot[slot].rw = map->flags & RW;
+		m->slot[slot].gfn = map->flags & XEN_IOMMU_MAP_gref ?
+				    grants_frame(map->gfn) : map->gfn + i;
+		m->slot[slot].flags = map->flags & (RW | XEN_IOMMU_MAP_gref);
 	}
 	return true;
 }
@@ -220,7 +238,7 @@ static bool lookup_right(const struct model *m, const struct xen_iommu_op_lookup
 	uint64_t slot = l->dfn - m->base;
 
 	return slot < m->nr && l->gfn == m->slot[slot].gfn &&
-	       l->flags == m->slot[slot].rw && l->pgsize >= PAGE_SIZE;
+	       l->flags == m->slot[slot].flags && l->pgsize >= PAGE_SIZE;
 }
 
 bool model_apply(struct model *m, const struct xen_iommu_op *op,

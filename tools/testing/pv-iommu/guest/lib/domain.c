@@ -11,10 +11,15 @@
 #define XENMEM_populate_physmap	6
 #define XENMEM_claim_pages	24
 
+#define HYPERVISOR_mmuext_op	26
+#define MMUEXT_PIN_L1_TABLE	0
+#define MMUEXT_UNPIN_TABLE	4
+
 #define HYPERVISOR_domctl	36
 #define XEN_DOMCTL_createdomain	1
 #define XEN_DOMCTL_destroydomain 2
 #define XEN_DOMCTL_max_mem	11
+#define XEN_DOMCTL_resumedomain	27
 #define XEN_DOMCTL_assign_device 37
 #define XEN_DOMCTL_test_assign_device 45
 #define XEN_DOMCTL_deassign_device 47
@@ -61,8 +66,15 @@ struct memory_reservation {
 	domid_t domid;
 };
 
+struct mmuext_op {
+	uint32_t cmd;
+	uint64_t mfn;
+	uint64_t arg2;
+};
+
 /* What the hypervisor reads and writes. */
 static union {
+	struct mmuext_op mmuext;
 	struct domctl domctl;
 	struct memory_reservation reservation;
 } *arg;
@@ -152,6 +164,31 @@ long domain_populate(domid_t domain, xen_pfn_t *frames, unsigned int nr)
 	ret = hyp_call(HYPERVISOR_memory_op, XENMEM_populate_physmap,
 		       (unsigned long)arg, 0, 0, 0);
 	return ret < 0 ? ret : ret == nr ? 0 : -ENOMEM;
+}
+
+bool domain_exists(domid_t domain)
+{
+	/* It cannot be resumed, but then it is there. */
+	return prepare() && domctl(XEN_DOMCTL_resumedomain, domain) != -ESRCH;
+}
+
+static long mmuext(uint32_t cmd, domid_t domain, xen_pfn_t frame)
+{
+	if (!prepare())
+		return -ENOMEM;
+	arg->mmuext.cmd = cmd;
+	arg->mmuext.mfn = frame;
+	return hyp_call(HYPERVISOR_mmuext_op, (unsigned long)arg, 1, 0, domain, 0);
+}
+
+long domain_pin(domid_t domain, xen_pfn_t frame)
+{
+	return mmuext(MMUEXT_PIN_L1_TABLE, domain, frame);
+}
+
+long domain_unpin(domid_t domain, xen_pfn_t frame)
+{
+	return mmuext(MMUEXT_UNPIN_TABLE, domain, frame);
 }
 
 long domain_claim(domid_t domain, unsigned long nr)

@@ -30,6 +30,16 @@ long domain_may_assign(uint32_t sbdf);
 /* Gives it @nr pages.  @frames: their numbers, in a buffer of hyp_alloc(). */
 long domain_populate(domid_t domain, xen_pfn_t *frames, unsigned int nr);
 
+/* Is there such a domain, a dead one of which something is left included? */
+bool domain_exists(domid_t domain);
+
+/*
+ * Makes one of its frames a page table of the lowest level, which it is as long as
+ * it is pinned; -EINVAL when it is, or can be, written to.
+ */
+long domain_pin(domid_t domain, xen_pfn_t frame);
+long domain_unpin(domid_t domain, xen_pfn_t frame);
+
 /*
  * Has Xen keep @nr pages for it, which nobody else can have, Xen included,
  * until there is another claim or the domain ends.  None of them is touched.

@@ -13,6 +13,7 @@
 /* Bits 1 ... 4 are ignored by hardware; Xen's own tables use them, too. */
 #define PTE_REF     (1UL << 1)
 #define PTE_FIXED   (1UL << 2)
+#define PTE_FOREIGN (1UL << 3)
 
 static int cf_check amd_setup_tables(struct pv_iommu *p)
 {
@@ -45,6 +46,7 @@ static int cf_check amd_setup_tables(struct pv_iommu *p)
         .table_level = level.raw,
         .ref = PTE_REF,
         .fixed = PTE_FIXED,
+        .foreign = PTE_FOREIGN,
     };
 
     return 0;

@@ -8,7 +8,7 @@
 #include <xen/nospec.h>
 
 #include "pretend.h"
-#include "private.h"
+#include "frames.h"
 
 /* Where @dom has a context @id, or NULL. */
 struct pv_iommu *pv_iommu_space(const struct pv_iommu_dom *dom,

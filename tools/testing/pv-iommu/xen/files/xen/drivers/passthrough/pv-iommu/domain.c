@@ -12,18 +12,19 @@
 #include <xen/paging.h>
 
 #include "../ats.h"
-#include "private.h"
+#include "frames.h"
 
 struct pv_iommu_options __ro_after_init pv_iommu_opt = {
     .on = true,
     .clear = true,
     .contexts = true,
+    .gref = true,
     .max_contexts = 512,
 };
 
 /*
- * iommu-op=off | buffers [,no-clear] [,no-contexts] [,max-contexts=N]
- *          [,max-memory=MiB] [,reserved]
+ * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref]
+ *          [,max-contexts=N] [,max-memory=MiB] [,reserved]
  */
 static int __init cf_check parse_iommu_op(const char *s)
 {
@@ -46,6 +47,8 @@ static int __init cf_check parse_iommu_op(const char *s)
             opt->clear = val;
         else if ( (val = parse_boolean("contexts", s, ss)) >= 0 )
             opt->contexts = val;
+        else if ( (val = parse_boolean("gref", s, ss)) >= 0 )
+            opt->gref = val;
         else if ( (val = parse_boolean("reserved", s, ss)) >= 0 )
             opt->firmware = val;
         else if ( !strncmp(s, "max-contexts=", 13) )
@@ -333,10 +336,10 @@ static void cf_check dump(unsigned char key)
             if ( dom->space[i] && (!i || dom->space[i]->state) )
                 dump_space(dom->space[i]);
 
-        printk("%pd: %lu pages, %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims\n",
+        printk("%pd: %lu pages, %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims, %d granted\n",
                d, dom->nr_pages, dom->stat.calls, dom->stat.continuations,
-               dom->stat.flushes, dom->stat.early_flushes,
-               dom->stat.reclaims);
+               dom->stat.flushes, dom->stat.early_flushes, dom->stat.reclaims,
+               atomic_read(&dom->nr_foreign));
     }
 
     rcu_read_unlock(&domlist_read_lock);

@@ -13,7 +13,7 @@
 #include <xen/domain_page.h>
 #include <xen/vmap.h>
 
-#include "private.h"
+#include "frames.h"
 
 static void pending_reset(struct pv_iommu_pending *pend)
 {
@@ -59,23 +59,24 @@ void pv_iommu_pending_free(struct pv_iommu *p)
 }
 
 void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
-                 unsigned long nr)
+                 unsigned long nr, unsigned int kind)
 {
     struct pv_iommu_run *run = pend->runs + pend->nr_runs;
 
     pend->nr_frames += nr;
 
     if ( pend->nr_runs && run[-1].mfn + run[-1].nr == mfn &&
-         run[-1].nr + nr < (1U << 24) )
+         run[-1].kind == kind && run[-1].nr + nr < (1U << 22) )
     {
         run[-1].nr += nr;
         return;
     }
 
-    ASSERT(nr < (1U << 24));
+    ASSERT(nr < (1U << 22));
     ASSERT(pend->nr_runs < PV_IOMMU_MAX_RUNS);
     run->mfn = mfn;
     run->nr = nr;
+    run->kind = kind;
     ++pend->nr_runs;
 }
 
@@ -86,7 +87,15 @@ static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
     unsigned int i;
 
     for ( i = 0; i < pend->nr_runs; ++i )
-        frames_drop(p->dom, pend->runs[i].mfn, pend->runs[i].nr);
+    {
+        const struct pv_iommu_run *run = &pend->runs[i];
+
+        if ( run->kind == PV_IOMMU_RUN_OWN )
+            frames_drop(p->dom, run->mfn, run->nr);
+        else
+            pv_iommu_put_foreign(p->dom, run->mfn, run->nr,
+                                 run->kind & PV_IOMMU_RUN_WRITABLE);
+    }
 
     while ( (pg = page_list_remove_head(&pend->dead)) )
         pt_free(p, pg);
@@ -96,8 +105,9 @@ static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
 
 /*
  * The flush failed: a device may still reach the frames and the IOMMU the page
- * tables.  Losing the tables for good, and the frames until the domain gives
- * back, is better than handing them out.  The range has yet to be flushed.
+ * tables.  Losing the tables and other domains' frames for good, and the domain's
+ * own until it gives back, is better than handing them out.  The range has yet to
+ * be flushed.
  */
 static void leak(struct pv_iommu *p, enum pv_iommu_class class,
                  struct pv_iommu_pending *pend)

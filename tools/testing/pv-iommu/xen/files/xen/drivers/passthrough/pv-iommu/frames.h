@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * frames.h: the record of a frame, see frames.c.
+ * frames.h: references on frames: the domain's, of which there are records, see
+ * frames.c, and those of others, see foreign.c.
  */
 
 #ifndef __PV_IOMMU_FRAMES_H__
@@ -61,6 +62,26 @@ static inline bool frame_put(struct pv_iommu_dom *dom, unsigned long mfn)
 
     return true;
 }
+
+/* frames.c; the first three with @lock held */
+long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
+                bool scattered, unsigned long nr, bool write, bool *ram);
+void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
+                  bool scattered, unsigned long nr);
+bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr);
+void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
+                 unsigned long nr);
+int frames_init(struct pv_iommu_dom *dom);
+bool frames_release_step(struct pv_iommu_dom *dom);
+
+/* foreign.c */
+int pv_iommu_get_foreign(struct pv_iommu_dom *dom, domid_t owner,
+                         unsigned int gref, bool write, unsigned long *mfn);
+void pv_iommu_put_foreign(struct pv_iommu_dom *dom, unsigned long mfn,
+                          unsigned long nr, bool write);
+
+/* leaving.c; with @leave_lock held */
+void frames_settle(struct pv_iommu_dom *dom);
 
 #endif /* __PV_IOMMU_FRAMES_H__ */
 

@@ -127,11 +127,12 @@ static int op_map(struct pv_iommu_call *call, unsigned int ctx,
                       XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush) )
         return -EINVAL;
 
-    if ( op.flags & XEN_IOMMU_MAP_gref )
+    if ( (op.flags & XEN_IOMMU_MAP_gref) && !pv_iommu_has_gref() )
         return -EOPNOTSUPP;
 
-    if ( m->domid ||
-         !(op.flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) )
+    if ( !(op.flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) ||
+         (op.flags & XEN_IOMMU_MAP_gref ? op.nr != 1 || op.gfn >> 32
+                                        : m->domid) )
         return -EINVAL;
 
     if ( !is_owned(call->p) )
@@ -143,7 +144,9 @@ static int op_map(struct pv_iommu_call *call, unsigned int ctx,
     if ( is_reserved(call->p, op.dfn, op.nr) )
         return -EINVAL;
 
-    return pv_iommu_map(call, &op, prog);
+    return op.flags & XEN_IOMMU_MAP_gref
+           ? pv_iommu_map_gref(call, &op, m->domid)
+           : pv_iommu_map(call, &op, prog);
 }
 
 static int op_unmap(struct pv_iommu_call *call, unsigned int ctx,

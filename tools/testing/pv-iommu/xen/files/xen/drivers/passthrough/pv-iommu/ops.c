@@ -10,7 +10,7 @@
 
 #include <xen/event.h>
 
-#include "private.h"
+#include "frames.h"
 
 /*
  * Unlink all tables that are empty and have them freed.  Returns whether that
@@ -253,6 +253,34 @@ int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
     return prog->done < op->nr ? -ERESTART : 0;
 }
 
+/* Map a page that another domain has granted: one frame, and never a large page. */
+int pv_iommu_map_gref(struct pv_iommu_call *call,
+                      const struct pv_iommu_map_op *op, domid_t owner)
+{
+    struct pv_iommu *p = call->p;
+    bool write = op->flags & XEN_IOMMU_MAP_writable, retried = false;
+    unsigned long mfn;
+    int rc = pv_iommu_get_foreign(p->dom, owner, op->gfn, write, &mfn);
+
+    if ( rc )
+        return rc;
+
+    do {
+        spin_lock(&p->dom->lock);
+        rc = p->state != PV_IOMMU_owned
+             ? -EPERM : pt_map(p, call, op->dfn, &mfn, false, 1, 1,
+                               access_bits(p, op->flags) | p->fmt.foreign);
+        spin_unlock(&p->dom->lock);
+    } while ( rc == -ENOMEM && !retried && (retried = reclaim(call)) );
+
+    if ( rc )
+        pv_iommu_put_foreign(p->dom, mfn, 1, write);
+    else
+        note_mapped(call, op->dfn, 1, op->flags);
+
+    return rc;
+}
+
 /*
  * Large pages that reach across an end of the range are split first, while
  * running out of memory still means that nothing happens.
@@ -341,7 +369,8 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
     *gfn = entry_mfn(p, e) + (dfn & (level_frames(level) - 1));
     *pgsize = level_frames(level) << PAGE_SHIFT;
     *flags = (e & p->fmt.read ? XEN_IOMMU_MAP_readable : 0) |
-             (e & p->fmt.write ? XEN_IOMMU_MAP_writable : 0);
+             (e & p->fmt.write ? XEN_IOMMU_MAP_writable : 0) |
+             (e & p->fmt.foreign ? XEN_IOMMU_MAP_gref : 0);
 
     return 0;
 }

@@ -8,6 +8,7 @@
  *   query.c     its answers about capabilities and reserved ranges
  *   ops.c       map, unmap, lookup: runs, preemption
  *   frames.c    references on frames
+ *   foreign.c   and on those that other domains granted
  *   leaving.c   frames that leave the domain
  *   flush.c     IOTLB flushes, and what may be dropped only after one
  *   pt.c        the page tables: entries
@@ -19,8 +20,7 @@
  *   hostmap.c   copying the host map
  *   reserved.c  the ranges that the domain may not touch
  *   pretend.c   what is not so, for tests
- *   ../vtd/pv-iommu.c, ../amd/pv-iommu.c
- *               table format and device tables of the hardware
+ *   ../vtd/pv-*.c, ../amd/pv-*.c: tables of the hardware, for pages and devices
  *
  * Only buffers.c, operations.c and query.c know the public header's layout (the XEN_IOMMU_*
  * flag values are used everywhere), so that other formats are other files.
@@ -80,6 +80,7 @@ struct pv_iommu_fmt {
     /* Bits that hardware ignores. */
     uint64_t ref;               /* each frame behind it is referenced */
     uint64_t fixed;             /* reserved range: stays until given back */
+    uint64_t foreign;           /* another domain's page, referenced for it */
 };
 
 struct pv_iommu;
@@ -164,10 +165,16 @@ enum pv_iommu_class {
     PV_IOMMU_classes
 };
 
-/* A run of frames for frames_drop(), after the next flush. */
+/* What a run that waits for its flush is. */
+#define PV_IOMMU_RUN_OWN        0   /* for frames_drop() */
+#define PV_IOMMU_RUN_FOREIGN    1   /* for pv_iommu_put_foreign() */
+#define PV_IOMMU_RUN_WRITABLE   2   /* and that was mapped writable */
+
+/* A run of frames that are to be dropped after the next flush. */
 struct pv_iommu_run {
     uint64_t mfn:40;
-    uint64_t nr:24;
+    uint64_t nr:22;
+    uint64_t kind:2;
 };
 
 #define PV_IOMMU_MAX_RUNS       1024
@@ -219,6 +226,7 @@ struct pv_iommu_dom {
     unsigned long nr_leaving;
     unsigned long leaving[PV_IOMMU_MAX_LEAVING]; /* frames, by number */
     unsigned long nr_pages;     /* that tables and records take */
+    atomic_t nr_foreign;        /* mappings of other domains' pages */
 
     struct rcu_head rcu;
 
@@ -362,25 +370,11 @@ bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
 bool pt_release_step(struct pv_iommu *p);
 void pt_free(struct pv_iommu *p, struct page_info *pg);
 
-/* frames.c; the first three with @lock held */
-long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
-                bool scattered, unsigned long nr, bool write, bool *ram);
-void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
-                  bool scattered, unsigned long nr);
-bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr);
-void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
-                 unsigned long nr);
-int frames_init(struct pv_iommu_dom *dom);
-bool frames_release_step(struct pv_iommu_dom *dom);
-
-/* leaving.c; with @leave_lock held */
-void frames_settle(struct pv_iommu_dom *dom);
-
 /* flush.c */
 int pv_iommu_pending_init(struct pv_iommu *p);
 void pv_iommu_pending_free(struct pv_iommu *p);
 void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
-                 unsigned long nr);
+                 unsigned long nr, unsigned int kind);
 int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
                    unsigned long last);
 int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
@@ -410,6 +404,8 @@ int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
 unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
                                   unsigned long dfn, const unsigned long *gfns,
                                   unsigned int nr, unsigned int flags);
+int pv_iommu_map_gref(struct pv_iommu_call *call,
+                      const struct pv_iommu_map_op *op, domid_t owner);
 int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
                    unsigned long nr, unsigned int flags,
                    struct pv_iommu_progress *prog);
@@ -420,7 +416,7 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
 #define PV_IOMMU_MAX_CONTEXTS   4095    /* so many fit into a continuation */
 
 struct pv_iommu_options {
-    bool on, clear, contexts;
+    bool on, clear, contexts, gref;
     bool firmware;              /* map what it has reserved for itself */
     unsigned int max_contexts;
     unsigned long max_pages;    /* of tables and records; 0: by memory */
@@ -430,6 +426,11 @@ extern struct pv_iommu_options pv_iommu_opt;
 static inline unsigned int pv_iommu_max_contexts(void)
 {
     return pv_iommu_opt.contexts ? pv_iommu_opt.max_contexts : 0;
+}
+
+static inline bool pv_iommu_has_gref(void)
+{
+    return IS_ENABLED(CONFIG_GRANT_TABLE) && pv_iommu_opt.gref;
 }
 
 bool pv_iommu_may_take(const struct pv_iommu_dom *dom,

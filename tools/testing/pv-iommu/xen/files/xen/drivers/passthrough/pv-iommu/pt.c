@@ -265,10 +265,14 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
         c->nr += run;
         c->last = dfn + i + run - 1;
 
-        if ( (e & p->fmt.ref) &&
-             unlikely(!(run == 1 ? frame_put(p->dom, mfn)
-                                 : frames_put(p->dom, mfn, run))) )
-            pending_run(pend, mfn, run);
+        if ( unlikely(e & p->fmt.foreign) )
+            pending_run(pend, mfn, run,
+                        PV_IOMMU_RUN_FOREIGN |
+                        (e & p->fmt.write ? PV_IOMMU_RUN_WRITABLE : 0));
+        else if ( (e & p->fmt.ref) &&
+                  unlikely(!(run == 1 ? frame_put(p->dom, mfn)
+                                      : frames_put(p->dom, mfn, run))) )
+            pending_run(pend, mfn, run, PV_IOMMU_RUN_OWN);
     }
 
     return n;
@@ -313,7 +317,7 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
             c->last = dfn + done + size - 1;
 
             if ( (e & p->fmt.ref) && !frames_put(p->dom, mfn, size) )
-                pending_run(pend, mfn, size);
+                pending_run(pend, mfn, size, PV_IOMMU_RUN_OWN);
         }
 
         done += step;

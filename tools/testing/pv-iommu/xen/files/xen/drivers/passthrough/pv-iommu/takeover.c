@@ -16,7 +16,7 @@
 #include <xen/pci_regs.h>
 
 #include "pretend.h"
-#include "private.h"
+#include "frames.h"
 
 paddr_t pv_iommu_root(const struct domain *d, unsigned int *levels)
 {

@@ -15,6 +15,7 @@
 /* Bits 52 ... 61 are ignored by hardware; Xen's own tables use 52 ... 55. */
 #define PTE_REF     (1UL << 56)
 #define PTE_FIXED   (1UL << 57)
+#define PTE_FOREIGN (1UL << 58)
 
 static int cf_check vtd_setup_tables(struct pv_iommu *p)
 {
@@ -51,6 +52,7 @@ static int cf_check vtd_setup_tables(struct pv_iommu *p)
         .table = DMA_PTE_PROT,
         .ref = PTE_REF,
         .fixed = PTE_FIXED,
+        .foreign = PTE_FOREIGN,
     };
 
     return 0;
