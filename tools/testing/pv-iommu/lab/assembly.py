@@ -15,7 +15,7 @@ from .qemu import Machine
 
 LIBRARIES = ("init", "crash-init", "run-scenario", "lib.sh", "lib-io.sh",
              "lib-op.sh", "lib-vfio.sh", "lib-assign.sh", "lib-crash.sh",
-             "lib-race.sh")
+             "lib-race.sh", "lib-guest.sh", "lib-state.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
@@ -55,6 +55,9 @@ def initrd_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Path:
             files.update(parts.guest(part, kernel))
     if "kexec" in boot.guest:
         files["vmlinuz"] = parts.kernel_packed(kernel)
+    if "toolstack" in boot.devices:
+        files["lab/guest/vmlinuz"] = parts.kernel_packed(kernel)
+        files["lab/guest/base.cpio"] = parts.guest_base(kernel)
     texts = {"lab/devices": (listing(boot.devices), 0o644)}
     for scenario in boot.scenarios:
         files[f"lab/scenarios/{scenario.name}"] = scenario.path

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from . import fetch, initramfs, kernels, paths, vmlinux
+from . import fetch, initramfs, kernels, paths, toolstack, vmlinux
 from .apt import Apt
 from .cache import Cache, Inputs, hash_file, hash_files
 from .ui import LabError, output_of, run_logged, say
@@ -196,6 +196,16 @@ class Parts:
         root = Path("/") if name not in fetch.APART else self.fetched(
             lambda: fetch.apart(self.apt, self.cache, name))
         return initramfs.program(self.cache, name, root)
+
+    @once
+    def toolstack(self) -> Path:
+        """A disk with xl and all that it needs."""
+        self.tools()
+        return self.fetched(lambda: toolstack.disk(self.apt, self.cache))
+
+    @once
+    def guest_base(self, name: str) -> Path:
+        return toolstack.guest_base(self.cache, self.kernel(name))
 
     @once
     def xen(self, flavour: str) -> Path:

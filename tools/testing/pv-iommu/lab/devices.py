@@ -11,9 +11,9 @@ from its own BAR through it, megasas reads past its list and hangs now and then,
 am53c974 crashes its driver on a shared interrupt.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Iterable
 
 from .ui import LabError
 
@@ -25,7 +25,7 @@ class Device:
     slot: on its bus; none for a disk without a controller.
     function: in its slot.
     kind: what is behind it, see Devices: "disk", "net", "sound", "random",
-    "memory".
+    "memory", "toolstack".
     qemu: values of QEMU's "-device", the first that of the PCI device, whose
     name and place are added; {id} is its name, {back} what is behind it.
     modules: what dom0 loads to use it.
@@ -151,6 +151,16 @@ TABLE = {
                     "BLK_DEV_NVME", bus="rp6"),
     "multi1": replace(_nvme(0, "rp6"), function=1),
 
+    # Xen's toolstack, see toolstack.py.  It goes around the IOMMU, so it is in
+    # nobody's way
+    "rp7": _port(2, 12, "pxb"),
+    "toolstack": Device(0, "toolstack",
+                        ("virtio-blk-pci,disable-legacy=on,{back}",),
+                        "virtio_pci virtio_blk crc32c_generic ext4",
+                        "VIRTIO_PCI VIRTIO_BLK EXT4_FS OVERLAY_FS BRIDGE "
+                        "BLK_DEV_LOOP XEN_BLKDEV_BACKEND XEN_BLKDEV_FRONTEND "
+                        "XEN_NETDEV_BACKEND XEN_NETDEV_FRONTEND", bus="rp7"),
+
     # on a third, whose devices no IOMMU translates; with iommu=vtd-holes only
     "hole": Device(0x03, qemu=("pxb-pcie,bus_nr=96,bypass_iommu=on",),
                    root="0000:60"),
@@ -221,9 +231,11 @@ def address(name: str) -> str:
 
 
 def behind_bridge(name: str) -> bool:
-    """Does it do DMA from another bus than the first one?"""
-    return name in TABLE and bool(TABLE[name].bus) and bool(
-        TABLE[name].kind or TABLE[name].modules)
+    """Does it do DMA from another bus than the first one, and not around the
+    IOMMU?"""
+    device = TABLE.get(name, SPARE)
+    return bool(device.bus) and device.kind != "toolstack" and bool(
+        device.kind or device.modules)
 
 
 def listing(names: Iterable[str]) -> str:
@@ -248,8 +260,10 @@ def parse_size(text: str) -> int:
 class Devices:
     """QEMU's arguments for devices, and the files behind them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path,
+                 toolstack: Callable[[], Path]) -> None:
         self.directory = Path(directory)
+        self.toolstack = toolstack
         self.disks: dict[str, Path] = {}
         self.argv: list[str] = []
         self._there: set[str] = set()
@@ -283,6 +297,10 @@ class Devices:
             self.argv += ["-device", f"nvme-subsys,id=subsys-{name}"]
         if device.kind == "disk":
             self._image(name, left)
+            return f"drive=disk-{name}"
+        if device.kind == "toolstack":
+            self.argv += ["-drive", f"if=none,id=disk-{name},format=raw,"
+                                    f"snapshot=on,file={self.toolstack()}"]
             return f"drive=disk-{name}"
         if device.kind == "net":
             self.argv += ["-netdev", f"user,id=net-{name},ipv6=off"]

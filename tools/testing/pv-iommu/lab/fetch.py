@@ -28,10 +28,17 @@ APART = {
     "kexec": (("kexec-tools",), ("debconf", "cdebconf", "libc6")),
 }
 
+# Modules that a guest may load.
+GUEST_MODULES = {"xen_blkfront", "xen_netfront", "xen_pcifront", "nvme", "ext4",
+                 "crc32c_generic"}
+
 # Modules that dom0 may load; what they depend on comes along.
 MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
-                  "crc32c_generic", "vfio_iommu_type1", "vfio_pci"}
-                 | devices.all_modules())
+                  "crc32c_generic", "vfio_iommu_type1", "vfio_pci",
+                  # of a dom0 that serves guests
+                  "xen_evtchn", "xen_blkback", "xen_netback", "bridge", "loop",
+                  "overlay", "xen_pciback"}
+                 | GUEST_MODULES | devices.all_modules())
 
 
 def xen_pin() -> tuple[str, dict[str, str]]:

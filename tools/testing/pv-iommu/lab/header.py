@@ -255,6 +255,8 @@ def _apply(scenario: Scenario, name: str,
             fields[key] = _one_of(value, CHOICES[key], scenario.name)
         else:
             raise LabError(f"{scenario.name}: a variant cannot set '{key}'")
+    if any(device == "toolstack" for device, _ in scenario.devices):
+        fields.setdefault("cpu", "guests")
     return _possible(dataclasses.replace(scenario, **fields))
 
 

@@ -50,6 +50,16 @@ def libraries_of(binary: Path, root: Path = Path("/")) -> dict[str, Path]:
     return found
 
 
+def busybox_root(archive: Archive) -> None:
+    """What an init that is a script of busybox needs."""
+    for name in DIRECTORIES.split():
+        archive.directory(name)
+    archive.device("dev/console", 5, 1)
+    archive.device("dev/null", 1, 3)
+    archive.copy("bin/busybox", BUSYBOX)
+    archive.link("bin/sh", "busybox")
+
+
 def base(cache: Cache, kernel: Kernel) -> Path:
     """busybox and the kernel modules."""
     modules = kernel.entry() / "lib/modules"
@@ -60,12 +70,7 @@ def base(cache: Cache, kernel: Kernel) -> Path:
     def build(directory: Path) -> None:
         with open(directory / "base.cpio", "wb") as file, \
                 Archive(file) as archive:
-            for name in DIRECTORIES.split():
-                archive.directory(name)
-            archive.device("dev/console", 5, 1)
-            archive.device("dev/null", 1, 3)
-            archive.copy("bin/busybox", BUSYBOX)
-            archive.link("bin/sh", "busybox")
+            busybox_root(archive)
             archive.copy("lib/modules", modules)
 
     return cache.get(f"initramfs-{kernel.name}", inputs, build) / "base.cpio"

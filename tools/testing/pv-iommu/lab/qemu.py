@@ -24,9 +24,11 @@ PARALLEL = ["-accel", "tcg,thread=multi"]
 COUNTED = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
 
 # SMAP breaks a PV dom0 under TCG; a PVH dom0, on its nested SVM, crashes with
-# RDTSCP, and its programs with PKU or now and then with XSAVE.
+# RDTSCP, and its programs with PKU or now and then with XSAVE.  So do those of
+# dom0 and of PV guests, where both run.
 CPUS = {
     "pv": "max,-smap",
+    "guests": "max,-smap,-xsave",
     "pvh": "max,-smap,-rdtscp,-pku,-xsave",
 }
 

@@ -133,7 +133,7 @@ class Session:
         return self.console.read_text(errors="replace")
 
     def _boot(self, work: Path) -> None:
-        devices = Devices(work)
+        devices = Devices(work, self.parts.toolstack)
         for name, options in self.boot.devices.items():
             devices.add(name, options)
         machine = machine_of(self.parts, self.boot, self.driver, work)

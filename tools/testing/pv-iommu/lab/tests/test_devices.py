@@ -56,7 +56,7 @@ class DevicesTest(unittest.TestCase):
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
         self.addCleanup(directory.cleanup)
-        self.devices = Devices(Path(directory.name))
+        self.devices = Devices(Path(directory.name), lambda: Path("/dev/zero"))
 
     def test_bridges_come_along_once(self) -> None:
         self.devices.add("rtl8139")
