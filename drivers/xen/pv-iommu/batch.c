@@ -32,7 +32,11 @@ static void complain(struct irq_work *work)
 	batch->bad_page = false;
 	spin_unlock_irqrestore(&batch->call_lock, flags);
 
-	if (op.status && op.op == XEN_IOMMUOP_map)
+	if (op.status && op.op == XEN_IOMMUOP_map &&
+	    op.u.map.flags & XEN_IOMMU_MAP_gref)
+		pr_err_ratelimited("the hypervisor refused to map a page of domain %u, its grant %llu, for a device (%d): the I/O fails\n",
+				   op.u.map.domid, op.u.map.gfn, op.status);
+	else if (op.status && op.op == XEN_IOMMUOP_map)
 		pr_err_ratelimited("the hypervisor refused to map %u frames at dfn %#llx (%d)\n",
 				   op.u.map.nr_frames, op.u.map.dfn, op.status);
 	else if (op.status)
@@ -43,7 +47,7 @@ static void complain(struct irq_work *work)
 		pr_err_ratelimited("the hypervisor could not flush the IOTLB (%d): no new mappings until it can\n",
 				   bad_flush);
 	if (bad_page)
-		pr_err_ratelimited("a page of domain %u is not mapped for a device, so its I/O fails: this driver maps dom0's own memory only\n",
+		pr_err_ratelimited("a page of domain %u is not mapped for a device, so its I/O fails: the hypervisor maps dom0's own memory only\n",
 				   bad_owner);
 }
 
@@ -155,14 +159,15 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
  * xpi_batch_map() - queue a mapping
  * @batch: the queue, with @lock held and xpi_batch_room()
  * @dfn: first device frame
- * @gfn: first guest frame
+ * @gfn: first guest frame, or a grant reference
  * @nr_frames: contiguous on both sides
  * @flags: XEN_IOMMU_MAP_*
+ * @owner: whose grant it is; else 0
  *
  * Context: Any.
  */
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
-		   u16 flags)
+		   u16 flags, domid_t owner)
 {
 	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_map);
 
@@ -170,11 +175,14 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 	op->u.map.gfn = gfn;
 	op->u.map.nr_frames = nr_frames;
 	op->u.map.flags = flags;
+	op->u.map.domid = owner;
 	batch->frames[batch->nr - 1] = nr_frames;
 	batch->nr_maps++;
 
 	xpi_count(XPI_OPS_MAP, 1);
 	xpi_count(XPI_FRAMES_MAP, nr_frames);
+	if (unlikely(flags & XEN_IOMMU_MAP_gref))
+		xpi_count(XPI_FRAMES_GRANTED, nr_frames);
 	trace_xpi_map(op);
 }
 

@@ -98,7 +98,7 @@ void xpi_batch_destroy(struct xpi_batch *batch);
 bool xpi_batch_make_usable(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
-		   u16 flags);
+		   u16 flags, domid_t owner);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_queue_flush(struct xpi_batch *batch);

@@ -115,10 +115,11 @@ VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 
 static void say_what_there_is(const struct xpi *xpi)
 {
-	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s%s, %u reserved ranges\n",
+	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s%s%s, %u reserved ranges\n",
 		xpi->backend->name, xpi->caps.max_dfn, xpi->caps.pgsize_mask,
 		xpi_has_contexts(xpi) ? " contexts" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
+		xpi->caps.flags & XEN_IOMMU_CAP_gref ? " gref" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_deferred_flush ?
 			" deferred-flush" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_large_pages ?
@@ -127,6 +128,8 @@ static void say_what_there_is(const struct xpi *xpi)
 		xpi->caps.flags & XEN_IOMMU_CAP_caching_mode ?
 			" caching-mode" : "",
 		xpi->nr_reserved);
+	if (!(xpi->caps.flags & XEN_IOMMU_CAP_gref))
+		pr_info("no gref: pages of guests cannot be mapped, so real devices do not work for guests\n");
 }
 
 /* Have xen-swiotlb serve all devices again, of which none is claimed any more. */

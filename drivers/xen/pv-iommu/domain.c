@@ -29,6 +29,7 @@ static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames,
 	    XPI_SHADOW_VALID)
 		return;
 
+	*entry &= ~XPI_SHADOW_FOREIGN;
 	*entry |= XPI_SHADOW_REFUSED |
 		  (err == -ENOMEM ? XPI_SHADOW_NO_MEMORY : 0);
 	d->nr_refused += frames;
@@ -117,6 +118,7 @@ int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 	bool contexts = caps->flags & XEN_IOMMU_CAP_contexts;
 	int ret;
 
+	d->grants = caps->flags & XEN_IOMMU_CAP_gref;
 	ret = xpi_shadow_init(&d->shadow, caps->max_dfn);
 	if (ret)
 		return ret;

@@ -15,7 +15,9 @@
  *    xpi_domain_sync() returns.  The core reuses the address after that;
  *  - a lazy unmapping may stay queued until xpi_domain_flush_all(), which is
  *    what the flush queue calls before it lets go of addresses.  All that any
- *    CPU queued before is done when it returns.
+ *    CPU queued before is done when it returns;
+ *  - another domain's page is unmapped, IOTLB included, when xpi_domain_unmap()
+ *    returns, even if that is lazy: its owner may have it back at once.
  *
  * (The core's side of this is in drivers/iommu/dma-iommu.c, fq_flush_iotlb()
  * and __iommu_dma_unmap(), and in drivers/iommu/iommu.c, iommu_map_sg().)
@@ -36,19 +38,22 @@
  *	@shadow and the fields below
  * @nr_mapped: frames that are valid in @shadow
  * @nr_refused: of them, those that the hypervisor refused to map
+ * @grants: the hypervisor maps other domains' pages; constant
  */
 struct xpi_domain {
 	struct xpi_shadow shadow;
 	struct xpi_batch batch;
 	unsigned long nr_mapped;
 	unsigned long nr_refused;
+	bool grants;
 };
 
 /* XEN_IOMMU_MAP_* for an entry of the shadow. */
 static inline u16 xpi_map_flags(u64 entry)
 {
 	return (entry & XPI_SHADOW_READ ? XEN_IOMMU_MAP_readable : 0) |
-	       (entry & XPI_SHADOW_WRITE ? XEN_IOMMU_MAP_writable : 0);
+	       (entry & XPI_SHADOW_WRITE ? XEN_IOMMU_MAP_writable : 0) |
+	       (entry & XPI_SHADOW_FOREIGN ? XEN_IOMMU_MAP_gref : 0);
 }
 
 /* domain.c */

@@ -183,7 +183,7 @@ static bool leave_run(struct xpi_domain *d, u64 dfn, unsigned long nr,
  * @d: the domain, with the lock of its queue held
  * @dfn: first device frame
  * @nr: frames
- * @state: %XPI_ENTRY_KNOWN, %XPI_ENTRY_REFUSED
+ * @state: %XPI_ENTRY_KNOWN, %XPI_ENTRY_FOREIGN, %XPI_ENTRY_REFUSED
  *
  * Context: Any.
  * Return: how many there are up to the first in another state, or in a run of

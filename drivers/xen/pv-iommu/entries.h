@@ -25,8 +25,10 @@
 #define XPI_NEED_TABLES		(-EAGAIN)
 
 /* What an entry says of Linux and of the hypervisor. */
-#define XPI_ENTRY_STATE		(XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)
+#define XPI_ENTRY_STATE		(XPI_SHADOW_VALID | XPI_SHADOW_REFUSED | \
+				 XPI_SHADOW_FOREIGN)
 #define XPI_ENTRY_KNOWN		XPI_SHADOW_VALID
+#define XPI_ENTRY_FOREIGN	(XPI_SHADOW_VALID | XPI_SHADOW_FOREIGN)
 #define XPI_ENTRY_REFUSED	(XPI_SHADOW_VALID | XPI_SHADOW_REFUSED)
 
 unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,

@@ -14,8 +14,6 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 
-#include <xen/grant_table.h>
-
 #include <asm/xen/page.h>
 
 #include "gfn.h"
@@ -51,6 +49,46 @@ VISIBLE_IF_KUNIT unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
 }
 
 /**
+ * xpi_gfn_foreign() - whose page is it, if not dom0's own?
+ * @pfn: its frame
+ * @grant: OUT: the domain, and its grant that dom0 has mapped there
+ *
+ * Context: Any.
+ * Return: true if there is such a page, and the grant is known.
+ */
+bool xpi_gfn_foreign(unsigned long pfn, struct xen_page_foreign *grant)
+{
+	const struct xen_page_foreign *foreign;
+
+	KUNIT_STATIC_STUB_REDIRECT(xpi_gfn_foreign, pfn, grant);
+
+	if (!pfn_valid(pfn))
+		return false;
+
+	foreign = xen_page_foreign(pfn_to_page(pfn));
+	if (foreign)
+		*grant = *foreign;
+	return foreign;
+}
+
+/* A page that another domain granted is a run by itself. */
+static int foreign_run(unsigned long pfn, struct xpi_gfn_run *run)
+{
+	struct xen_page_foreign grant;
+
+	if (!xpi_gfn_foreign(pfn, &grant))
+		return -EOPNOTSUPP;
+
+	*run = (struct xpi_gfn_run) {
+		.gfn = grant.gref,
+		.nr = 1,
+		.foreign = true,
+		.owner = grant.domid,
+	};
+	return 0;
+}
+
+/**
  * xpi_gfn_run() - the frames behind the first of a range of PFNs
  * @pfn: first frame
  * @nr: frames in the range, not 0
@@ -58,7 +96,7 @@ VISIBLE_IF_KUNIT unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
  *
  * Context: Any.
  * Return: 0; -EINVAL when there is no frame behind @pfn; -EOPNOTSUPP when it
- *	   is another domain's, which takes a grant reference to map.
+ *	   is another domain's, and it is not known by which grant.
  */
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 {
@@ -68,8 +106,8 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 	if (entry == INVALID_P2M_ENTRY)
 		return -EINVAL;
 
-	if (entry & FOREIGN_FRAME_BIT)
-		return -EOPNOTSUPP;
+	if (unlikely(entry & FOREIGN_FRAME_BIT))
+		return foreign_run(pfn, run);
 
 	/* A mark differs in a high bit, so this stops where the kind changes. */
 	while (i < nr) {
@@ -81,28 +119,7 @@ int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run)
 
 	run->gfn = entry & ~IDENTITY_FRAME_BIT;
 	run->nr = i;
+	run->foreign = false;
+	run->owner = 0;
 	return 0;
-}
-
-/**
- * xpi_gfn_foreign() - whose page is it, if not dom0's own?
- * @pfn: its frame
- * @owner: OUT: the domain
- *
- * Context: Any.
- * Return: true if there is such a page, and it is known whose.
- */
-bool xpi_gfn_foreign(unsigned long pfn, domid_t *owner)
-{
-	const struct xen_page_foreign *foreign;
-
-	KUNIT_STATIC_STUB_REDIRECT(xpi_gfn_foreign, pfn, owner);
-
-	if (!pfn_valid(pfn))
-		return false;
-
-	foreign = xen_page_foreign(pfn_to_page(pfn));
-	if (foreign)
-		*owner = foreign->domid;
-	return foreign;
 }

@@ -6,16 +6,25 @@
 
 #include <linux/types.h>
 
+#include <xen/grant_table.h>
 #include <xen/interface/xen.h>
 
-/* A run of frames, contiguous on both sides. */
+/**
+ * struct xpi_gfn_run - a run of frames, contiguous on both sides
+ * @gfn: the first; if @foreign the grant reference of the one that there is
+ * @nr: frames
+ * @foreign: a page of another domain
+ * @owner: that domain; else 0
+ */
 struct xpi_gfn_run {
 	u64 gfn;
 	unsigned long nr;
+	bool foreign;
+	domid_t owner;
 };
 
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
-bool xpi_gfn_foreign(unsigned long pfn, domid_t *owner);
+bool xpi_gfn_foreign(unsigned long pfn, struct xen_page_foreign *grant);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 unsigned long xpi_p2m_entry(unsigned long pfn);

@@ -35,20 +35,24 @@ static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
 		struct xpi_gfn_run run;
 		unsigned long n;
+		u64 value;
 
 		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
+		if (!*ret && unlikely(run.foreign) && !d->grants)
+			*ret = -EOPNOTSUPP;
 		if (unlikely(!xpi_batch_room(&d->batch)))
 			*ret = XPI_NEED_ROOM;
 		if (*ret)
 			break;
 
+		value = access | (run.foreign ? XPI_SHADOW_FOREIGN : 0);
 		n = xpi_entries_enter(d, dfn + done, run.nr,
-				      PFN_PHYS(pfn + done) | access |
+				      PFN_PHYS(pfn + done) | value |
 				      XPI_SHADOW_VALID, ret);
 		d->nr_mapped += n;
 		if (n)
 			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
-				      xpi_map_flags(access));
+				      xpi_map_flags(value), run.owner);
 		done += n;
 	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);
@@ -76,11 +80,11 @@ static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 
 static void tell_refused(struct xpi_domain *d, unsigned long pfn, int err)
 {
-	domid_t owner;
+	struct xen_page_foreign grant;
 
 	xpi_count(XPI_MAP_REFUSED, 1);
-	if (err == -EOPNOTSUPP && xpi_gfn_foreign(pfn, &owner))
-		xpi_batch_foreign(&d->batch, owner);
+	if (err == -EOPNOTSUPP && xpi_gfn_foreign(pfn, &grant))
+		xpi_batch_foreign(&d->batch, grant.domid);
 }
 
 /* xpi_domain_map() of any range. */
@@ -121,7 +125,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 	u64 *entry;
 	bool plain;
 
-	if (unlikely(xpi_gfn_run(pfn, 1, &run)))
+	if (unlikely(xpi_gfn_run(pfn, 1, &run) || run.foreign))
 		return map_range(d, dfn, pfn, 1, access, gfp, mapped);
 
 	spin_lock_irqsave(&d->batch.lock, flags);
@@ -132,7 +136,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
 		d->nr_mapped++;
 		xpi_batch_map(&d->batch, dfn, run.gfn, 1,
-			      xpi_map_flags(access));
+			      xpi_map_flags(access), 0);
 	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 
@@ -155,9 +159,9 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
  *
  * Context: Any, if @gfp allows.
  * Return: 0 or a negative errno: -EINVAL for no access or no such frame,
- *	   -EOPNOTSUPP for another domain's page, -ENOMEM, -EEXIST where
- *	   something is mapped, -EBUSY in quarantine, -EIO while the IOTLB
- *	   cannot be flushed.
+ *	   -EOPNOTSUPP for another domain's page that the hypervisor does not
+ *	   map, -ENOMEM, -EEXIST where something is mapped, -EBUSY in
+ *	   quarantine, -EIO while the IOTLB cannot be flushed.
  */
 int xpi_domain_map(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		   unsigned long nr, u64 access, gfp_t gfp,
@@ -210,29 +214,45 @@ int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	return unlikely(READ_ONCE(d->nr_refused)) ? refusal(d, dfn, nr) : 0;
 }
 
+/*
+ * What is not dom0's own, or may not be, is not left to be flushed some time: its
+ * owner may have it back when the caller is done.
+ */
+static unsigned long unmap_other(struct xpi_domain *d, u64 dfn,
+				 unsigned long nr)
+{
+	bool refused = xpi_shadow_get(&d->shadow, dfn) & XPI_SHADOW_REFUSED;
+	unsigned long done;
+
+	done = xpi_entries_leave(d, dfn, nr, refused ? XPI_ENTRY_REFUSED :
+						       XPI_ENTRY_FOREIGN);
+	if (refused)
+		d->nr_refused -= done;
+	/* What was refused may be there, if its status was lost. */
+	if (done)
+		xpi_batch_unmap(&d->batch, dfn, done,
+				refused ? XEN_IOMMU_UNMAP_sparse : 0);
+	return done;
+}
+
 /* Needs room for two operations. */
 static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
-				  unsigned long nr, u32 flags)
+				  unsigned long nr, u32 flags, bool *other)
 {
-	unsigned long known, refused = 0;
+	unsigned long known, rest = 0;
 
 	known = xpi_entries_leave(d, dfn, nr, XPI_ENTRY_KNOWN);
 	if (known)
 		xpi_batch_unmap(&d->batch, dfn, known, flags);
 	if (unlikely(known < nr))
-		refused = xpi_entries_leave(d, dfn + known, nr - known,
-					    XPI_ENTRY_REFUSED);
-	d->nr_mapped -= known + refused;
-	d->nr_refused -= refused;
-	/* It may be there, if its status was lost. */
-	if (unlikely(refused))
-		xpi_batch_unmap(&d->batch, dfn + known, refused,
-				flags | XEN_IOMMU_UNMAP_sparse);
-	return known + refused;
+		rest = unmap_other(d, dfn + known, nr - known);
+	*other |= rest;
+	d->nr_mapped -= known + rest;
+	return known + rest;
 }
 
 static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
-				unsigned long nr, u32 no_flush)
+				unsigned long nr, u32 no_flush, bool *other)
 {
 	unsigned long flags, done = 0;
 	bool room;
@@ -241,7 +261,7 @@ static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
 		spin_lock_irqsave(&d->batch.lock, flags);
 		room = xpi_batch_room(&d->batch) >= 2;
 		if (likely(room))
-			done = unmap_locked(d, dfn, nr, no_flush);
+			done = unmap_locked(d, dfn, nr, no_flush, other);
 		spin_unlock_irqrestore(&d->batch.lock, flags);
 		if (likely(room))
 			return done;
@@ -276,7 +296,8 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
  * @d: the domain
  * @dfn: first device frame
  * @nr: frames
- * @lazy: done after xpi_domain_flush_all(); else after xpi_domain_sync()
+ * @lazy: done after xpi_domain_flush_all(); else after xpi_domain_sync().  Other
+ *	domains' pages are unmapped when this returns, if it is
  *
  * Context: Any.
  * Return: frames that were unmapped: less than @nr at the first that was not
@@ -287,16 +308,20 @@ unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 {
 	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
 	unsigned long done = 0, n;
+	bool other = false;
 
 	if (nr == 1 && unmap_one(d, dfn, no_flush))
 		return 1;
 
 	do {
 		n = unmap_some(d, dfn + done, chunk(dfn + done, nr - done),
-			       no_flush);
+			       no_flush, &other);
 		done += n;
 	} while (n && done < nr);
 
+	/* Nobody else comes to do so. */
+	if (unlikely(other) && lazy)
+		xpi_domain_sync(d);
 	return done;
 }
 

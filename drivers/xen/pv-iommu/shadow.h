@@ -32,6 +32,8 @@
 #define XPI_SHADOW_QUARANTINED	BIT_ULL(4)
 /* Refused for want of memory, so that it may work another time. */
 #define XPI_SHADOW_NO_MEMORY	BIT_ULL(5)
+/* Another domain's page, mapped by its grant. */
+#define XPI_SHADOW_FOREIGN	BIT_ULL(6)
 
 #define XPI_SHADOW_PHYS(entry)	((entry) & PAGE_MASK)
 

@@ -24,6 +24,7 @@ static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_OPS_UNMAP_LAZY]	= "ops_unmap_lazy",
 	[XPI_OPS_FLUSH]		= "ops_flush",
 	[XPI_FRAMES_MAP]	= "frames_map",
+	[XPI_FRAMES_GRANTED]	= "frames_granted",
 	[XPI_FRAMES_UNMAP]	= "frames_unmap",
 	[XPI_FLUSHES]		= "flushes",
 	[XPI_FLUSH_ALL_EMPTY]	= "flush_all_empty",

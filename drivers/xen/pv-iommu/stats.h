@@ -23,6 +23,7 @@ enum xpi_counter {
 	XPI_OPS_UNMAP_LAZY,
 	XPI_OPS_FLUSH,
 	XPI_FRAMES_MAP,
+	XPI_FRAMES_GRANTED,	/* of them, other domains' */
 	XPI_FRAMES_UNMAP,
 	XPI_FLUSHES,		/* submissions that flush the IOTLB */
 	XPI_FLUSH_ALL_EMPTY,	/* flush requests with nothing to flush */

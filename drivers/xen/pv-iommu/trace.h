@@ -17,13 +17,17 @@ TRACE_EVENT(xpi_map,
 	    TP_STRUCT__entry(__field(u64, dfn)
 			     __field(u64, gfn)
 			     __field(u32, nr_frames)
-			     __field(u16, flags)),
+			     __field(u16, flags)
+			     __field(u16, domid)),
 	    TP_fast_assign(__entry->dfn = op->u.map.dfn;
 			   __entry->gfn = op->u.map.gfn;
 			   __entry->nr_frames = op->u.map.nr_frames;
-			   __entry->flags = op->u.map.flags;),
-	    TP_printk("dfn=%#llx gfn=%#llx nr_frames=%u %s%s", __entry->dfn,
-		      __entry->gfn, __entry->nr_frames,
+			   __entry->flags = op->u.map.flags;
+			   __entry->domid = op->u.map.domid;),
+	    TP_printk("dfn=%#llx %s=%#llx domid=%u nr_frames=%u %s%s",
+		      __entry->dfn,
+		      __entry->flags & XEN_IOMMU_MAP_gref ? "gref" : "gfn",
+		      __entry->gfn, __entry->domid, __entry->nr_frames,
 		      __entry->flags & XEN_IOMMU_MAP_readable ? "r" : "-",
 		      __entry->flags & XEN_IOMMU_MAP_writable ? "w" : "-"));
 

@@ -67,7 +67,7 @@ static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
 	xpi_batch_make_room(&q->batch, 1);
 	xpi_batch_lock(&q->batch, &flags);
 	xpi_batch_map(&q->batch, dfn, gfn, nr,
-		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable);
+		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable, 0);
 	xpi_batch_unlock(&q->batch, flags);
 }
 

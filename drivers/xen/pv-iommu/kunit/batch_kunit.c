@@ -88,7 +88,7 @@ static void a_mapping_carries_what_it_was_given(struct kunit *test)
 	unsigned long flags;
 
 	xpi_batch_lock(&q->batch, &flags);
-	xpi_batch_map(&q->batch, 100, 7000, 5, XEN_IOMMU_MAP_readable);
+	xpi_batch_map(&q->batch, 100, 7000, 5, XEN_IOMMU_MAP_readable, 0);
 	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_SYNC_MAP, flags);
 
 	KUNIT_EXPECT_EQ(test, 7004ULL, model_gfn(m, 104));

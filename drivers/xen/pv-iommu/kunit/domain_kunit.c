@@ -255,24 +255,6 @@ static void flush_all_of_a_full_queue_flushes_last(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
 }
 
-static bool of_domain_7(unsigned long pfn, domid_t *owner)
-{
-	*owner = 7;
-	return pfn == 1003;
-}
-
-static void a_foreign_page_is_said_to_be_one(struct kunit *test)
-{
-	struct xpi_domain *d = fixture_domain(test);
-
-	kunit_activate_static_stub(test, xpi_gfn_foreign, of_domain_7);
-	fixture_p2m(test, 1002, 2, FOREIGN_FRAME(77UL), true);
-	KUNIT_EXPECT_EQ(test, 0UL, map(test, d, 100, 1002, 1, -EOPNOTSUPP));
-	KUNIT_EXPECT_EQ(test, 0, d->batch.bad_owner);
-	KUNIT_EXPECT_EQ(test, 0UL, map(test, d, 100, 1003, 1, -EOPNOTSUPP));
-	KUNIT_EXPECT_EQ(test, 7, d->batch.bad_owner);
-}
-
 static void a_page_without_a_frame_ends_a_mapping(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
@@ -416,7 +398,6 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(what_is_mapped_is_not_mapped_over),
 	KUNIT_CASE(beyond_the_highest_frame_is_refused),
 	KUNIT_CASE(a_foreign_page_ends_a_mapping),
-	KUNIT_CASE(a_foreign_page_is_said_to_be_one),
 	KUNIT_CASE(flush_all_of_a_full_queue_flushes_last),
 	KUNIT_CASE(a_page_without_a_frame_ends_a_mapping),
 	KUNIT_CASE(mmio_is_mapped_and_not_counted),

@@ -100,13 +100,38 @@ static void a_run_ends_before_a_hole(struct kunit *test)
 	expect_run(test, PFN, 8, 5000, 5);
 }
 
-static void a_foreign_frame_is_refused(struct kunit *test)
+static void a_foreign_frame_without_a_grant_is_refused(struct kunit *test)
 {
 	struct xpi_gfn_run run;
 
 	fixture_p2m(test, PFN, 4, FOREIGN_FRAME(5000UL), false);
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, xpi_gfn_run(PFN, 1, &run));
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, xpi_gfn_run(PFN, 4, &run));
+}
+
+static bool of_domain_7(unsigned long pfn, struct xen_page_foreign *grant)
+{
+	*grant = (struct xen_page_foreign) { .domid = 7, .gref = pfn - PFN };
+	return true;
+}
+
+/* Its machine frame says nothing: those of two grants may be neighbours. */
+static void a_granted_frame_is_a_run_by_itself(struct kunit *test)
+{
+	struct xpi_gfn_run run;
+
+	kunit_activate_static_stub(test, xpi_gfn_foreign, of_domain_7);
+	fixture_p2m(test, PFN, 4, FOREIGN_FRAME(5000UL), false);
+	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(PFN + 2, 2, &run));
+	KUNIT_EXPECT_EQ(test, 2ULL, run.gfn);
+	KUNIT_EXPECT_EQ(test, 1UL, run.nr);
+	KUNIT_EXPECT_TRUE(test, run.foreign);
+	KUNIT_EXPECT_EQ(test, 7, run.owner);
+
+	/* The same run again, of dom0's own. */
+	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(PFN + 4, 1, &run));
+	KUNIT_EXPECT_FALSE(test, run.foreign);
+	KUNIT_EXPECT_EQ(test, 0, run.owner);
 }
 
 static void a_run_ends_before_a_foreign_frame(struct kunit *test)
@@ -240,7 +265,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(a_run_does_not_go_from_mmio_into_ram),
 	KUNIT_CASE(a_hole_has_no_frame),
 	KUNIT_CASE(a_run_ends_before_a_hole),
-	KUNIT_CASE(a_foreign_frame_is_refused),
+	KUNIT_CASE(a_foreign_frame_without_a_grant_is_refused),
+	KUNIT_CASE(a_granted_frame_is_a_run_by_itself),
 	KUNIT_CASE(a_run_ends_before_a_foreign_frame),
 	KUNIT_CASE(behind_the_end_of_the_p2m_all_is_identity),
 	KUNIT_CASE(the_array_of_the_p2m_says_what_the_kernel_says),

@@ -104,31 +104,58 @@ static void make_visible(struct model *m, u64 dfn, void *entry)
 		touch(m, dfn, entry);
 }
 
+/* The frame behind a grant, if dom0 has that mapped. */
+static int granted_frame(struct model *m, const struct xen_iommu_op_map *map,
+			 u64 *gfn)
+{
+	u64 grants = map->flags & XEN_IOMMU_MAP_writable ? m->grants_write :
+							   m->grants;
+
+	if (!(m->caps.flags & XEN_IOMMU_CAP_gref))
+		return -EOPNOTSUPP;
+	if (map->nr_frames != 1 || map->gfn >> 32)
+		return -EINVAL;
+	if (map->domid != MODEL_GUEST)
+		return -ESRCH;
+	if (map->gfn >= 64 || !(grants & BIT_ULL(map->gfn)))
+		return -EACCES;
+
+	*gfn = MODEL_GRANT_GFN + map->gfn;
+	return 0;
+}
+
 int model_map(struct model *m, const struct xen_iommu_op_map *map)
 {
 	u64 access = map->flags & (XEN_IOMMU_MAP_readable |
 				   XEN_IOMMU_MAP_writable);
+	bool gref = map->flags & XEN_IOMMU_MAP_gref;
 	unsigned long index = map->dfn;
-	u64 i;
+	u64 gfn = map->gfn, i;
+	int ret;
 
 	if (map->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
-			   XEN_IOMMU_MAP_no_flush) ||
-	    !access || map->domid || bad_range(m, map->dfn, map->nr_frames) ||
+			   XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush) ||
+	    !access || (!gref && map->domid) ||
+	    bad_range(m, map->dfn, map->nr_frames) ||
 	    touches_reserved(m, map->dfn, map->nr_frames))
 		return -EINVAL;
+
+	ret = gref ? granted_frame(m, map, &gfn) : 0;
+	if (ret)
+		return ret;
 
 	if (xa_find(&m->s->b2m, &index, map->dfn + map->nr_frames - 1,
 		    XA_PRESENT) ||
 	    host_has(m, map->dfn, map->nr_frames))
 		return -EEXIST;
 
-	if (!may_access(m, map->gfn, map->nr_frames))
+	if (!gref && !may_access(m, gfn, map->nr_frames))
 		return -EPERM;
 
 	for (i = 0; i < map->nr_frames; i++) {
-		void *entry = model_entry(map->gfn + i, access);
+		void *entry = model_entry(gfn + i, access);
 
-		get_frame(m, map->gfn + i);
+		get_frame(m, gfn + i);
 		if (WARN_ON(xa_is_err(xa_store(&m->s->b2m, map->dfn + i, entry,
 					       GFP_ATOMIC))))
 			return -ENOMEM;
@@ -136,7 +163,7 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	}
 	if (!(map->flags & XEN_IOMMU_MAP_no_flush))
 		m->s->flush_new = m->caps.flags & XEN_IOMMU_CAP_caching_mode;
-	model_make_large(m, map->dfn, map->gfn, map->nr_frames);
+	model_make_large(m, map->dfn, gfn, map->nr_frames);
 	return 0;
 }
 
@@ -282,6 +309,8 @@ int model_lookup(struct model *m, struct xen_iommu_op_lookup *lookup)
 	lookup->gfn = model_entry_gfn(entry);
 	lookup->pgsize = model_is_large(m, lookup->dfn) ? SZ_2M : SZ_4K;
 	lookup->flags = xa_to_value(entry) & 3;
+	if (lookup->gfn >= MODEL_GRANT_GFN && lookup->gfn < MODEL_MMIO_GFN)
+		lookup->flags |= XEN_IOMMU_MAP_gref;
 	return 0;
 }
 

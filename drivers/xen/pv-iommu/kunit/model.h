@@ -21,6 +21,10 @@
 /* And here is the end of all. */
 #define MODEL_END_GFN		(MODEL_MMIO_GFN + BIT_ULL(20))
 
+/* The domain that grants pages, and the frame of its grant 0 and so on. */
+#define MODEL_GUEST		7
+#define MODEL_GRANT_GFN		BIT_ULL(39)
+
 /* Frames of a large page. */
 #define MODEL_LARGE		512
 
@@ -105,6 +109,8 @@ struct model_space {
  * @reserved: ranges that it does not map
  * @owns: is a frame of RAM dom0's?  NULL: all are
  * @owner: for @owns
+ * @grants: of %MODEL_GUEST that dom0 has mapped, a bit each
+ * @grants_write: those of them that it has mapped for writing
  * @owned: dom0 has taken over
  * @contexts: which there are, a bit each
  * @host: what is left of the host map
@@ -143,6 +149,8 @@ struct model {
 	struct model_reserved reserved;
 	bool (*owns)(struct model *m, u64 gfn);
 	void *owner;
+	u64 grants;
+	u64 grants_write;
 	bool owned;
 	unsigned long contexts;
 	struct model_range *host;

@@ -4,9 +4,10 @@
  * backend does it for its guests.  Dom0 grants the pages to itself, which makes
  * the same entries in its P2M as a guest's pages would.
  *
- * A driver that cannot map such pages has to refuse: each request must end with
- * an error, and move nothing.  One line a check, "ok NAME" or "not ok NAME:
- * what"; exit code: 0 all ok, 1 not, 2 wrong usage, 3 no grants here.
+ * Either each request works, and moves the data; or the hypervisor cannot map such
+ * pages, then each must end with an error, and move nothing.  One line a check, "ok
+ * NAME" or "not ok NAME: what"; exit code: 0 all ok, 1 not, 2 wrong usage, 3 no
+ * grants here.
  */
 
 #define _GNU_SOURCE
@@ -39,7 +40,7 @@ typedef uint16_t domid_t;
 #define SEED_OWN	3
 
 static const char usage_text[] =
-"usage: granted MODULE DISK OFFSET PAGES\n"
+"usage: granted works|refused MODULE DISK OFFSET PAGES\n"
 "MODULE: the file of pviommu-userdma.  Overwrites PAGES pages (2 to 16) at\n"
 "OFFSET of DISK.\n";
 
@@ -193,6 +194,58 @@ static void must_fail(const char *name, int disk, off_t at, struct grant *g,
 	free(back);
 }
 
+/* What a request of @size bytes has moved is where it should be, and good. */
+static void moved(const char *name, ssize_t done, size_t size, const uint8_t *p,
+		  unsigned int seed)
+{
+	char what[80];
+
+	if (done < 0)
+		snprintf(what, sizeof(what), "%s", strerror(errno));
+	else if (done != (ssize_t)size)
+		snprintf(what, sizeof(what), "%zd bytes", done);
+	else
+		snprintf(what, sizeof(what), "other data");
+	report(done == (ssize_t)size && holds(p, size, seed), name, what);
+}
+
+/* Out of granted pages and into them, alone and beside own ones. */
+static void must_work(int disk, off_t at, struct grant *g, uint8_t *own)
+{
+	size_t size = g->pages * PAGE_SIZE;
+	struct iovec mixed[] = {
+		{ own, PAGE_SIZE }, { g->view + PAGE_SIZE, size - PAGE_SIZE },
+	};
+	ssize_t done;
+
+	fill(g->own, size, SEED_GRANTED);
+	done = pwrite(disk, g->view, size, at);
+	if (done == (ssize_t)size)
+		done = pread(disk, own, size, at);
+	moved("a write of granted pages reaches the disk", done, size, own,
+	      SEED_GRANTED);
+
+	memset(g->own, 0, size);
+	done = pread(disk, g->view, size, at);
+	moved("a read into granted pages reaches their owner", done, size,
+	      g->own, SEED_GRANTED);
+
+	fill(own, size, SEED_OWN);
+	fill(g->own, size, SEED_OWN);
+	done = pwritev(disk, mixed, 2, at);
+	if (done == (ssize_t)size)
+		done = pread(disk, own, size, at);
+	moved("a write of own and granted pages reaches the disk", done, size,
+	      own, SEED_OWN);
+
+	memset(own, 0, size);
+	memset(g->own, 0, size);
+	done = preadv(disk, mixed, 2, at);
+	memcpy(g->own, own, PAGE_SIZE);
+	moved("a read into own and granted pages reaches both", done, size,
+	      g->own, SEED_OWN);
+}
+
 /* The DMA API by itself: a buffer in a list with an entry a page. */
 static int map_for_dma(const char *module, const void *p, size_t size)
 {
@@ -211,24 +264,30 @@ static int map_for_dma(const char *module, const void *p, size_t size)
 	return ret;
 }
 
-/* Own pages, granted ones, and both in one list. */
-static void try_dma(const char *module, struct grant *g)
+static void one_dma(const char *module, const void *p, size_t size, bool good,
+		    const char *which)
 {
-	size_t size = g->pages * PAGE_SIZE;
-	int err;
+	int err = map_for_dma(module, p, size);
+	char name[80];
 
-	memset(g->before, 1, size);
-	report(map_for_dma(module, g->view, size), "granted pages are refused",
-	       "they were mapped");
-	report(map_for_dma(module, g->view, PAGE_SIZE), "so is one of them",
-	       "it was mapped");
-	report(map_for_dma(module, g->before, 2 * size),
-	       "so are own and granted ones in a list", "they were mapped");
-	err = map_for_dma(module, g->before, size);
-	report(!err, "the own ones of it can be mapped", strerror(err));
+	snprintf(name, sizeof(name), "%s: %s", which,
+		 good ? "mapped" : "refused");
+	report(!err == good, name, err ? strerror(err) : "mapped");
 }
 
-static void try_all(int disk, off_t at, struct grant *g, uint8_t *own)
+/* Own pages, granted ones, and both in one list. */
+static void try_dma(const char *module, struct grant *g, bool good)
+{
+	size_t size = g->pages * PAGE_SIZE;
+
+	memset(g->before, 1, size);
+	one_dma(module, g->view, size, good, "granted pages");
+	one_dma(module, g->view, PAGE_SIZE, good, "one of them");
+	one_dma(module, g->before, 2 * size, good, "own and granted ones in a list");
+	one_dma(module, g->before, size, true, "the own ones of it");
+}
+
+static void all_must_fail(int disk, off_t at, struct grant *g, uint8_t *own)
 {
 	size_t size = g->pages * PAGE_SIZE;
 	struct iovec all = { g->view, size };
@@ -248,21 +307,25 @@ int main(int argc, char **argv)
 	uint32_t refs[MAX_PAGES];
 	struct grant g = {};
 	uint8_t *own;
+	bool good;
 	size_t size;
 	off_t at;
 	int disk;
 
-	if (argc != 5)
+	if (argc != 6)
 		goto usage;
-	at = strtoll(argv[3], NULL, 0);
-	g.pages = strtoul(argv[4], NULL, 0);
+	good = !strcmp(argv[1], "works");
+	if (!good && strcmp(argv[1], "refused"))
+		goto usage;
+	at = strtoll(argv[4], NULL, 0);
+	g.pages = strtoul(argv[5], NULL, 0);
 	if (at % PAGE_SIZE || g.pages < 2 || g.pages > MAX_PAGES)
 		goto usage;
 	size = g.pages * PAGE_SIZE;
 
-	disk = open(argv[2], O_RDWR | O_DIRECT);
+	disk = open(argv[3], O_RDWR | O_DIRECT);
 	if (disk < 0)
-		return fail(argv[2]);
+		return fail(argv[3]);
 	if (grant_pages(&g, refs) || map_grants(&g, refs))
 		return 3;
 	fill(g.own, size, SEED_GRANTED);
@@ -272,12 +335,15 @@ int main(int argc, char **argv)
 	own = aligned_alloc(PAGE_SIZE, size);
 	if (!own)
 		return fail("memory");
-	try_dma(argv[1], &g);
+	try_dma(argv[2], &g, good);
 	fill(own, size, SEED_DISK);
 	report(pwrite(disk, own, size, at) == (ssize_t)size,
 	       "own pages reach the disk", strerror(errno));
 
-	try_all(disk, at, &g, own);
+	if (good)
+		must_work(disk, at, &g, own);
+	else
+		all_must_fail(disk, at, &g, own);
 	if (grant_close(&g))
 		return 3;
 	free(own);

@@ -50,7 +50,7 @@ KERNEL_FORBIDDEN = re.compile("|".join((
 # All that the driver says, but for these: so what it will say one day, too.
 LINUX_FORBIDDEN = re.compile("|".join((
     KERNEL_FORBIDDEN.pattern,
-    r"xen-pv-iommu: (?!iommu_op format |took over: |gone: |"
+    r"xen-pv-iommu: (?!iommu_op format |took over: |gone: |no gref: |"
     r"cannot be unloaded: )",
     r"this device cannot do DMA|it is not trusted, |"
     r"no driver can use it|it must not be used")))
