@@ -77,10 +77,24 @@ static int map_without(struct device *dev, struct dmt_buf *buf, u64 leave)
 	return ret;
 }
 
+/* Is a page of the buffer mapped anywhere that the device can address? */
+static bool is_left(struct dmt_dev *dmt, struct dmt_buf *buf, const char *name,
+		    int *ret)
+{
+	struct device *dev = &dmt->pdev->dev;
+	struct dmt_lookup left = {};
+
+	if (!dmt_is_strict(dev))
+		msleep(DMT_DRAIN_MS);
+	*ret = dmt_lookup_leftovers(dmt, buf, 0, dma_get_mask(dev) >> PAGE_SHIFT,
+				    &left);
+	return dmt_lookup_show(dmt, name, &left);
+}
+
 static int check(struct dmt_dev *dmt, struct dmt_buf *buf, u64 leave)
 {
 	struct device *dev = &dmt->pdev->dev;
-	struct dmt_lookup left = {}, mapped = {};
+	struct dmt_lookup mapped = {};
 	bool bad;
 	int ret;
 
@@ -91,11 +105,7 @@ static int check(struct dmt_dev *dmt, struct dmt_buf *buf, u64 leave)
 		return -EILSEQ;
 	}
 
-	if (!dmt_is_strict(dev))
-		msleep(DMT_DRAIN_MS);
-	ret = dmt_lookup_leftovers(dmt, buf, 0, dma_get_mask(dev) >> PAGE_SHIFT,
-				   &left);
-	bad = dmt_lookup_show(dmt, "left", &left);
+	bad = is_left(dmt, buf, "left", &ret);
 	ret = ret ?: dmt_buf_map(dev, buf);
 	seq_buf_printf(dmt->out, "with_memory %d\n", ret);
 	if (ret)
@@ -103,7 +113,10 @@ static int check(struct dmt_dev *dmt, struct dmt_buf *buf, u64 leave)
 	dmt_lookup_mapped(dmt, buf, &mapped);
 	dmt_buf_unmap(dev, buf);
 	bad |= dmt_lookup_show(dmt, "mapped", &mapped);
-	return bad ? -EILSEQ : 0;
+
+	/* What was only queued when it failed is done by now. */
+	bad |= is_left(dmt, buf, "late", &ret);
+	return ret ?: bad ? -EILSEQ : 0;
 }
 
 int dmt_nomem(struct dmt_dev *dmt, const char *args)
