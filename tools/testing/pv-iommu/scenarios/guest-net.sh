@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=sh
+#: about A PV guest is on a bridge with dom0's network card by netback: megabytes and small packets go both ways, its pages are mapped for the card, and none of them is left.
+#: variants vtd amdvi
+#: slow amdvi
+#: device toolstack
+#: device virtio-net
+#: device e1000e
+#: guest ethtool
+#: timeout 600
+
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-guest.sh
+. /lab/lib-guest.sh
+
+# on_bridge NET: this card is the bridge's, and no other
+on_bridge() {
+	for bridged in /sys/class/net/xenbr0/brif/*; do
+		case ${bridged##*/} in
+		vif* | '*') ;;
+		*) ip link set "${bridged##*/}" nomaster ;;
+		esac
+	done
+	ip addr flush dev "$1"
+	ip link set "$1" master xenbr0 || die "$1 is no port of the bridge"
+}
+
+# guest_net MiB TEXT: that much from the host, then as much to it
+guest_net() {
+	net_bytes=$(($1 << 20))
+	guest_do net 60 "the host is reached $2" "ping -c 1 -W 10 10.0.2.2"
+	new_seed
+	# shellcheck disable=SC2154 # set by new_seed
+	request net-source "$net_bytes" "$seed" || die "net-source: $REPLY_TEXT"
+	guest_do net 120 "$1 MiB came as sent $2" \
+		"nc -w 60 10.0.2.2 $REPLY_TEXT </dev/null | pattern check $net_bytes $seed"
+	new_seed
+	request net-sink || die "net-sink: $REPLY_TEXT"
+	net_port=$REPLY_TEXT
+	guest_do net 120 "$1 MiB sent $2" \
+		"pattern make $net_bytes $seed | nc -w 60 10.0.2.2 $net_port"
+	request net-received "$net_port" "$net_bytes" "$seed" ||
+		die "the host received other data: $REPLY_TEXT"
+	guest_do net 60 "small packets go $2" \
+		"ping -q -c 100 -i 0.01 -s 8 10.0.2.2 | grep -q ' 0% packet loss'"
+}
+
+driver_load
+virtio_give
+net_up "$PCI_VIRTIO_NET" virtio_net
+first=$NET
+e1000e_up
+second=$NET
+toolstack_up
+bounce_mark
+ip link add xenbr0 type bridge || die "no bridge"
+ip link set xenbr0 up
+on_bridge "$first"
+guest_up net -- 'vif = [ "bridge=xenbr0,mac=00:16:3e:00:00:10" ]'
+guest_do net 20 "it has a network card" \
+	"ip addr add 10.0.2.16/24 dev eth0 && ip link set eth0 up"
+
+# QEMU's user network has virtio-net without checksums, so Linux has it without
+# scatter-gather, and copies into one piece.
+guest_net 4 "by virtio-net"
+
+# What e1000e_up has switched off is for pieces that reach into another page, which
+# those of a guest do not.
+ethtool -K "$second" sg on >/dev/null || die "ethtool -K $second sg on failed"
+on_bridge "$second"
+granted_mark
+guest_net 8 "by e1000e"
+granted_mapped 8
+
+guest_down net
+card_errors "$first"
+card_errors "$second"
+nothing_granted
+nothing_bounced "$PCI_E1000E" "$PCI_VIRTIO_NET"
+driver_carried
+finish
