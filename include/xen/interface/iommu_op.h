@@ -204,9 +204,9 @@ struct xen_iommu_op_enable_modification {
  * writable is set.  Afterwards the grant may be unmapped, and its owner may end
  * access or die, in any order: the hypervisor's reference is the mapping's own, and
  * with writable it has the page's type as well.  So until the frame is unmapped and
- * the IOTLB flushed the owner can make no page table of it nor exchange it, and if
- * it dies its memory does not come back.  Who serves guests has both done before
- * it unmaps the grant.
+ * the IOTLB flushed the owner cannot exchange it, nor make a page table of it if it
+ * is writable, and if the owner dies its memory does not come back.  Who serves
+ * guests has both done before it unmaps the grant.
  *
  * Status:
  *   -EINVAL      reserved field, no access flag, nr_frames 0 or wrapping,
@@ -216,7 +216,7 @@ struct xen_iommu_op_enable_modification {
  *                the hypervisor, for a device that needs it
  *   -EPERM       context 0 when the domain has not taken over; the frame is not
  *                the domain's, nor MMIO that it may access that way; what was
- *                granted is not memory of domid, or of a special kind
+ *                granted is not memory of domid
  *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
  *   -ESRCH       there is no domain domid
  *   -EACCES      the domain does not have the grant mapped, or for reading only

@@ -155,7 +155,7 @@ static void what_is_granted_to_read_is_not_written(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0UL, d->nr_refused);
 }
 
-/* The log says so once, and whose page it was. */
+/* The pages around it are mapped, and all of them can be unmapped. */
 static void a_grant_that_is_gone_is_an_error(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);

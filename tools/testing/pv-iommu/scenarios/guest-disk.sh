@@ -53,6 +53,7 @@ xl block-detach disk xvdb
 echo Y >$PERSISTENT
 
 guest_down disk
+nothing_left
 nothing_granted
 nothing_bounced "$PCI_NVME" "$PCI_NVME2"
 driver_carried

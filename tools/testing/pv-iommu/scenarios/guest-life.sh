@@ -27,7 +27,14 @@ part() {
 	PART="phy:$part_loop,xvda,w"
 }
 
-# I/O without end that any guest can be in the middle of
+# busy NAME: it is in the middle of I/O without end
+busy() {
+	granted_mark
+	guest_do "$1" 20 "I/O begins" "$BUSY"
+	[ "$DRIVER" = none ] || wait_for 60 granted_more 512 ||
+		die "guest $1 does no I/O"
+}
+
 BUSY="fio --name=busy --filename=/dev/xvda --size=${MIB}m --rw=randrw \
 --bsrange=4k-64k --direct=1 --ioengine=libaio --iodepth=32 --time_based \
 --runtime=600 >/run/busy 2>&1 &"
@@ -54,7 +61,7 @@ for name in one two three; do
 done
 granted_mapped 96
 
-guest_do two 20 "I/O goes on" "$BUSY"
+busy two
 xl save two /run/guest/two/saved
 check "it is not there any more" guest_gone two
 xl restore /run/guest/two/saved
@@ -63,7 +70,7 @@ guest_do two 60 "it was saved and restored in the middle of I/O" "pidof fio"
 guest_do two 240 "it verifies its disk after that" \
 	"killall fio; sleep 1; fio_verify /dev/xvda 8m"
 
-guest_do three 20 "I/O goes on" "$BUSY"
+busy three
 guest_down three
 ok "a guest went off in the middle of I/O"
 nothing_left
@@ -71,7 +78,7 @@ nothing_left
 for turn in $(seq $KILLS); do
 	part 3
 	guest_up "dies$turn" "$PART" --
-	guest_do "dies$turn" 20 "I/O goes on" "$BUSY"
+	busy "dies$turn"
 	usleep $((turn * 137000 % 1000000))
 	xl destroy "dies$turn"
 	nothing_left

@@ -74,6 +74,7 @@ granted_mapped 8
 guest_down net
 card_errors "$first"
 card_errors "$second"
+nothing_left
 nothing_granted
 nothing_bounced "$PCI_E1000E" "$PCI_VIRTIO_NET"
 driver_carried

@@ -198,6 +198,27 @@ static void test_readonly(void)
 	expect_empty("grants to read", dfn, 2);
 }
 
+/*
+ * What the CPU may map by a grant a device may, too: else a guest could have disks
+ * of dom0 try for ever.  Xen shares this page with the domain.
+ */
+static void test_shared_info(void)
+{
+	struct grant_mapping m;
+	xen_pfn_t frame;
+
+	if (!expect("asking for shared_info", domain_shared_info(guest.id, &frame),
+		    0))
+		return;
+	grant_give(&guest.table[6], frame, true);
+	if (!expect("mapping shared_info by a grant",
+		    grant_map(guest.id, 6, true, &m), 0))
+		return;
+	expect("shared_info for a device", do_map_gref(env.base, guest.id, 6, RW), 0);
+	take(6, &m);
+	expect("unmap", do_unmap(env.base, 1, 0, NULL), 0);
+}
+
 /* A device that writes where a page table is could do anything. */
 static void test_types(void)
 {
@@ -244,7 +265,8 @@ static void test_death(const char *name, bool write, uint32_t unmap)
 
 	if (!begin())
 		return;
-	give(3, write, &m);
+	if (!give(3, write, &m))
+		return;
 	expect("map", do_map_gref(env.base, guest.id, 3, write ? RW : READ), 0);
 	take(3, &m);
 	grant_table_close(guest.table);
@@ -304,18 +326,27 @@ static void test_many(void)
 
 static bool stop;
 
+struct racer {
+	unsigned long mapped, refused, bad;
+};
+
 /* As fast as it can, whatever becomes of the grant. */
 static void *map_and_unmap(void *arg)
 {
-	uint64_t *bad = arg, dfn = env.base + 512;
+	struct racer *r = arg;
+	uint64_t dfn = env.base + 512;
 
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		int ret = do_map_gref(dfn, guest.id, 5, RW);
 
 		if (ret && ret != -EACCES)
-			*bad += 1;
+			r->bad++;
 		else if (!ret && do_unmap(dfn, 1, 0, NULL))
-			*bad += 1;
+			r->bad++;
+		else if (!ret)
+			r->mapped++;
+		else
+			r->refused++;
 	}
 	return NULL;
 }
@@ -325,10 +356,10 @@ static void test_race(void)
 	double until = now() + env.thread_seconds;
 	unsigned int rounds = 0;
 	pthread_t thread;
-	uint64_t bad = 0;
+	struct racer r = {};
 
 	stop = false;
-	if (pthread_create(&thread, NULL, map_and_unmap, &bad)) {
+	if (pthread_create(&thread, NULL, map_and_unmap, &r)) {
 		fail("a second thread", "%s", strerror(errno));
 		return;
 	}
@@ -342,9 +373,12 @@ static void test_race(void)
 	}
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	pthread_join(thread, NULL);
-	check(!bad, "mapping a grant that comes and goes", "%lu bad answers",
-	      (unsigned long)bad);
-	printf("# grants: raced %u times\n", rounds);
+	check(!r.bad, "mapping a grant that comes and goes", "%lu bad answers",
+	      r.bad);
+	check(r.mapped && r.refused, "it was there, and it was not",
+	      "mapped %lu times, refused %lu times", r.mapped, r.refused);
+	printf("# grants: raced %u times, mapped %lu times, refused %lu times\n",
+	       rounds, r.mapped, r.refused);
 	expect("nothing holds the page's type",
 	       domain_pin(guest.id, guest.frames[5]), 0);
 	expect("and unpinned", domain_unpin(guest.id, guest.frames[5]), 0);
@@ -386,6 +420,7 @@ void test_grants(void)
 	test_forged();
 	test_mapped();
 	test_readonly();
+	test_shared_info();
 	test_types();
 	test_race();
 	end("a domain that granted goes");

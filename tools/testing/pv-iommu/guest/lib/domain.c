@@ -18,6 +18,7 @@
 #define HYPERVISOR_domctl	36
 #define XEN_DOMCTL_createdomain	1
 #define XEN_DOMCTL_destroydomain 2
+#define XEN_DOMCTL_getdomaininfo 5
 #define XEN_DOMCTL_max_mem	11
 #define XEN_DOMCTL_resumedomain	27
 #define XEN_DOMCTL_assign_device 37
@@ -53,6 +54,12 @@ struct domctl {
 			uint32_t flags;
 			uint32_t sbdf;
 		} assign;
+		struct {
+			domid_t domain;
+			uint32_t flags;
+			uint64_t pages[5];
+			uint64_t shared_info_frame;
+		} info;
 		uint64_t max_memkb;
 		uint8_t room[128];
 	} u;
@@ -170,6 +177,15 @@ bool domain_exists(domid_t domain)
 {
 	/* It cannot be resumed, but then it is there. */
 	return prepare() && domctl(XEN_DOMCTL_resumedomain, domain) != -ESRCH;
+}
+
+long domain_shared_info(domid_t domain, xen_pfn_t *frame)
+{
+	long ret = prepare() ? domctl(XEN_DOMCTL_getdomaininfo, domain) : -ENOMEM;
+
+	if (!ret)
+		*frame = arg->domctl.u.info.shared_info_frame;
+	return ret;
 }
 
 static long mmuext(uint32_t cmd, domid_t domain, xen_pfn_t frame)

@@ -33,6 +33,9 @@ long domain_populate(domid_t domain, xen_pfn_t *frames, unsigned int nr);
 /* Is there such a domain, a dead one of which something is left included? */
 bool domain_exists(domid_t domain);
 
+/* The frame that Xen shares with it. */
+long domain_shared_info(domid_t domain, xen_pfn_t *frame);
+
 /*
  * Makes one of its frames a page table of the lowest level, which it is as long as
  * it is pinned; -EINVAL when it is, or can be, written to.

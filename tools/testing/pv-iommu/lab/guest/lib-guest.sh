@@ -14,6 +14,9 @@ granted_mark() {
 	[ "$DRIVER" = none ] || GRANTED=$(driver_stat frames_granted)
 }
 
+# granted_more FRAMES: that many were since
+granted_more() { [ $(($(driver_stat frames_granted) - GRANTED)) -ge "$1" ]; }
+
 granted_mapped() {
 	[ "$DRIVER" != none ] || return 0
 	granted_frames=$(($(driver_stat frames_granted) - GRANTED))
@@ -166,7 +169,7 @@ xl() {
 # guest_console NAME: the file with all that it printed
 guest_console() { echo "$ROOT/run/consoles/guest-$1.log"; }
 guest_said() { grep -qa "$2" "$(guest_console "$1")"; }
-guest_gone() { ! in_root xl domid "$1"; }
+guest_gone() { in_root xl list >/run/xl-list && ! grep -q "^$1 " /run/xl-list; }
 
 # guest_answers NAME SECONDS REGEX: wait until it prints such a line
 guest_answers() {
@@ -222,7 +225,7 @@ nothing_left() {
 		die "Xen still has something of: $(in_root xl list | grep '(null)' | head -n 1)"
 }
 
-no_zombies() { ! in_root xl list | grep -q '(null)'; }
+no_zombies() { in_root xl list >/run/xl-list && ! grep -q '(null)' /run/xl-list; }
 no_backends() { [ "$(echo /sys/bus/xen-backend/devices/*-"$1"-*)" = \
 	"/sys/bus/xen-backend/devices/*-$1-*" ]; }
 
@@ -239,6 +242,8 @@ bounce_mark() {
 nothing_bounced() {
 	echo 0 >$TRACING/events/swiotlb/swiotlb_bounced/enable
 	[ "$DRIVER" != none ] || return 0
+	grep -q 'entries-in-buffer/entries-written: \([0-9]*\)/\1 ' $TRACING/trace ||
+		die "so much was copied by swiotlb that some of it is not known"
 	for bounced_pci in "$@"; do
 		! grep -q "dev_name: $bounced_pci " $TRACING/trace ||
 			die "copied: $(grep "dev_name: $bounced_pci " $TRACING/trace | head -n 1)"

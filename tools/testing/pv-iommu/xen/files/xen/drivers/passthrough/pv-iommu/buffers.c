@@ -83,7 +83,8 @@ static int do_some(struct domain *d, struct pv_iommu_call *call,
 /* Not worth to look whether something more urgent is to be done. */
 static bool is_short(const struct xen_iommu_op *op)
 {
-    return (op->op == XEN_IOMMUOP_map && op->u.map.nr_frames == 1) ||
+    return (op->op == XEN_IOMMUOP_map && op->u.map.nr_frames == 1 &&
+            !(op->u.map.flags & XEN_IOMMU_MAP_gref)) ||
            (op->op == XEN_IOMMUOP_unmap && op->u.unmap.nr_frames == 1);
 }
 

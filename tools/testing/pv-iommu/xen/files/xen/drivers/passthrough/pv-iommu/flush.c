@@ -105,23 +105,33 @@ static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
 
 /*
  * The flush failed: a device may still reach the frames and the IOMMU the page
- * tables.  Losing the tables and other domains' frames for good, and the domain's
- * own until it gives back, is better than handing them out.  The range has yet to
- * be flushed.
+ * tables.  Losing the tables for good, and the frames until the domain gives
+ * back, is better than handing them out.  The range has yet to be flushed, and
+ * other domains' frames, which nothing else gives back, wait for that; for good
+ * where there is no room for them.
  */
 static void leak(struct pv_iommu *p, enum pv_iommu_class class,
                  struct pv_iommu_pending *pend)
 {
+    struct pv_iommu_pending *next;
+    unsigned int i;
+
     printk_once(XENLOG_ERR
                 "%pd: IOTLB flush failed, DMA-able frames and tables leaked\n",
                 p->d);
 
+    spin_lock(&p->dom->lock);
+    next = pending(p, class);
     if ( pend->first <= pend->last )
+        pending_range(next, pend->first, pend->last);
+    for ( i = 0; i < pend->nr_runs; ++i )
     {
-        spin_lock(&p->dom->lock);
-        pending_range(pending(p, class), pend->first, pend->last);
-        spin_unlock(&p->dom->lock);
+        const struct pv_iommu_run *run = &pend->runs[i];
+
+        if ( run->kind != PV_IOMMU_RUN_OWN && !pending_full(next) )
+            pending_run(next, run->mfn, run->nr, run->kind);
     }
+    spin_unlock(&p->dom->lock);
 
     INIT_PAGE_LIST_HEAD(&pend->dead);
     pending_reset(pend);
