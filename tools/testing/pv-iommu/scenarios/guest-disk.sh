@@ -2,7 +2,7 @@
 # shellcheck shell=sh
 #: about A PV guest has disks of dom0's NVMe by blkback, with persistent grants and without, and as a file through loop: what it writes and reads is right on both sides, its pages are not copied in dom0, and none of them is left with the hypervisor.
 #: variants vtd amdvi vtd-strict vtd-shared
-#: slow vtd-strict vtd-shared
+#: slow amdvi vtd-strict vtd-shared
 #: device toolstack
 #: device nvme
 #: device nvme2
