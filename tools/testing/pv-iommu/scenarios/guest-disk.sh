@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about A PV guest has disks of dom0's NVMe by blkback, with persistent grants and without, and as a file through loop: what it writes and reads is right on both sides, its pages are not copied in dom0, and none of them is left with the hypervisor.
+#: about A PV guest has disks of dom0's NVMe by blkback, with persistent grants and without, and as a file through loop: what it writes and reads is right on both sides, its pages are not copied in dom0, and when it is killed none of them is left with the hypervisor.
 #: variants vtd amdvi vtd-strict vtd-shared
 #: slow amdvi vtd-strict vtd-shared
 #: device toolstack
@@ -52,7 +52,9 @@ guest_do disk 60 "discard and flush work" \
 xl block-detach disk xvdb
 echo Y >$PERSISTENT
 
-guest_down disk
+busy disk
+xl destroy disk
+ok "it was killed in the middle of I/O"
 nothing_left
 nothing_granted
 nothing_bounced "$PCI_NVME" "$PCI_NVME2"

@@ -3,7 +3,7 @@
 #: about Three PV guests at once work on one NVMe through loop devices; one is saved and restored under I/O, others end or are killed in the middle of it: what the others write is right, and nothing of the dead is left.
 #: variants vtd amdvi
 #: variant vtd-long like=vtd
-#: slow amdvi vtd-long
+#: slow vtd amdvi vtd-long
 #: device toolstack
 #: device nvme size=256M
 #: guest fio
@@ -14,7 +14,7 @@
 
 case $VARIANT in
 *-long) KILLS=50 ;;
-*) KILLS=1 ;;
+*) KILLS=3 ;;
 esac
 MIB=32
 
@@ -26,18 +26,6 @@ part() {
 		die "losetup: $(tail -n 1 /run/losetup)"
 	PART="phy:$part_loop,xvda,w"
 }
-
-# busy NAME: it is in the middle of I/O without end
-busy() {
-	granted_mark
-	guest_do "$1" 20 "I/O begins" "$BUSY"
-	[ "$DRIVER" = none ] || wait_for 60 granted_more 512 ||
-		die "guest $1 does no I/O"
-}
-
-BUSY="fio --name=busy --filename=/dev/xvda --size=${MIB}m --rw=randrw \
---bsrange=4k-64k --direct=1 --ioengine=libaio --iodepth=32 --time_based \
---runtime=600 >/run/busy 2>&1 &"
 
 driver_load
 disk_up "$PCI_NVME" nvme

@@ -224,6 +224,16 @@ guest_down() {
 		die "what served guest $1 is still there"
 }
 
+# busy NAME: it is in the middle of I/O without end, on xvda
+busy() {
+	granted_mark
+	guest_do "$1" 20 "I/O begins" "fio --name=busy --filename=/dev/xvda \
+--size=32m --rw=randrw --bsrange=4k-64k --direct=1 --ioengine=libaio \
+--iodepth=32 --time_based --runtime=600 >/run/busy 2>&1 &"
+	[ "$DRIVER" = none ] || wait_for 60 granted_more 512 ||
+		die "guest $1 does no I/O"
+}
+
 # nothing_left: of the domains that are gone Xen has nothing any more
 nothing_left() {
 	wait_for 20 no_zombies ||
