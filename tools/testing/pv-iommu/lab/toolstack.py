@@ -26,7 +26,7 @@ WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
 def disk(apt: Apt, cache: Cache) -> Path:
     """An image of a file system with PACKAGES and all that they need."""
     apt.install(["mmdebstrap", "e2fsprogs"])
-    records = apt.candidates(PACKAGES)
+    records = apt.with_depends(PACKAGES, ())
     inputs = {package: f"{record['Version']} {record['SHA256']}"
               for package, record in records.items()}
     inputs["code"] = hash_file(Path(__file__))
@@ -37,7 +37,8 @@ def disk(apt: Apt, cache: Cache) -> Path:
         sources.write_text("".join(
             f"deb {f'[{options}] ' if options else ''}{uri} {suite} "
             f"{' '.join(components)}\n"
-            for options, uri, suite, components in machine_sources()))
+            for options, uri, suite, components in machine_sources()
+            if suite.startswith(RELEASE)))
         run_logged(f"installing {PACKAGES[0]} and what it needs in a directory",
                    ["mmdebstrap", "--mode=root", "--variant=minbase",
                     f"--include={','.join(PACKAGES)}",

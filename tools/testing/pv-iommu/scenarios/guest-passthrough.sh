@@ -68,6 +68,7 @@ xl pci-assignable-remove -r "$PASSED"
 check "the disk is dom0's again" not_assigned
 used 2
 
+kill -0 "$FIO_PID" || die "the other disk's I/O has ended: $(fio_fault)"
 killall fio
 wait "$FIO_PID"
 fio_verify "$other" 16m

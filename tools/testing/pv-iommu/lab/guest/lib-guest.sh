@@ -8,20 +8,19 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-state.sh
 . /lab/lib-state.sh
 
-# granted_mark; granted_mapped MiB: so much of guests' memory, at least, was mapped
-# for devices since
+# granted_mark; granted_more FRAMES; granted_mapped MiB: so much of guests' memory, at
+# least, was mapped for devices since
 granted_mark() {
 	[ "$DRIVER" = none ] || GRANTED=$(driver_stat frames_granted)
 }
 
-# granted_more FRAMES: that many were since
 granted_more() { [ $(($(driver_stat frames_granted) - GRANTED)) -ge "$1" ]; }
 
 granted_mapped() {
 	[ "$DRIVER" != none ] || return 0
 	granted_frames=$(($(driver_stat frames_granted) - GRANTED))
 	check "$((granted_frames / 256)) MiB of guests' memory were mapped for devices" \
-		[ $granted_frames -ge $(($1 << 8)) ]
+		granted_more $(($1 << 8))
 }
 
 # nothing_granted: no such mapping failed, and none is left
@@ -46,7 +45,6 @@ nothing_granted() {
 # --- dom0 with xl, from the disk of the device "toolstack"
 
 ROOT=/run/lab/root
-# shellcheck disable=SC2034 # for scenarios
 ROOT_PATH=/usr/lib/xen-4.17/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 in_root() { PATH=$ROOT_PATH chroot $ROOT "$@"; }
