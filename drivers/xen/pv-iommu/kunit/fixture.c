@@ -5,14 +5,13 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/random.h>
+#include <linux/slab.h>
 
 #include <kunit/static_stub.h>
 
 #include <asm/xen/page.h>
 
 #include "../gfn.h"
-#include <linux/slab.h>
-
 #include "fixture.h"
 #include "mirror.h"
 
@@ -72,6 +71,15 @@ unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 	return i;
 }
 
+/*
+ * The P2M is made up, and so is what may be known of a grant: the kernel's own
+ * page of that number has nothing to do with it, and may look like anything.
+ */
+static bool no_grant(unsigned long pfn, struct xen_page_foreign *grant)
+{
+	return false;
+}
+
 /* The .init of a suite. */
 int fixture_init(struct kunit *test)
 {
@@ -84,6 +92,7 @@ int fixture_init(struct kunit *test)
 	test->priv = f;
 	kunit_activate_static_stub(test, xpi_p2m_entry, fixture_p2m_entry);
 	kunit_activate_static_stub(test, xpi_p2m_run, fixture_p2m_run);
+	kunit_activate_static_stub(test, xpi_gfn_foreign, no_grant);
 	return 0;
 }
 
