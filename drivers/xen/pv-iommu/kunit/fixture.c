@@ -72,12 +72,21 @@ unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 }
 
 /*
- * The P2M is made up, and so is what may be known of a grant: the kernel's own
- * page of that number has nothing to do with it, and may look like anything.
+ * The P2M is made up, and so is what is known of grants: the kernel's own page of
+ * that number has nothing to do with it, and may look like anything.
  */
-static bool no_grant(unsigned long pfn, struct xen_page_foreign *grant)
+static bool is_granted(unsigned long pfn, struct xen_page_foreign *grant)
 {
-	return false;
+	const struct fixture *f = kunit_get_current_test()->priv;
+
+	if (pfn - f->granted_pfn >= f->nr_granted)
+		return false;
+
+	*grant = (struct xen_page_foreign) {
+		.domid = MODEL_GUEST,
+		.gref = pfn - f->granted_pfn,
+	};
+	return true;
 }
 
 /* The .init of a suite. */
@@ -92,7 +101,7 @@ int fixture_init(struct kunit *test)
 	test->priv = f;
 	kunit_activate_static_stub(test, xpi_p2m_entry, fixture_p2m_entry);
 	kunit_activate_static_stub(test, xpi_p2m_run, fixture_p2m_run);
-	kunit_activate_static_stub(test, xpi_gfn_foreign, no_grant);
+	kunit_activate_static_stub(test, xpi_gfn_foreign, is_granted);
 	return 0;
 }
 
@@ -127,6 +136,20 @@ void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
 		.entry = entry,
 		.same = same,
 	};
+}
+
+/* Frames are pages of another domain, by its grants 0 and so on, to be written. */
+void fixture_grants(struct kunit *test, unsigned long pfn, unsigned long nr)
+{
+	struct fixture *f = test->priv;
+
+	f->granted_pfn = pfn;
+	f->nr_granted = nr;
+	f->model->caps.flags |= XEN_IOMMU_CAP_gref;
+	f->model->grants = GENMASK_ULL(nr - 1, 0);
+	f->model->grants_write = f->model->grants;
+	/* Neighbours, as if they were a run. */
+	fixture_p2m(test, pfn, nr, FOREIGN_FRAME(5000UL), false);
 }
 
 static void destroy_domain(void *data)

@@ -28,12 +28,16 @@ struct fixture_p2m_rule {
  *	of them are
  * @rules: frames that are special, later ones first
  * @nr_rules: of them
+ * @granted_pfn: the first frame that %MODEL_GUEST granted
+ * @nr_granted: of them
  */
 struct fixture {
 	struct model *model;
 	bool contiguous;
 	struct fixture_p2m_rule rules[8];
 	unsigned int nr_rules;
+	unsigned long granted_pfn;
+	unsigned long nr_granted;
 };
 
 /*
@@ -57,6 +61,7 @@ int fixture_init_both(struct kunit *test);
 void fixture_exit_both(struct kunit *test);
 void fixture_p2m(struct kunit *test, unsigned long pfn, unsigned long nr,
 		 unsigned long entry, bool same);
+void fixture_grants(struct kunit *test, unsigned long pfn, unsigned long nr);
 unsigned long fixture_p2m_entry(unsigned long pfn);
 unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 			      unsigned long entry);

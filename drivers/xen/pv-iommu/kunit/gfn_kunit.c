@@ -109,24 +109,17 @@ static void a_foreign_frame_without_a_grant_is_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, xpi_gfn_run(PFN, 4, &run));
 }
 
-static bool of_domain_7(unsigned long pfn, struct xen_page_foreign *grant)
-{
-	*grant = (struct xen_page_foreign) { .domid = 7, .gref = pfn - PFN };
-	return true;
-}
-
 /* Its machine frame says nothing: those of two grants may be neighbours. */
 static void a_granted_frame_is_a_run_by_itself(struct kunit *test)
 {
 	struct xpi_gfn_run run;
 
-	kunit_activate_static_stub(test, xpi_gfn_foreign, of_domain_7);
-	fixture_p2m(test, PFN, 4, FOREIGN_FRAME(5000UL), false);
+	fixture_grants(test, PFN, 4);
 	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(PFN + 2, 2, &run));
 	KUNIT_EXPECT_EQ(test, 2ULL, run.gfn);
 	KUNIT_EXPECT_EQ(test, 1UL, run.nr);
 	KUNIT_EXPECT_TRUE(test, run.foreign);
-	KUNIT_EXPECT_EQ(test, 7, run.owner);
+	KUNIT_EXPECT_EQ(test, MODEL_GUEST, run.owner);
 
 	/* The same run again, of dom0's own. */
 	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(PFN + 4, 1, &run));

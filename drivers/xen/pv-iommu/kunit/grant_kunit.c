@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Pages that another domain granted: mapped by their grant, given back at once. */
 
-#include <kunit/static_stub.h>
-
-#include <asm/xen/page.h>
-
-#include "../gfn.h"
 #include "fixture.h"
 
 /* So many pages from here on are the guest's, by its grants 0 and so on. */
@@ -17,28 +12,11 @@
 
 #define GFN(gref)	(MODEL_GRANT_GFN + (gref))
 
-static bool is_granted(unsigned long pfn, struct xen_page_foreign *grant)
-{
-	if (pfn - PFN >= NR)
-		return false;
-
-	*grant = (struct xen_page_foreign) {
-		.domid = MODEL_GUEST,
-		.gref = pfn - PFN,
-	};
-	return true;
-}
-
 static int init(struct kunit *test)
 {
 	int ret = fixture_init(test);
-	struct model *m = fixture_model(test);
 
-	m->caps.flags |= XEN_IOMMU_CAP_gref;
-	m->grants = GENMASK_ULL(NR - 1, 0);
-	m->grants_write = m->grants;
-	kunit_activate_static_stub(test, xpi_gfn_foreign, is_granted);
-	fixture_p2m(test, PFN, NR, FOREIGN_FRAME(5000UL), false);
+	fixture_grants(test, PFN, NR);
 	return ret;
 }
 

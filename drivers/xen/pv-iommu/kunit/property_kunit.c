@@ -7,6 +7,9 @@
 
 #include <linux/prandom.h>
 
+#include <asm/xen/page.h>
+
+#include "../gfn.h"
 #include "fixture.h"
 
 /* Single frames and short runs, or runs that fill tables of the shadow. */
@@ -45,6 +48,7 @@ struct run {
 	unsigned int recovered;
 	unsigned int seen_runs;
 	unsigned int seen_splits;
+	unsigned int seen_granted;
 };
 
 static u32 random(struct run *r, u32 below)
@@ -79,6 +83,14 @@ static void check_free(struct run *r, u64 dfn, u64 reached)
 			      "not known: dfn %llu, step %u", dfn, r->step);
 }
 
+static u64 gfn_of(unsigned long pfn)
+{
+	struct xen_page_foreign grant;
+
+	return xpi_gfn_foreign(pfn, &grant) ? MODEL_GRANT_GFN + grant.gref :
+					      fixture_p2m_entry(pfn);
+}
+
 static void check_frame(struct run *r, u64 dfn)
 {
 	u64 reached = model_access(r->m, dfn);
@@ -87,8 +99,20 @@ static void check_frame(struct run *r, u64 dfn)
 		check_free(r, dfn, reached);
 	if (r->ref.use[dfn] != MAPPED)
 		return;
-	KUNIT_ASSERT_EQ_MSG(r->test, fixture_p2m_entry(r->ref.pfn[dfn]),
-			    reached, "dfn %llu, step %u", dfn, r->step);
+	KUNIT_ASSERT_EQ_MSG(r->test, gfn_of(r->ref.pfn[dfn]), reached,
+			    "dfn %llu, step %u", dfn, r->step);
+}
+
+/* After a lazy unmapping: of what a guest granted nothing waits for a flush. */
+static void check_granted(struct run *r, u64 dfn, unsigned long n)
+{
+	struct xen_page_foreign grant;
+
+	for (; n--; dfn++)
+		if (xpi_gfn_foreign(r->ref.pfn[dfn], &grant)) {
+			check_free(r, dfn, model_access(r->m, dfn));
+			r->seen_granted++;
+		}
 }
 
 /* On Xen each frame that is looked at is looked at there, too. */
@@ -222,6 +246,7 @@ static void do_unmap_lazy(struct run *r)
 		return;
 	KUNIT_ASSERT_EQ(r->test, n, unmap(r, dfn, n, true));
 	set(r, dfn, n, LAZY);
+	check_granted(r, dfn, n);
 }
 
 static void do_flush(struct run *r)
@@ -390,6 +415,8 @@ static void run(struct kunit *test, bool runs, bool faults)
 		KUNIT_EXPECT_GT(test, r->m->fired, 0U);
 	if (faults && !runs)
 		KUNIT_EXPECT_GT(test, r->refused, 0U);
+	if (((struct fixture *)test->priv)->nr_granted)
+		KUNIT_EXPECT_GT(test, r->seen_granted, 10U);
 	if (!runs)
 		return;
 	kunit_info(test, "%u runs unmapped, %u split", r->seen_runs,
@@ -398,9 +425,43 @@ static void run(struct kunit *test, bool runs, bool faults)
 	KUNIT_EXPECT_GT(test, r->seen_splits, 2U);
 }
 
+static const struct kind {
+	const char *name;
+	u32 with;
+	u32 without;
+	bool granted;
+} kinds[] = {
+	{ "as it is" },
+	/* A new mapping is seen behind a flush, which the call for it has to do. */
+	{ "caching mode", .with = XEN_IOMMU_CAP_caching_mode },
+	{ "no deferred flushes", .without = XEN_IOMMU_CAP_deferred_flush },
+	{ "granted pages", .granted = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(kind, kinds, name);
+
+static void run_on(struct kunit *test, bool faults)
+{
+	const struct kind *kind = test->param_value;
+	struct model *m = fixture_model(test);
+
+	if (kind->granted && m->mirror)
+		kunit_skip(test, "there is no domain that grants");
+	m->caps.flags |= kind->with;
+	m->caps.flags &= ~kind->without;
+	if (kind->granted)
+		fixture_grants(test, 200, 64);
+	run(test, false, faults);
+}
+
 static void random_work_agrees_with_the_reference(struct kunit *test)
 {
-	run(test, false, false);
+	run_on(test, false);
+}
+
+static void random_faults_make_nothing_unsafe(struct kunit *test)
+{
+	run_on(test, true);
 }
 
 static void random_runs_agree_with_the_reference(struct kunit *test)
@@ -413,38 +474,15 @@ static void random_faults_of_runs_make_nothing_unsafe(struct kunit *test)
 	run(test, true, true);
 }
 
-static void random_faults_make_nothing_unsafe(struct kunit *test)
-{
-	run(test, false, true);
-}
-
-/* A new mapping is seen behind a flush, which the call for it has to do. */
-static void random_work_in_caching_mode(struct kunit *test)
-{
-	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_caching_mode;
-	run(test, false, false);
-}
-
-static void random_faults_in_caching_mode_make_nothing_unsafe(struct kunit *test)
-{
-	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_caching_mode;
-	run(test, false, true);
-}
-
-static void random_work_without_deferred_flushes(struct kunit *test)
-{
-	fixture_model(test)->caps.flags &= ~XEN_IOMMU_CAP_deferred_flush;
-	run(test, false, false);
-}
+#define SLOW	{ .speed = KUNIT_SPEED_SLOW }
 
 static struct kunit_case cases[] = {
-	KUNIT_CASE_SLOW(random_work_agrees_with_the_reference),
+	KUNIT_CASE_PARAM_ATTR(random_work_agrees_with_the_reference,
+			      kind_gen_params, SLOW),
+	KUNIT_CASE_PARAM_ATTR(random_faults_make_nothing_unsafe,
+			      kind_gen_params, SLOW),
 	KUNIT_CASE_SLOW(random_runs_agree_with_the_reference),
 	KUNIT_CASE_SLOW(random_faults_of_runs_make_nothing_unsafe),
-	KUNIT_CASE_SLOW(random_faults_make_nothing_unsafe),
-	KUNIT_CASE_SLOW(random_work_in_caching_mode),
-	KUNIT_CASE_SLOW(random_faults_in_caching_mode_make_nothing_unsafe),
-	KUNIT_CASE_SLOW(random_work_without_deferred_flushes),
 	{}
 };
 
