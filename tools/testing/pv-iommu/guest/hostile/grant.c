@@ -286,6 +286,35 @@ static void test_death(const char *name, bool write, uint32_t unmap)
 	      "domain %u is still there", guest.id);
 }
 
+/* dom0 gives one of its own pages to the domain, as netback once did. */
+static void test_transfer(void)
+{
+	unsigned long gfn = balloon_gfn();
+	uint64_t dfn = env.base;
+	char word[32];
+
+	if (!check(gfn != FRAME_NONE, "a page to transfer",
+		   "pviommu-balloon.ko is not loaded"))
+		return;
+	snprintf(word, sizeof(word), "transfer %u 7", guest.id);
+	expect("map of the page", do_map(dfn, gfn, 1, RW), 0);
+	grant_accept(&guest.table[7]);
+	expect("transfer of a page that is mapped", balloon(word), -EBUSY);
+	check(maps_to(dfn, gfn) && balloon_gfn() == gfn,
+	      "the transfer that failed changes nothing", "it does");
+
+	/* Xen takes the offer back with the transfer that failed. */
+	grant_accept(&guest.table[7]);
+	expect("unmap no_flush",
+	       do_unmap(dfn, 1, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	if (!expect("transfer of what was not flushed", balloon(word), 0))
+		return;
+	check(guest.table[7].frame == gfn, "the domain has it", "it has %#x",
+	      guest.table[7].frame);
+	expect("map of a page that is gone", do_map(dfn, gfn, 1, RW), -EPERM);
+	expect("another page in its place", balloon("in"), 0);
+}
+
 /* Domains with a few pages mapped each; how they end changes each time. */
 static void test_many(void)
 {
@@ -423,6 +452,7 @@ void test_grants(void)
 	test_shared_info();
 	test_types();
 	test_race();
+	test_transfer();
 	end("a domain that granted goes");
 	test_death("a page that a device writes outlives its domain", true, 0);
 	test_death("a page that a device reads outlives its domain", false, 0);

@@ -113,7 +113,7 @@ unsigned long balloon_gfn(void);
 unsigned int balloon_run(unsigned long *gfn);
 /*
  * "out": the page's frame goes back to Xen; "in": the page gets one again;
- * "exchange": it gets another one.
+ * "exchange": it gets another one; "transfer DOMID REF": a domain gets it.
  */
 int balloon(const char *what);
 

@@ -4,8 +4,9 @@
  *
  * One page whose frame can be given back to Xen while a device mapping of it
  * exists, and got again: what the balloon driver does, but with a page that a
- * test knows.  Or it is exchanged for another, as swiotlb-xen does.  Each 64-bit
- * word in it is its own machine address, so that one sees what a device gets.
+ * test knows.  Or it is exchanged for another, as swiotlb-xen does, or transferred
+ * to a domain that takes it by a grant.  Each 64-bit word in it is its own machine
+ * address, so that one sees what a device gets.
  *
  * And a run of frames that are neighbours, of which dom0 may have none, since it
  * depends on Xen and on luck how scattered its memory is.  The frame behind the
@@ -13,7 +14,8 @@
  *
  * /sys/kernel/debug/pviommu-balloon: reading tells "gfn N" (of the frame that
  * the page has, or had last), "out 0|1" and "run GFN NR"; writing "out" gives the
- * frame back, "in" gets one, "exchange" gets another.
+ * frame back, "in" gets one, "exchange" gets another, "transfer DOMID REF" gives it
+ * to that domain ("in" gets one again).
  */
 
 #include <linux/debugfs.h>
@@ -28,6 +30,7 @@
 
 #include <asm/xen/hypercall.h>
 
+#include <xen/interface/grant_table.h>
 #include <xen/interface/memory.h>
 #include <xen/mem-reservation.h>
 #include <xen/page.h>
@@ -111,10 +114,32 @@ static int page_exchange(void)
 	return ret;
 }
 
+static int page_transfer(domid_t domain, grant_ref_t ref)
+{
+	struct gnttab_transfer transfer = {
+		.mfn = gfn,
+		.domid = domain,
+		.ref = ref,
+	};
+	int ret;
+
+	if (is_out)
+		return -EALREADY;
+	xenmem_reservation_va_mapping_reset(1, &page);
+	ret = HYPERVISOR_grant_table_op(GNTTABOP_transfer, &transfer, 1);
+	if (!ret && transfer.status == GNTST_okay) {
+		is_out = true;
+		return 0;
+	}
+	xenmem_reservation_va_mapping_update(1, &page, &gfn);
+	return ret ?: transfer.status == GNTST_bad_page ? -EBUSY : -EACCES;
+}
+
 static ssize_t balloon_write(struct file *f, const char __user *from,
 			     size_t count, loff_t *pos)
 {
-	char word[16] = "";
+	char word[32] = "";
+	unsigned int domain, ref;
 	int ret;
 
 	if (count >= sizeof(word) || copy_from_user(word, from, count))
@@ -127,6 +152,8 @@ static ssize_t balloon_write(struct file *f, const char __user *from,
 		ret = page_in();
 	else if (sysfs_streq(word, "exchange"))
 		ret = page_exchange();
+	else if (sscanf(word, "transfer %u %u", &domain, &ref) == 2)
+		ret = page_transfer(domain, ref);
 	else
 		ret = -EINVAL;
 	mutex_unlock(&lock);

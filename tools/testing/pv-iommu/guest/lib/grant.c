@@ -20,6 +20,7 @@ typedef uint32_t grant_ref_t;
 #define RESOURCE_GRANT_TABLE	1	/* XENMEM_resource_grant_table */
 
 #define GTF_PERMIT_ACCESS	1
+#define GTF_ACCEPT_TRANSFER	2
 #define GTF_READONLY		4
 
 static int gntdev = -1;
@@ -55,6 +56,13 @@ void grant_give(struct grant_entry *entry, xen_pfn_t frame, bool write)
 	__atomic_store_n(&entry->flags,
 			 GTF_PERMIT_ACCESS | (write ? 0 : GTF_READONLY),
 			 __ATOMIC_RELEASE);
+}
+
+void grant_accept(struct grant_entry *entry)
+{
+	entry->frame = 0;
+	entry->domid = 0;
+	__atomic_store_n(&entry->flags, GTF_ACCEPT_TRANSFER, __ATOMIC_RELEASE);
 }
 
 void grant_revoke(struct grant_entry *entry)

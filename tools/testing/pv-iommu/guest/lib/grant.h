@@ -29,6 +29,8 @@ void grant_table_close(struct grant_entry *table);
 
 /* Grants dom0 the frame, by the entry. */
 void grant_give(struct grant_entry *entry, xen_pfn_t frame, bool write);
+/* Takes a page that dom0 transfers. */
+void grant_accept(struct grant_entry *entry);
 /* Ends it for who has not mapped it yet. */
 void grant_revoke(struct grant_entry *entry);
 
