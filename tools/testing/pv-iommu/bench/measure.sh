@@ -16,7 +16,8 @@
 #: guest fio pviommu-bench.ko
 #: timeout 1200
 
-# Every result goes to the host as CASE.METRIC VALUE.
+# shellcheck source=tools/testing/pv-iommu/lab/guest/lib-bench.sh
+. /lab/lib-bench.sh
 
 # On a busy host Linux may take the TSC for unstable; fio, which asks for the time
 # again and again, is a third slower with another clock.
@@ -31,49 +32,6 @@ uptime_ns() {
 log_ns() {
 	dmesg | grep -F "$1" | tail -n 1 |
 		sed -n 's/^\[ *\([0-9]*\)\.\([0-9]*\)\].*/\1\2000/p'
-}
-
-driver_counters() {
-	[ ! -e "$STATS" ] || grep -E '^(hypercalls|submit_|ops_|frames_)' "$STATS"
-}
-
-counts_begin() {
-	driver_counters >/run/before
-	[ -n "$COUNTED" ] || return 0
-	request trace mark
-	instructions_mark
-}
-
-# instructions_mark; instructions_since: what all CPUs executed since the mark
-# goes to $EXECUTED
-instructions_mark() {
-	request instructions || die "instructions: $REPLY_TEXT"
-	instructions_before=$REPLY_TEXT
-}
-
-instructions_since() {
-	request instructions || die "instructions: $REPLY_TEXT"
-	EXECUTED=$((REPLY_TEXT - instructions_before))
-}
-
-# per_operation NAME NUMBER OPERATIONS
-per_operation() {
-	stat_is "$1" "$(awk -v n="$2" -v ops="$3" \
-		'BEGIN { printf "%.5f", n / ops }')"
-}
-
-# counts_end NAME OPERATIONS: what was counted since, for each operation
-counts_end() {
-	driver_counters | awk -v ops="$2" '
-		NR == FNR { before[$1] = $2; next }
-		$2 != before[$1] { printf "%s %.5f\n", $1, ($2 - before[$1]) / ops }
-		' /run/before - >/run/counted
-	while read -r counts_key counts_value; do
-		stat_is "$1.$counts_key" "$counts_value"
-	done </run/counted
-	[ -n "$COUNTED" ] || return 0
-	counts_flushes=$(ask trace count 'vtd_inv_desc_iotlb')
-	per_operation "$1.flushes" "$counts_flushes" "$2"
 }
 
 # measure NAME CASE OPTIONS...: one case of the module, and what was counted
@@ -95,14 +53,6 @@ measure() {
 	counts_end "$measure_name" "$measure_ops"
 }
 
-# block_kib BLOCK: in KiB, as fio has what it moved
-block_kib() {
-	case $1 in
-	*m) echo $((${1%m} * 1024)) ;;
-	*) echo "${1%k}" ;;
-	esac
-}
-
 # disk_fio NAME RW BLOCK DEPTH OPTION...: one run of fio; its numbers in /run/fio
 disk_fio() {
 	disk_name=$1 disk_rw=$2 disk_block=$3 disk_depth=$4
@@ -111,51 +61,6 @@ disk_fio() {
 		--iodepth="$disk_depth" --ioengine=libaio --direct=1 "$@" \
 		--size=512m --norandommap --minimal >/run/fio 2>/run/error ||
 		die "fio $disk_name: $(tail -n 1 /run/error)"
-}
-
-# disk NAME RW BLOCK DEPTH: requests in a second, or what one takes.  To begin and
-# to end takes fio as many instructions as thousands of requests do: those of a run
-# with one request are not counted, but what it and the machine do meanwhile is.
-disk() {
-	case $2 in
-	*read) disk_kib=6 disk_iops=8 ;;
-	*) disk_kib=47 disk_iops=49 ;;
-	esac
-	if [ -z "$COUNTED" ]; then
-		disk_fio "$@" --runtime=4 --time_based --ramp_time=1
-		stat_is "$1.iops" "$(cut -d';' -f$disk_iops /run/fio)"
-		return 0
-	fi
-	instructions_mark
-	disk_fio "$@" --number_ios=1
-	instructions_since
-	disk_once=$EXECUTED
-	counts_begin
-	disk_fio "$@" --number_ios=6000
-	instructions_since
-	disk_kib=$(cut -d';' -f$disk_kib /run/fio)
-	disk_requests=$((disk_kib / $(block_kib "$3")))
-	counts_end "$1" $disk_requests
-	per_operation "$1.instructions" $((EXECUTED - disk_once)) \
-		$((disk_requests - 1))
-}
-
-# net_way NAME MiB COMMAND...: MiB in a second, or what one takes
-net_way() {
-	net_name=$1 net_mib=$2
-	shift 2
-	[ -z "$COUNTED" ] || counts_begin
-	net_began=$(cut -d' ' -f1 /proc/uptime)
-	"$@"
-	if [ -n "$COUNTED" ]; then
-		instructions_since
-		counts_end "$net_name" "$net_mib"
-		per_operation "$net_name.instructions" "$EXECUTED" "$net_mib"
-	else
-		stat_is "$net_name.mibs" "$(awk -v begin="$net_began" \
-			-v mib="$net_mib" \
-			'{ printf "%.1f", mib / ($1 - begin) }' /proc/uptime)"
-	fi
 }
 
 net_receive() {

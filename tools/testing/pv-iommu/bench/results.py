@@ -63,9 +63,11 @@ class Results:
             config, each = run["config"], run["round"]
             key = (config, each, bool(run.get("exact")))
             where = f"{config}, round {each}{', exact' if key[2] else ''}"
-            if key in self.runs:
-                raise LabError(f"there are two runs of {where}")
-            self.runs[key] = parse(where, run["stats"])
+            found = self.runs.setdefault(key, {})
+            more = parse(where, run["stats"])
+            if twice := found.keys() & more:
+                raise LabError(f"there are two runs of {where}: {min(twice)}")
+            found.update(more)
         there = dict.fromkeys(config for config, _, _ in self.runs)
         self.configs = [config for config in CONFIGS if config in there]
         self.configs += [config for config in there if config not in CONFIGS]

@@ -20,14 +20,18 @@ FLUSHES = ("vtd_inv_desc_iotlb*",)
 
 
 def configurations(wanted: Sequence[str]) -> list[header.Scenario]:
-    """The variants of measure.sh, or those of them that are wanted."""
-    known = header.load_all(paths.BENCH)
-    names = [scenario.variant for scenario in known]
-    for name in wanted:
-        if name not in names:
-            raise LabError(f"no configuration '{name}'; there are "
-                           f"{' '.join(names)}")
-    return [s for s in known if not wanted or s.variant in wanted]
+    """What is to run: words are the scripts' names and their variants."""
+    found = header.load_all(paths.BENCH)
+    for known in ({s.name for s in found}, {s.variant for s in found}):
+        some = known.intersection(wanted)
+        wanted = [word for word in wanted if word not in known]
+        if some:
+            found = [s for s in found if some & {s.name, s.variant}]
+    if wanted:
+        raise LabError(f"no configuration '{wanted[0]}'; there are " + " ".join(
+            sorted({word for s in header.load_all(paths.BENCH)
+                    for word in (s.name, s.variant)})))
+    return found
 
 
 def measure(parts: Parts, run_dir: Path, narrator: Narrator,
@@ -44,7 +48,7 @@ def measure(parts: Parts, run_dir: Path, narrator: Narrator,
         exact = number == rounds
         directory = run_dir / ("counted" if exact else f"round-{number}")
         for scenario in group:
-            say(f"{directory.name}: {scenario.variant}")
+            say(f"{directory.name}: {scenario.id}")
             driver = scenario.variant.startswith("pv-")
             result = Runner(parts, directory, narrator,
                             driver=driver).run_one(scenario)

@@ -6,23 +6,10 @@
 #: device toolstack
 #: device virtio-net
 #: device e1000e
-#: guest ethtool
 #: timeout 600
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-guest.sh
 . /lab/lib-guest.sh
-
-# on_bridge NET: this card is the bridge's, and no other
-on_bridge() {
-	for bridged in /sys/class/net/xenbr0/brif/*; do
-		case ${bridged##*/} in
-		vif* | '*') ;;
-		*) ip link set "${bridged##*/}" nomaster ;;
-		esac
-	done
-	ip addr flush dev "$1"
-	ip link set "$1" master xenbr0 || die "$1 is no port of the bridge"
-}
 
 # guest_net MiB TEXT: that much from the host, then as much to it
 guest_net() {
@@ -48,13 +35,13 @@ driver_load
 virtio_give
 net_up "$PCI_VIRTIO_NET" virtio_net
 first=$NET
-e1000e_up
+# What e1000e_up is for are pieces that reach into another page, which those of a
+# guest do not.
+net_up "$PCI_E1000E" e1000e
 second=$NET
 toolstack_up
 bounce_mark
-ip link add xenbr0 type bridge || die "no bridge"
-ip link set xenbr0 up
-on_bridge "$first"
+bridge_with "$first"
 guest_up net -- 'vif = [ "bridge=xenbr0,mac=00:16:3e:00:00:10" ]'
 guest_do net 20 "it has a network card" \
 	"ip addr add 10.0.2.16/24 dev eth0 && ip link set eth0 up"
@@ -63,13 +50,14 @@ guest_do net 20 "it has a network card" \
 # scatter-gather, and copies into one piece.
 guest_net 4 "by virtio-net"
 
-# What e1000e_up has switched off is for pieces that reach into another page, which
-# those of a guest do not.
-ethtool -K "$second" sg on >/dev/null || die "ethtool -K $second sg on failed"
-on_bridge "$second"
+bridge_with "$second"
 granted_mark
 guest_net 8 "by e1000e"
 granted_mapped 8
+ip link set "$second" mtu 9000
+ip link set "vif$(in_root xl domid net).0" mtu 9000
+guest_do net 60 "jumbo frames go by e1000e" \
+	"ip link set eth0 mtu 9000 && ping -q -c 20 -i 0.1 -s 8000 10.0.2.2 | grep -q ' 0% packet loss'"
 
 guest_down net
 card_errors "$first"

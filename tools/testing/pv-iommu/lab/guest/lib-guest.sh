@@ -155,6 +155,22 @@ guest_up() {
 	guest_answers "$guest_name" 60 '^guest: up'
 }
 
+# bridge_with NET: guests' cards are on one bridge with this card, and no other of dom0's
+bridge_with() {
+	if [ ! -e /sys/class/net/xenbr0 ]; then
+		ip link add xenbr0 type bridge || die "no bridge"
+		ip link set xenbr0 up
+	fi
+	for bridged in /sys/class/net/xenbr0/brif/*; do
+		case ${bridged##*/} in
+		vif* | '*') ;;
+		*) ip link set "${bridged##*/}" nomaster ;;
+		esac
+	done
+	ip addr flush dev "$1"
+	ip link set "$1" master xenbr0 || die "$1 is no port of the bridge"
+}
+
 # xl COMMAND...: within two minutes
 xl() {
 	PATH=$ROOT_PATH timeout 120 chroot $ROOT xl "$@" >/run/xl 2>&1 && return
@@ -196,7 +212,8 @@ guest_send() {
 
 # guest_result NAME SECONDS TEXT: the command with $guest_number ends well
 guest_result() {
-	guest_answers "$1" "$2" "^guest: $guest_number "
+	# a line may come in parts
+	guest_answers "$1" "$2" "^guest: $guest_number [0-9]"
 	if ! guest_said "$1" "^guest: $guest_number 0"; then
 		tail -n 12 "$(guest_console "$1")" | tr -d '\r' >/run/guest-says
 		while read -r guest_line; do
