@@ -18,6 +18,7 @@
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
 # deb        build the Debian packages, and print where they are
+# htmldocs   the documentation and the manual pages as HTML
 # clean      remove what "modules" left in the tree
 #
 # Everything but "modules" keeps what it fetches and builds outside the tree:
@@ -29,7 +30,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	mutants bench list demo artifacts deb clean python
+	mutants bench list demo artifacts deb htmldocs clean python
 
 all: modules
 
@@ -97,3 +98,6 @@ artifacts: python
 
 deb: python
 	@$(LAB) deb
+
+htmldocs: python
+	@$(LAB) htmldocs

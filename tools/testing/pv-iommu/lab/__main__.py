@@ -5,6 +5,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,7 +17,8 @@ from pathlib import Path
 from bench import report as bench_report
 from bench import run as bench_run
 
-from . import boots, coverage, header, kernels, mutants, packages, paths, report
+from . import (boots, coverage, header, htmldocs, kernels, mutants, packages,
+               paths, report)
 from .build import Parts
 from .header import Scenario
 from .initramfs import PROGRAMS
@@ -218,6 +220,18 @@ def cmd_deb(args: Namespace) -> int:
     return 0
 
 
+def cmd_htmldocs(args: Namespace) -> int:
+    parts = Parts()
+    parts.apt.install(htmldocs.TOOLS)
+    out = parts.cache.root / "htmldocs"
+    shutil.rmtree(out, ignore_errors=True)
+    warnings = htmldocs.build(paths.TREE, out)
+    for line in warnings:
+        say(line)
+    print(out / f"{htmldocs.ROOT}.html")
+    return 1 if warnings else 0
+
+
 def cmd_kunit(args: Namespace) -> int:
     return kernels.run_kunit(Parts().self_built(args.kernel), args.words)
 
@@ -301,7 +315,8 @@ def main() -> int:
                        help="another hypervisor than the scenario's, to try")
     check.set_defaults(work=cmd_check)
     for name, work in (("list", cmd_list), ("demo", cmd_demo),
-                       ("artifacts", cmd_artifacts), ("deb", cmd_deb)):
+                       ("artifacts", cmd_artifacts), ("deb", cmd_deb),
+                       ("htmldocs", cmd_htmldocs)):
         commands.add_parser(name).set_defaults(work=work)
     kdir = commands.add_parser("kdir", help="where a kernel's headers are")
     kdir.add_argument("kernel", nargs="?", default=kernels.DEFAULT,
@@ -320,7 +335,7 @@ def main() -> int:
     series.set_defaults(work=cmd_series)
     bench = commands.add_parser("bench", help="measure")
     bench.add_argument("configuration", nargs="*",
-                       help="a variant of bench/measure.sh")
+                       help="a script of bench/, or a variant of them")
     bench.add_argument("--rounds", type=int, default=3)
     bench.add_argument("--verbose", action="store_true")
     bench.set_defaults(work=cmd_bench)

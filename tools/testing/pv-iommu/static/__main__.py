@@ -14,11 +14,12 @@ from pathlib import Path
 from lab import paths
 from lab.ui import LabError, Step, say
 
-from . import build, rules, scripts, style, tree
+from . import build, docs, rules, scripts, style, tree
 from .check import Check
 from .kernel import Tools
 
-CHECKS = (*rules.CHECKS, *style.CHECKS, *scripts.CHECKS, *build.CHECKS)
+CHECKS = (*rules.CHECKS, *docs.CHECKS, *style.CHECKS, *scripts.CHECKS,
+          *build.CHECKS)
 
 
 def find(check: Check, tools: Tools, root: Path) -> list[str]:

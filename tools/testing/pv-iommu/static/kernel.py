@@ -13,7 +13,7 @@ from lab.ui import run_logged
 # Some semantic patches are partly OCaml; the compiler is 110 MB to fetch.
 PACKAGES = """
 git make gcc libc6-dev binutils xz-utils perl python3
-sparse coccinelle ocaml shellcheck pylint flake8 mypy
+sparse coccinelle ocaml shellcheck pylint flake8 mypy reuse python3-sphinx
 """.split()
 
 # Of kernels.KINDS: those whose headers the modules are built for.
