@@ -15,8 +15,8 @@ from .kernels import Kernel
 from .ui import output_of, run_logged
 
 # The last one is for guests, which mount the disk, too.
-PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils", "iproute2",
-            "kmod", "fio")
+PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils",
+            "qemu-system-xen", "iproute2", "kmod", "fio")
 
 # Nobody reads there.
 WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
-#: about A PV guest has disks of dom0's NVMe by blkback, with persistent grants and without, and as a file through loop: what it writes and reads is right on both sides, its pages are not copied in dom0, and when it is killed none of them is left with the hypervisor.
+#: about A PV guest has disks of dom0's NVMe by blkback, with persistent grants and without, or by QEMU: what it writes and reads is right on both sides, its pages are not copied in dom0, and when it is killed none of them is left with the hypervisor.
 #: variants vtd amdvi vtd-strict vtd-shared
-#: slow amdvi vtd-strict vtd-shared
+#: variant vtd-qdisk like=vtd
+#: slow amdvi vtd-strict vtd-shared vtd-qdisk
 #: device toolstack
 #: device nvme
 #: device nvme2
@@ -35,9 +36,17 @@ bounce_mark
 
 [ "$(cat $PERSISTENT)" = Y ] || die "grants are not persistent"
 granted_mark
-guest_up disk "phy:$first,xvda,w" --
+case $VARIANT in
+*-qdisk) qdisk="vdev=xvdc,access=rw,backendtype=qdisk,direct-io-safe,target=$second" ;;
+*) qdisk= ;;
+esac
+guest_up disk "phy:$first,xvda,w" ${qdisk:+"$qdisk"} --
+guest_do disk 20 "its requests have indirect segments" \
+	"[ \$(cat /sys/block/xvda/queue/max_segments) -gt 11 ]"
 guest_disk /dev/xvda nvme 32
 granted_mapped 24
+# QEMU has Xen copy between the guest's pages and its own.
+[ -z "$qdisk" ] || guest_disk /dev/xvdc nvme2 48
 
 # The backend asks when a disk is attached.
 echo N >$PERSISTENT
