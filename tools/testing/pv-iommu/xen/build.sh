@@ -14,6 +14,7 @@ fail() {
 }
 
 [ $# -eq 2 ] || [ $# -eq 3 ] || fail "usage: build.sh XEN_SRC_DIR OUT [debug]"
+here=$(cd "$(dirname "$0")" && pwd)
 src=$1
 out=$2
 
@@ -37,5 +38,19 @@ if [ "$(cat "$src/.pv-iommu-built" 2>/dev/null)" != "$words" ]; then
 	echo "$words" > "$src/.pv-iommu-built"
 fi
 make -C "$src/xen" -j"${JOBS:-2}"
+
+# Those of our objects that there are: one is for debug builds.
+objects() {
+	(cd "$here/files" && find xen -name '*.c') | sed 's/c$/o/' |
+	while read -r object; do
+		[ ! -e "$object" ] || echo "$object"
+	done
+}
+
+if grep -qx CONFIG_XEN_IBT=y "$src/xen/.config"; then
+	bad=$(cd "$src" && objects | xargs python3 "$here/ibt.py") ||
+		fail "not fit for CET-IBT, or ibt.py cannot tell: $(echo "$bad" |
+		     tr "\n" " ")"
+fi
 
 cp "$src/xen/xen" "$out"

@@ -195,8 +195,8 @@ struct orphans {
     unsigned int nr;
 };
 
-static void adopt(struct vtd_iommu *iommu, struct context_entry *context,
-                  void *data)
+static void cf_check adopt(struct vtd_iommu *iommu,
+                           struct context_entry *context, void *data)
 {
     struct orphans *o = data;
     struct context_entry new = *context;

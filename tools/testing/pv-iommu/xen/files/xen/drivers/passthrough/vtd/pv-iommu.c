@@ -128,8 +128,8 @@ struct root_switch {
     paddr_t pt_root;
 };
 
-static void switch_entry(struct vtd_iommu *iommu,
-                         struct context_entry *context, void *data)
+static void cf_check switch_entry(struct vtd_iommu *iommu,
+                                  struct context_entry *context, void *data)
 {
     const struct root_switch *sw = data;
 
@@ -237,8 +237,8 @@ struct crash {
     paddr_t pt_root;
 };
 
-static void crash_entry(struct vtd_iommu *iommu, struct context_entry *context,
-                        void *data)
+static void cf_check crash_entry(struct vtd_iommu *iommu,
+                                 struct context_entry *context, void *data)
 {
     const struct crash *crash = data;
     paddr_t root = context->lo & PADDR_MASK & PAGE_MASK;
