@@ -330,7 +330,8 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
         }
         spin_unlock(&dom->lock);
 
-        for_each_set_bit ( i, unused, n )
+        for ( i = find_first_bit(unused, n); i < n;
+              i = find_next_bit(unused, n, i + 1) )
             put_page(mfn_to_page(_mfn(mfn + i)));
 
         mfn += n;
