@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from . import fetch, initramfs, kernels, paths, toolstack, vmlinux
-from .apt import Apt
+from .apt import Apt, PrivateApt
 from .cache import Cache, Inputs, hash_file, hash_files
 from .ui import LabError, output_of, run_logged, say
 
@@ -100,15 +100,16 @@ class Parts:
         self.tools()
         return output_of(["gcc", "--version"]).splitlines()[0]
 
-    def fetched(self, make: Callable[[], Made]) -> Made:
+    def fetched(self, make: Callable[[], Made], apt: Apt | None = None) -> Made:
         """Fetch; once more with new package lists if that did not work."""
+        apt = apt or self.apt
         try:
             return make()
         except LabError as err:
-            if self.apt.updated:
+            if apt.updated:
                 raise
             say(f"lab: {err}\nlab: the package lists may be old")
-            self.apt.update()
+            apt.update()
             return make()
 
     @once
@@ -210,10 +211,14 @@ class Parts:
     @once
     def xen(self, flavour: str) -> Path:
         self.tools()
-        if flavour == "debian":
+        kind, _, release = flavour.partition("-")
+        release = release or fetch.XEN
+        if kind == "debian":
+            apt = self.apt if fetch.XENS[release] == self.apt.suite else \
+                PrivateApt(self.cache, "deb", fetch.XENS[release])
             return self.fetched(
-                lambda: fetch.debian_xen(self.apt, self.cache))
-        return self.reference_xen(flavour)
+                lambda: fetch.debian_xen(apt, self.cache, release), apt)
+        return self.reference_xen(flavour, kind, release)
 
     def source_inputs(self, directory: Path,
                       kernel: kernels.Kernel) -> Callable[[], Inputs]:
@@ -253,9 +258,9 @@ class Parts:
         return self.cache.get(f"driver-{name}", inputs,
                               build) / "xen-pv-iommu.ko"
 
-    def reference_xen(self, flavour: str) -> Path:
+    def reference_xen(self, flavour: str, kind: str, release: str) -> Path:
         """Debian's Xen source with the overlay, hypervisor only."""
-        version, files = fetch.xen_pin()
+        version, files = fetch.xen_pin(release)
         linker = output_of(["ld", "--version"]).splitlines()[0]
 
         def inputs() -> Inputs:
@@ -265,12 +270,13 @@ class Parts:
                                  paths.TREE),
                     "source": version, "source hashes": str(files),
                     "compiler": self.compiler(), "linker": linker,
-                    "flavour": flavour}
+                    "flavour": kind}
 
         log = self.cache.logs() / f"xen-{flavour}.log"
 
         def build(directory: Path) -> None:
-            source = fetch.unpack_xen_source(self.cache, directory)
+            source = fetch.unpack_xen_source(self.cache, directory,
+                                             release)
             run_logged("applying the Xen overlay",
                        ["sh", str(paths.OVERLAY / "apply.sh"), str(source)],
                        log)
@@ -278,7 +284,7 @@ class Parts:
             argv = ["sh", str(paths.OVERLAY / "build.sh"), str(tree),
                     str(directory / "xen.elf")]
             run_logged(f"building Xen {version} ({flavour})",
-                       argv + (["debug"] if flavour == "debug" else []), log)
+                       argv + (["debug"] if kind == "debug" else []), log)
             shutil.rmtree(source, ignore_errors=True)
             os.rename(directory / "xen.elf", directory / "xen")
 

@@ -14,7 +14,9 @@ from .apt import RELEASE, Apt, PrivateApt, unpack
 from .cache import Cache, Inputs
 from .ui import LabError, output_of, run_logged
 
-DEBIAN_XEN = "xen-hypervisor-4.17-amd64"
+# Releases of Xen: which of Debian's has them.  The first one is the default.
+XENS = {"4.17": RELEASE, "4.20": "trixie"}
+XEN = next(iter(XENS))
 # Programs for dom0 that are not installed on this machine: packages, and what
 # they depend on but need not have.  libc6 is the machine's own, as for others.
 APART = {
@@ -41,10 +43,23 @@ MODULES = sorted({"uas", "xen_privcmd", "xenfs", "xen_gntdev", "xen_gntalloc",
                  | GUEST_MODULES | devices.all_modules())
 
 
-def xen_pin() -> tuple[str, dict[str, str]]:
+def xen_flavours() -> list[str]:
+    """What a machine of the lab can boot: the overlay with assertions or
+    without, or what Debian has, of XEN or with "-RELEASE"; or no Xen."""
+    names = ["debug", "ref", "debian"]
+    for release in XENS:
+        if release != XEN:
+            names += [f"{kind}-{release}" for kind in ("debug", "ref")
+                      if (paths.OVERLAY / release).exists()]
+            names.append(f"debian-{release}")
+    return names + ["none"]
+
+
+def xen_pin(release: str = XEN) -> tuple[str, dict[str, str]]:
     """(version, {file: sha256}) of the Xen source package."""
     version, files = "", {}
-    for line in (paths.LAB / "xen-source.pin").read_text().splitlines():
+    listing = paths.OVERLAY / release / "source.pin"
+    for line in listing.read_text().splitlines():
         if line and not line.startswith("#"):
             first, second = line.split()
             if first == "version":
@@ -54,20 +69,21 @@ def xen_pin() -> tuple[str, dict[str, str]]:
     return version, files
 
 
-def xen_source(cache: Cache) -> Path:
+def xen_source(cache: Cache, release: str = XEN) -> Path:
     """The directory with the fetched, checked files of the source package."""
-    version, files = xen_pin()
+    version, files = xen_pin(release)
 
     def build(directory: Path) -> None:
-        PrivateApt(cache, "deb-src", RELEASE).fetch_source(
+        PrivateApt(cache, "deb-src", XENS[release]).fetch_source(
             "xen", version, files, directory)
 
     return cache.get("xen-source", {"version": version, **files}, build)
 
 
-def unpack_xen_source(cache: Cache, directory: Path) -> Path:
+def unpack_xen_source(cache: Cache, directory: Path,
+                      release: str = XEN) -> Path:
     """Unpack the source as Debian patches it into directory/xen."""
-    source = xen_source(cache)
+    source = xen_source(cache, release)
     dsc = next(source.glob("*.dsc"))
     log = cache.logs() / "xen-source.log"
     run_logged("unpacking Xen's source",
@@ -76,12 +92,13 @@ def unpack_xen_source(cache: Cache, directory: Path) -> Path:
     return directory / "xen"
 
 
-def debian_xen(apt: Apt, cache: Cache) -> Path:
+def debian_xen(apt: Apt, cache: Cache, release: str) -> Path:
     """Debian's unmodified hypervisor, as the ELF file that QEMU boots."""
-    record = apt.candidate(DEBIAN_XEN)
+    package = f"xen-hypervisor-{release}-amd64"
+    record = apt.candidate(package)
 
     def build(directory: Path) -> None:
-        deb = apt.download(DEBIAN_XEN, record["Version"], record["SHA256"])
+        deb = apt.download(package, record["Version"], record["SHA256"])
         with tempfile.TemporaryDirectory() as tmp:
             unpack(deb, Path(tmp))
             packed = list(Path(tmp, "boot").glob("xen-*.gz"))
@@ -92,7 +109,7 @@ def debian_xen(apt: Apt, cache: Cache) -> Path:
                 shutil.copyfileobj(source, target)
 
     inputs = {"version": record["Version"], "sha256": record["SHA256"]}
-    return cache.get("debian-xen", inputs, build) / "xen"
+    return cache.get(f"debian-xen-{release}", inputs, build) / "xen"
 
 
 def apart(apt: Apt, cache: Cache, name: str) -> Path:

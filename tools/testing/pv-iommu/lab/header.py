@@ -12,8 +12,9 @@ for the lab:
                               switch ("none": where the driver is built in, not
                               xen_pv_iommu=on, as the lab else says)
     #: xen debug|ref|debian|none  the hypervisor: with assertions (default),
-                              without, Debian's own, or bare Linux; of
-                              variants that do not say themselves
+                              without, Debian's own ("debian-4.20" for that of
+                              another release), or bare Linux; of variants that
+                              do not say themselves
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
     #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk",
@@ -50,7 +51,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import devices, kernels, paths
+from . import devices, fetch, kernels, paths
 from .judge import Pairs
 from .qemu import CPUS, IOMMUS
 from .ui import LabError
@@ -87,7 +88,7 @@ NEEDS: dict[str, Callable[[kernels.Kind], bool]] = {
     "no-unload": lambda kind: not kind.builtin and not kind.unload,
 }
 
-XENS = ("debug", "ref", "debian", "none")
+XENS = fetch.xen_flavours()
 
 # Of variants: key -> the values that it may have.
 CHOICES: dict[str, Collection[str]] = {

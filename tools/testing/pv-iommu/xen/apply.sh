@@ -3,9 +3,10 @@
 #
 # apply.sh XEN_SRC_DIR: put the iommu_op hypercall into a Xen source tree.
 #
-# XEN_SRC_DIR is an unpacked Debian source package of Xen 4.17 (the directory
-# with xen/ in it).  Only what is known, byte by byte, is patched.  Either all
-# is done or, with one line on standard error and status 1, nothing.
+# XEN_SRC_DIR is an unpacked Debian source package of Xen (the directory with
+# xen/ in it), of a version that has a directory here.  Only what is known, byte
+# by byte, is patched.  Either all is done or, with one line on standard error
+# and status 1, nothing.
 
 set -eu
 
@@ -21,10 +22,19 @@ stamp=.pv-iommu-overlay
 [ $# -eq 1 ] || fail "usage: apply.sh XEN_SRC_DIR"
 src=$(cd "$1" 2>/dev/null && pwd) || fail "$1 is not a directory."
 
+[ -d "$src/xen/drivers/passthrough" ] ||
+	fail "$src is not a Xen source tree."
+
+version=$(sed -n 's/^export XEN_\(SUB\)\{0,1\}VERSION *= *//p' \
+	"$src/xen/Makefile" 2>/dev/null | paste -s -d .)
+known=$(cd "$here" && echo [0-9]*)
+[ -e "$here/${version:-none}/hooks.patch" ] ||
+	fail "$src is Xen ${version:-of no version}; this overlay is for: $known."
+
 # What this overlay consists of, to tell whether a tree has this very one.
 id=$(cd "$here" && {
-	cat hooks.patch "$header"
-	find files -type f | LC_ALL=C sort | while read -r f; do
+	cat "$header"
+	find "$version/hooks.patch" files -type f | LC_ALL=C sort | while read -r f; do
 		echo "$f"
 		cat "$f"
 	done
@@ -36,13 +46,10 @@ if [ -e "$src/$stamp" ]; then
 	fail "$src has another version of this overlay: start from a pristine tree."
 fi
 
-[ -d "$src/xen/drivers/passthrough" ] ||
-	fail "$src is not a Xen source tree."
-
-bad=$(cd "$src" && sha256sum -c --quiet "$here/pristine.sha256" 2>/dev/null |
+bad=$(cd "$src" && sha256sum -c --quiet "$here/$version/pristine.sha256" 2>/dev/null |
       sed -n 's/: FAILED.*//p' | tr '\n' ' ')
 [ -z "$bad" ] ||
-	fail "not the Xen source this overlay is for, these differ: $bad"
+	fail "not the source of Xen $version this overlay is for, these differ: $bad"
 
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -74,12 +81,13 @@ while read -r f; do
 	[ ! -e "$src/$f" ] || fail "$src/$f exists already."
 done < "$tmp/new"
 
-patch -d "$src" -p1 -F0 --dry-run --force < "$here/hooks.patch" \
-	> "$tmp/log" 2>&1 || fail "hooks.patch does not apply: $(tail -n 1 "$tmp/log")"
+patch -d "$src" -p1 -F0 --dry-run --force < "$here/$version/hooks.patch" \
+	> "$tmp/log" 2>&1 || fail "$version/hooks.patch does not apply: $(tail -n 1 "$tmp/log")"
 
 # From here on nothing is expected to fail.
 echo incomplete > "$src/$stamp"
-patch -d "$src" -p1 -F0 --force --quiet --no-backup-if-mismatch < "$here/hooks.patch"
+patch -d "$src" -p1 -F0 --force --quiet --no-backup-if-mismatch \
+	< "$here/$version/hooks.patch"
 cp -R "$here/files/." "$src/"
 cp "$tmp/iommu_op.h" "$src/xen/include/public/iommu_op.h"
 echo "$id" > "$src/$stamp"
