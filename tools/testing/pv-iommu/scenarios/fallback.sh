@@ -2,6 +2,8 @@
 # shellcheck shell=sh
 #: about Where there is no PV-IOMMU to be had the driver says why, and the NVMe works on xen-swiotlb.
 #: variant debian-xen   xen=debian
+#: variant vtd-4.20     xen=debian-4.20
+#: variant amdvi-4.20   xen=debian-4.20 iommu=amdvi
 #: variant iommu-op-off xenargs=iommu-op=off
 #: variant strict       xenargs=dom0-iommu=strict
 #: variant passthrough  xenargs=dom0-iommu=passthrough
@@ -13,14 +15,14 @@
 #: variant pvh          iommu=amdvi cpu=pvh xenargs=dom0=pvh
 #: variant linux-passthrough xenargs=iommu-op=no-contexts linux=iommu.passthrough=1
 #: core iommu-op-off
-#: slow pvh
+#: slow pvh amdvi-4.20
 #: xen ref
 #: expect xen WARNING: PVH is an experimental mode
 #: expect linux xen-pv-iommu: not used:
 #: device nvme
 
 case $VARIANT in
-debian-xen | iommu-op-off)	reason='does not offer iommu_op' ;;
+debian-xen | *-4.20 | iommu-op-off)	reason='does not offer iommu_op' ;;
 strict | amdvi-strict)		reason='dom0-iommu=strict' ;;
 passthrough)			reason='dom0-iommu=passthrough' ;;
 ats)				reason='lets devices cache translations' ;;
