@@ -15,7 +15,8 @@ from .qemu import Machine
 
 LIBRARIES = ("init", "crash-init", "run-scenario", "lib.sh", "lib-io.sh",
              "lib-op.sh", "lib-vfio.sh", "lib-assign.sh", "lib-crash.sh",
-             "lib-race.sh", "lib-guest.sh", "lib-state.sh", "lib-bench.sh")
+             "lib-race.sh", "lib-guest.sh", "lib-state.sh", "lib-bench.sh",
+             "lib-pair.sh")
 
 
 def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
