@@ -287,6 +287,7 @@ class Parts:
                        argv + (["debug"] if kind == "debug" else []), log)
             shutil.rmtree(source, ignore_errors=True)
             os.rename(directory / "xen.elf", directory / "xen")
+            os.rename(directory / "xen.elf.config", directory / "config")
 
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
 

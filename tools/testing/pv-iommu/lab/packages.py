@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The project's Debian packages, built as Debian builds them."""
 
-import email.utils
+import hashlib
 import re
 import shutil
 import tempfile
 import textwrap
 from pathlib import Path
 
-from . import paths
+from . import fetch, paths
 from .build import Parts, copy_tree, source_files
-from .cache import Inputs, hash_files
+from .cache import Inputs, hash_file, hash_files
 from .ui import LabError, output_of, run_logged
 
 TOOLS = """
@@ -21,6 +21,13 @@ PARTS = ("debian", "drivers/xen/pv-iommu", "include", "packaging",
          "tools/pv-iommu")
 CHANGES = paths.TREE / "CHANGELOG.md"
 
+# Debian's copyright file of Xen is that of the package; this is added to it.
+OVERLAY = """
+Files: xen/drivers/passthrough/pv-iommu/* xen/include/public/iommu_op.h
+Copyright: 2026 The Xen PV-IOMMU authors
+License: GPL-2
+"""
+
 HEADING = re.compile(r"^## (\d[\d.]*) - (\d{4}-\d\d-\d\d|not released)$", re.M)
 
 
@@ -29,12 +36,48 @@ def files() -> list[Path]:
     return [*found, *paths.TOOLS.glob("*.rst"), CHANGES]
 
 
+def control() -> str:
+    return (paths.TREE / "debian/control").read_text()
+
+
+def xens() -> list[str]:
+    """The versions of Xen that there is a package of."""
+    return re.findall(r"^Package: xen-hypervisor-(\S+)-pv-iommu$", control(),
+                      re.M)
+
+
+def hypervisor(parts: Parts, version: str, directory: Path) -> None:
+    """What debian/rules packs of one version: the very hypervisor that the
+    lab boots as "ref", and where it comes from."""
+    source, _ = fetch.xen_pin()
+    if not source.startswith(f"{version}."):
+        raise LabError(f"debian/control has a package of Xen {version}, and "
+                       f"the lab builds {source}")
+    xen = parts.xen("ref")
+    directory.mkdir(parents=True)
+    shutil.copy(xen, directory / "xen")
+    shutil.copy(xen.parent / "config", directory / "config")
+    (directory / "version").write_text(f"{source}\n")
+    tar = next(fetch.xen_source(parts.cache).glob("*.debian.tar.xz"))
+    text = output_of(["tar", "-xOf", str(tar), "debian/copyright"])
+    (directory / "copyright").write_text(f"{text.rstrip()}\n{OVERLAY}")
+
+
 def maintainer() -> str:
-    text = (paths.TREE / "debian/control").read_text()
+    text = control()
     found = re.search(r"^Maintainer: (.*)$", text, re.M)
     if not found:
         raise LabError("debian/control names no maintainer")
     return found[1]
+
+
+def last_change() -> str:
+    """When the tree last changed, as "date" takes it: the same for all who
+    build the same commit."""
+    try:
+        return output_of(["git", "log", "-1", "--format=%cI"], paths.TREE).strip()
+    except LabError:
+        return f"@{CHANGES.stat().st_mtime:.0f}"
 
 
 def entry(version: str, date: str, body: str, whose: str) -> str:
@@ -44,8 +87,8 @@ def entry(version: str, date: str, body: str, whose: str) -> str:
     if not items:
         raise LabError(f"CHANGELOG.md says nothing of version {version}")
     released = date != "not released"
-    day = output_of(["date", "-R", "-u", "-d", date]).strip() if released \
-        else email.utils.formatdate()
+    day = output_of(["date", "-R", "-u", "-d",
+                     date if released else last_change()]).strip()
     lines = "\n".join(textwrap.fill(item, 78, initial_indent="  * ",
                                     subsequent_indent="    ")
                       for item in items)
@@ -63,13 +106,19 @@ def changelog(text: str, whose: str) -> str:
                      for i in range(0, len(parts), 3))
 
 
-def build(parts: Parts) -> list[Path]:
-    """The packages, built if what they are made of has changed."""
+def build(parts: Parts, changes: str = "") -> list[Path]:
+    """The packages, built if what they are made of has changed; in their
+    directory is an index, too, so that it can be an apt source.
+
+    changes: instead of CHANGELOG.md's text."""
     parts.apt.install(TOOLS)
+    changes = changes or CHANGES.read_text()
 
     def inputs() -> Inputs:
         return {"debhelper": output_of(["dpkg-query", "-Wf", "${Version}",
                                         "debhelper"]),
+                "changes": hashlib.sha256(changes.encode()).hexdigest(),
+                **{f"xen {xen}": hash_file(parts.xen("ref")) for xen in xens()},
                 **hash_files([*files(), paths.LAB / "packages.py"],
                              paths.TREE)}
 
@@ -77,14 +126,19 @@ def build(parts: Parts) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=parts.cache.root / "tmp") as tmp:
             tree = Path(tmp, "xen-pv-iommu")
             copy_tree(files(), tree)
-            text = changelog(CHANGES.read_text(), maintainer())
+            text = changelog(changes, maintainer())
             (tree / "debian/changelog").write_text(text)
+            for xen in xens():
+                hypervisor(parts, xen, tree / "hypervisor" / xen)
             run_logged("building the Debian packages",
                        ["dpkg-buildpackage", "-us", "-uc", "-b"],
                        parts.cache.logs() / "packages.log", cwd=tree)
-            for path in Path(tmp).glob("xen-pv-iommu*_*"):
+            for path in Path(tmp).glob("xen-*_*"):
                 if path.is_file():
                     shutil.move(path, directory)
+        index = output_of(["dpkg-scanpackages", "--multiversion", "."],
+                          directory)
+        (directory / "Packages").write_text(index)
 
     (parts.cache.root / "tmp").mkdir(exist_ok=True)
     return sorted(parts.cache.get("packages", inputs, make).glob("*.deb"))

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # build.sh XEN_SRC_DIR OUT [debug]: build the hypervisor from a tree that
-# apply.sh has treated, and put it, an uncompressed multiboot ELF, at OUT.
-# With "debug", with Xen's assertions.  JOBS says how many jobs (2).  In a tree
-# that was built before, with the same words, only what changed since is built.
+# apply.sh has treated, and put it, an uncompressed multiboot ELF, at OUT, and
+# how it was configured at OUT.config.  With "debug", with Xen's assertions.
+# JOBS says how many jobs (2).  In a tree that was built before, with the same
+# words, only what changed since is built.
 
 set -eu
 
@@ -20,6 +21,16 @@ out=$2
 
 [ -e "$src/xen/include/public/iommu_op.h" ] ||
 	fail "$src has no overlay, run apply.sh first."
+
+# The same source gives the same file, whoever builds it, when and where.
+src=$(cd "$src" && pwd)
+date=$(dpkg-parsechangelog -l "$src/debian/changelog" -S Timestamp) ||
+	fail "$src/debian/changelog does not say when it was written."
+XEN_BUILD_DATE=$(LC_ALL=C date -u -d "@$date")
+XEN_BUILD_TIME=$(date -u -d "@$date" +%T)
+export XEN_BUILD_DATE XEN_BUILD_TIME
+export XEN_WHOAMI=pv-iommu XEN_DOMAIN=reference XEN_BUILD_HOST=none
+export EXTRA_CFLAGS_XEN_CORE="-ffile-prefix-map=$src=. -fdebug-prefix-map=$src=."
 
 configure() {
 	make -C "$src/xen" defconfig
@@ -54,3 +65,4 @@ if grep -qx CONFIG_XEN_IBT=y "$src/xen/.config"; then
 fi
 
 cp "$src/xen/xen" "$out"
+cp "$src/xen/.config" "$out.config"
