@@ -18,6 +18,8 @@
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
 # deb        build the Debian packages, and print where they are
+# host       install the packages on a Debian host on a disk, boot it by GRUB, and
+#            take them away again (LABFLAGS=--short for one boot only)
 # htmldocs   the documentation and the manual pages as HTML
 # clean      remove what "modules" left in the tree
 #
@@ -30,7 +32,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	mutants bench list demo artifacts deb htmldocs clean python
+	mutants bench list demo artifacts deb host htmldocs clean python
 
 all: modules
 
@@ -98,6 +100,9 @@ artifacts: python
 
 deb: python
 	@$(LAB) deb
+
+host: python
+	@$(LAB) host $(LABFLAGS)
 
 htmldocs: python
 	@$(LAB) htmldocs

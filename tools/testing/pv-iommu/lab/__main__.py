@@ -17,8 +17,8 @@ from pathlib import Path
 from bench import report as bench_report
 from bench import run as bench_run
 
-from . import (boots, coverage, header, htmldocs, kernels, mutants, packages,
-               paths, report)
+from . import (boots, coverage, header, host, hostroot, htmldocs, kernels,
+               mutants, packages, paths, report)
 from .build import Parts
 from .header import Scenario
 from .initramfs import PROGRAMS
@@ -243,6 +243,21 @@ def cmd_htmldocs(args: Namespace) -> int:
     return 1 if warnings else 0
 
 
+def cmd_host(args: Namespace) -> int:
+    """A Debian host on a disk: installed, booted, taken back."""
+    parts = Parts()
+    logs = args.logs or report.new_run_dir(parts.cache.root)
+    say(f"logs of this run: {logs}")
+    began = time.monotonic()
+    try:
+        host.run_all(parts, args.kernel, logs, not args.short)
+    except LabError as err:
+        print(f"FAIL {err}")
+        return 1
+    print(f"All of it held, in {time.monotonic() - began:.0f} s.")
+    return 0
+
+
 def cmd_kunit(args: Namespace) -> int:
     return kernels.run_kunit(Parts().self_built(args.kernel), args.words)
 
@@ -329,6 +344,13 @@ def main() -> int:
                        ("artifacts", cmd_artifacts), ("deb", cmd_deb),
                        ("htmldocs", cmd_htmldocs)):
         commands.add_parser(name).set_defaults(work=work)
+    installed = commands.add_parser("host", help="a Debian host on a disk")
+    installed.add_argument("--kernel", default=kernels.DEFAULT,
+                           choices=hostroot.KERNELS)
+    installed.add_argument("--short", action="store_true",
+                           help="install and boot once only")
+    installed.add_argument("--logs", type=Path, help="where they are to be")
+    installed.set_defaults(work=cmd_host)
     kdir = commands.add_parser("kdir", help="where a kernel's headers are")
     kdir.add_argument("kernel", nargs="?", default=kernels.DEFAULT,
                       choices=kernels.KINDS)

@@ -18,6 +18,7 @@ from .ui import LabError, output_of, run_logged, say
 TOOLS = """
 qemu-system-x86 seabios busybox-static fio ethtool linux-perf bpftrace kmod
 xz-utils zstd gcc libc6-dev make binutils dpkg-dev patch bison flex
+lsb-release
 """.split()
 
 # documentation, and what an earlier build in the tree may have left there

@@ -75,7 +75,8 @@ def last_change() -> str:
     """When the tree last changed, as "date" takes it: the same for all who
     build the same commit."""
     try:
-        return output_of(["git", "log", "-1", "--format=%cI"], paths.TREE).strip()
+        return output_of(["git", "log", "-1", "--format=%cI"],
+                         paths.TREE).strip()
     except LabError:
         return f"@{CHANGES.stat().st_mtime:.0f}"
 

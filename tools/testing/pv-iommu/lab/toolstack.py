@@ -5,8 +5,8 @@ of it boots."""
 import shutil
 from pathlib import Path
 
-from . import paths
-from .apt import RELEASE, Apt, machine_sources
+from . import paths, rootfs
+from .apt import Apt
 from .cache import Cache, hash_file, hash_files, key_of
 from .cpio import Archive
 from .fetch import GUEST_MODULES, module_name
@@ -18,10 +18,6 @@ from .ui import output_of, run_logged
 PACKAGES = ("xen-utils-4.17", "xen-utils-common", "xenstore-utils",
             "qemu-system-xen", "iproute2", "kmod", "fio")
 
-# Nobody reads there.
-WITHOUT = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/locale/*",
-           "/usr/share/info/*")
-
 
 def disk(apt: Apt, cache: Cache) -> Path:
     """An image of a file system with PACKAGES and all that they need."""
@@ -29,27 +25,17 @@ def disk(apt: Apt, cache: Cache) -> Path:
     records = apt.with_depends(PACKAGES, ())
     inputs = {package: f"{record['Version']} {record['SHA256']}"
               for package, record in records.items()}
-    inputs["code"] = hash_file(Path(__file__))
+    for path in (Path(__file__), Path(rootfs.__file__)):
+        inputs[path.name] = hash_file(path)
 
     def build(directory: Path) -> None:
         root, log = directory / "root", cache.logs() / "toolstack.log"
-        sources = directory / "sources.list"
-        sources.write_text("".join(
-            f"deb {f'[{options}] ' if options else ''}{uri} {suite} "
-            f"{' '.join(components)}\n"
-            for options, uri, suite, components in machine_sources()
-            if suite.startswith(RELEASE)))
-        run_logged(f"installing {PACKAGES[0]} and what it needs in a directory",
-                   ["mmdebstrap", "--mode=root", "--variant=minbase",
-                    f"--include={','.join(PACKAGES)}",
-                    *[f"--dpkgopt=path-exclude={path}" for path in WITHOUT],
-                    RELEASE, str(root), str(sources)], log)
+        rootfs.install(PACKAGES, root, log, f"{PACKAGES[0]} and what it needs")
         size = int(output_of(["du", "-sk", str(root)]).split()[0]) // 1024
         run_logged("making a disk of it",
                    ["mkfs.ext4", "-q", "-O", "^has_journal", "-d", str(root),
                     str(directory / "disk.img"), f"{size + 64}M"], log)
         shutil.rmtree(root)
-        sources.unlink()
 
     return cache.get("toolstack", inputs, build) / "disk.img"
 

@@ -22,15 +22,18 @@ out=$2
 [ -e "$src/xen/include/public/iommu_op.h" ] ||
 	fail "$src has no overlay, run apply.sh first."
 
-# The same source gives the same file, whoever builds it, when and where.
+# The same source gives the same file, whoever builds it, when and where; by
+# these words "xl info" says that it is not Debian's own.
 src=$(cd "$src" && pwd)
 date=$(dpkg-parsechangelog -l "$src/debian/changelog" -S Timestamp) ||
 	fail "$src/debian/changelog does not say when it was written."
 XEN_BUILD_DATE=$(LC_ALL=C date -u -d "@$date")
 XEN_BUILD_TIME=$(date -u -d "@$date" +%T)
-export XEN_BUILD_DATE XEN_BUILD_TIME
-export XEN_WHOAMI=pv-iommu XEN_DOMAIN=reference XEN_BUILD_HOST=none
-export EXTRA_CFLAGS_XEN_CORE="-ffile-prefix-map=$src=. -fdebug-prefix-map=$src=."
+DEB_VERSION=$(dpkg-parsechangelog -l "$src/debian/changelog" -S Version)
+DEB_MAINTAINER="pv-iommu <pv-iommu@reference>"
+export XEN_BUILD_DATE XEN_BUILD_TIME DEB_VERSION DEB_MAINTAINER
+export EXTRA_CFLAGS_XEN_CORE="-ffile-prefix-map=$src=. \
+	-fdebug-prefix-map=$src=."
 
 configure() {
 	make -C "$src/xen" defconfig
