@@ -226,8 +226,11 @@ def cmd_artifacts(args: Namespace) -> int:
 
 
 def cmd_deb(args: Namespace) -> int:
-    for path in packages.build(Parts()):
+    parts = Parts()
+    for path in packages.build(parts):
         print(path)
+    if args.twice and (others := packages.built_again(parts)):
+        raise LabError(f"built once more they are others: {' '.join(others)}")
     return 0
 
 
@@ -341,9 +344,13 @@ def main() -> int:
                        help="another hypervisor than the scenario's, to try")
     check.set_defaults(work=cmd_check)
     for name, work in (("list", cmd_list), ("demo", cmd_demo),
-                       ("artifacts", cmd_artifacts), ("deb", cmd_deb),
+                       ("artifacts", cmd_artifacts),
                        ("htmldocs", cmd_htmldocs)):
         commands.add_parser(name).set_defaults(work=work)
+    deb = commands.add_parser("deb", help="build the Debian packages")
+    deb.add_argument("--twice", action="store_true",
+                     help="and once more: do they come out the same?")
+    deb.set_defaults(work=cmd_deb)
     installed = commands.add_parser("host", help="a Debian host on a disk")
     installed.add_argument("--kernel", default=kernels.DEFAULT,
                            choices=hostroot.KERNELS)

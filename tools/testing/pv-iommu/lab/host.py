@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import hostcycle, hostimage, hostlife, hostroot, packages
 from .build import Parts
-from .hostinstall import Disk, Run, differences
+from .hostinstall import ENTRIES, Disk, Run, differences
 
 XEN = "4.17"
 
@@ -29,7 +29,7 @@ def prepare(parts: Parts, kernel: str, directory: Path, work: Path) -> Run:
 def install(run: Run) -> None:
     """As a user does; then DKMS, initramfs-tools and GRUB have done theirs."""
     disk = run.disk
-    menu = disk.output("cat /boot/grub/grub.cfg")
+    menu = disk.menu()
     disk.install(run.packages)
     release = disk.output("ls /lib/modules").strip()
     status = disk.output("dkms status xen-pv-iommu").strip()
@@ -40,20 +40,18 @@ def install(run: Run) -> None:
     run.check(re.search(r"/xen-pv-iommu\.ko", listing) and
               "scripts/init-top/00-xen-pv-iommu" in listing,
               "the initramfs has the driver, and what loads it", listing[-500:])
-    compare_menus(run, menu, disk.output("cat /boot/grub/grub.cfg"))
+    compare_menus(run, menu, disk.menu())
 
 
 def compare_menus(run: Run, before: str, after: str) -> None:
     """There are new entries, and nothing else has changed."""
-    part = re.compile(r"^### BEGIN /etc/grub\.d/21_linux_xen-\S+ ###\n(.*?)"
-                      r"^### END .*?\n\n?", re.M | re.S)
-    ours = part.search(after)
+    ours = ENTRIES.search(after)
     entries = re.findall(r"menuentry_id_option '([^']+)'",
                          ours[1] if ours else "")
     for entry in (run.entry, f"{run.entry}-off", f"{run.entry}-advanced"):
         run.check(entry in entries, f"GRUB's menu has the entry {entry}",
                   f"it has {entries} of the package")
-    run.check(part.sub("", after) == before,
+    run.check(ENTRIES.sub("", after) == before,
               "the rest of the menu, and the default, are as they were",
               "grub.cfg has changed elsewhere")
 

@@ -9,7 +9,7 @@ from . import packages
 from .apt import Apt
 from .build import Parts
 from .cache import Cache
-from .hostinstall import Run, differences
+from .hostinstall import ENTRIES, Run, differences
 from .ui import LabError, run_logged
 
 # Lower than any that there will be.
@@ -27,6 +27,11 @@ for kernel in {OLD} {BROKEN}; do
     cp /boot/config-$kernel /lib/modules/$kernel/build/.config
 done
 """
+# What a package that is removed leaves, until it is purged.
+CONFFILES = (r"/etc/(grub\.d/21_|default/grub\.d/)\S*pv-iommu"
+             r"|package xen-\S*pv-iommu\S*:.* deinstall ok config-files$"
+             r"|/boot/grub/grub.cfg:")
+
 PACKAGES = "dpkg-query -Wf '${Package}\\n'"
 FORGET = f"rm -r /lib/modules/{OLD} /lib/modules/{BROKEN} " \
          f"/boot/config-{OLD} /boot/config-{BROKEN}"
@@ -124,29 +129,25 @@ def new_kernel(run: Run, name: str) -> None:
     run.check(new[0] in [kernel for _, kernel in version_of(status)],
               f"DKMS has built the driver for {new[0]}", status)
     run.check(has_driver(run, new[0]), "its initramfs has the driver", new[0])
-    menu = disk.output("cat /boot/grub/grub.cfg")
-    run.check(f"'{run.entry}-{new[0]}'" in menu, "GRUB's menu has an entry for "
-              "it with the hypervisor of the package", "it has none")
+    run.check(f"'{run.entry}-{new[0]}'" in disk.menu(),
+              "GRUB's menu has an entry for it with the hypervisor of the "
+              "package", "it has none")
     came = set(disk.output(PACKAGES).split()) - set(there)
     disk.output(f"apt-get -y purge {' '.join(sorted(came))}")
 
 
-def taken_away(run: Run, before: dict[str, str]) -> None:
+def taken_away(run: Run, before: dict[str, str], menu: str) -> None:
     """Removed, and then purged: what is left?"""
     disk = run.disk
     names = " ".join(disk.names())
     disk.apt(run.packages, f"remove {names}", "removing the packages with apt")
     left = differences(before, disk.state())
-    conffiles = [line for line in left
-                 if re.match(r"/etc/(grub\.d/21_|default/grub\.d/)\S*pv-iommu",
-                             line)]
-    others = [line for line in left if line not in conffiles and
-              not re.match(r"package xen-\S*pv-iommu\S*:.*config-files", line)
-              and not re.match(r"/(etc|var/lib)(/dkms|/grub\.d|/default\S*)?:",
-                               line)]
-    run.check(len(conffiles) == 2 and not others,
-              "removed: two files in /etc are left, as Debian has it, and the "
-              "menu is as before", " / ".join(left[:9]))
+    others = [line for line in left if not re.match(CONFFILES, line)]
+    run.check(not others and len(left) > 2,
+              "removed: as Debian has it two files in /etc are left",
+              " / ".join(left[:9]))
+    run.check(ENTRIES.sub("", disk.menu()) == menu,
+              "GRUB's menu is as before", disk.menu())
     disk.apt(run.packages, f"purge {names}", "purging them")
     left = differences(before, disk.state())
     run.check(not left, f"purged: {len(before)} files and packages are as "
@@ -156,7 +157,8 @@ def taken_away(run: Run, before: dict[str, str]) -> None:
 def cycle(run: Run, other: str) -> None:
     """All of that on one disk; other: a kernel that is not on it."""
     before = run.disk.state()
+    menu = run.disk.menu()
     upgrade(run)
     unsuitable(run)
     new_kernel(run, other)
-    taken_away(run, before)
+    taken_away(run, before, menu)

@@ -29,6 +29,10 @@ VOLATILE = re.compile(
     r"|var/lib/(apt|dpkg|systemd|dbus)|var/lib/dkms/mok\.(key|pub)"
     r"|etc/(machine-id|resolv\.conf)|var/backups)(/|$)")
 
+# What GRUB's menu has of the hypervisor's package.
+ENTRIES = re.compile(r"^### BEGIN /etc/grub\.d/21_linux_xen-\S+ ###\n(.*?)"
+                     r"^### END .*?\n\n?", re.M | re.S)
+
 # file, mode and owner of everything; the content of what is not in /usr
 LIST = r"""
 find / -xdev -printf '%p\t%y %m %U:%G %l\n'
@@ -66,6 +70,9 @@ class Disk:
 
     def output(self, command: str) -> str:
         return hostimage.output(self.image, hostimage.HOST, command)
+
+    def menu(self) -> str:
+        return self.output("cat /boot/grub/grub.cfg")
 
     def state(self) -> dict[str, str]:
         return parse(self.output(LIST))

@@ -72,11 +72,11 @@ def maintainer() -> str:
 
 
 def last_change() -> str:
-    """When the tree last changed, as "date" takes it: the same for all who
-    build the same commit."""
+    """When it last changed, as "date" takes it: the same for all who build
+    the same commit."""
     try:
-        return output_of(["git", "log", "-1", "--format=%cI"],
-                         paths.TREE).strip()
+        return output_of(["git", "log", "-1", "--format=%cI", "--", *PARTS,
+                          CHANGES.name], paths.TREE).strip()
     except LabError:
         return f"@{CHANGES.stat().st_mtime:.0f}"
 
@@ -107,6 +107,27 @@ def changelog(text: str, whose: str) -> str:
                      for i in range(0, len(parts), 3))
 
 
+def pack(parts: Parts, changes: str, directory: Path) -> None:
+    """Build the packages, and an index of them, in a directory."""
+    tmp_root = parts.cache.root / "tmp"
+    tmp_root.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=tmp_root) as tmp:
+        tree = Path(tmp, "xen-pv-iommu")
+        copy_tree(files(), tree)
+        text = changelog(changes, maintainer())
+        (tree / "debian/changelog").write_text(text)
+        for xen in xens():
+            hypervisor(parts, xen, tree / "hypervisor" / xen)
+        run_logged("building the Debian packages",
+                   ["dpkg-buildpackage", "-us", "-uc", "-b"],
+                   parts.cache.logs() / "packages.log", cwd=tree)
+        for path in Path(tmp).glob("xen-*_*"):
+            if path.is_file():
+                shutil.move(path, directory)
+    index = output_of(["dpkg-scanpackages", "--multiversion", "."], directory)
+    (directory / "Packages").write_text(index)
+
+
 def build(parts: Parts, changes: str = "") -> list[Path]:
     """The packages, built if what they are made of has changed; in their
     directory is an index, too, so that it can be an apt source.
@@ -119,27 +140,21 @@ def build(parts: Parts, changes: str = "") -> list[Path]:
         return {"debhelper": output_of(["dpkg-query", "-Wf", "${Version}",
                                         "debhelper"]),
                 "changes": hashlib.sha256(changes.encode()).hexdigest(),
+                "date": last_change(),
                 **{f"xen {xen}": hash_file(parts.xen("ref")) for xen in xens()},
                 **hash_files([*files(), paths.LAB / "packages.py"],
                              paths.TREE)}
 
-    def make(directory: Path) -> None:
-        with tempfile.TemporaryDirectory(dir=parts.cache.root / "tmp") as tmp:
-            tree = Path(tmp, "xen-pv-iommu")
-            copy_tree(files(), tree)
-            text = changelog(changes, maintainer())
-            (tree / "debian/changelog").write_text(text)
-            for xen in xens():
-                hypervisor(parts, xen, tree / "hypervisor" / xen)
-            run_logged("building the Debian packages",
-                       ["dpkg-buildpackage", "-us", "-uc", "-b"],
-                       parts.cache.logs() / "packages.log", cwd=tree)
-            for path in Path(tmp).glob("xen-*_*"):
-                if path.is_file():
-                    shutil.move(path, directory)
-        index = output_of(["dpkg-scanpackages", "--multiversion", "."],
-                          directory)
-        (directory / "Packages").write_text(index)
+    return sorted(parts.cache.get(
+        "packages", inputs,
+        lambda directory: pack(parts, changes, directory)).glob("*.deb"))
 
-    (parts.cache.root / "tmp").mkdir(exist_ok=True)
-    return sorted(parts.cache.get("packages", inputs, make).glob("*.deb"))
+
+def built_again(parts: Parts) -> list[str]:
+    """Names of the packages that come out otherwise when built once more, in
+    another directory."""
+    first = build(parts)
+    with tempfile.TemporaryDirectory(dir=parts.cache.root / "tmp") as tmp:
+        pack(parts, CHANGES.read_text(), Path(tmp))
+        return [path.name for path in first
+                if hash_file(path) != hash_file(Path(tmp, path.name))]

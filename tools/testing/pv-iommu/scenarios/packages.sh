@@ -1,16 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-#: about The Debian packages are built, lintian finds nothing in them, and DKMS builds the driver of one for Debian's kernels, and refuses others.
+#: about The Debian packages are built, twice the same, lintian finds nothing in them, the hypervisor is the lab's, and DKMS builds the driver for Debian's kernels, and refuses others.
 #: where host
 #: timeout 900
 
 cd "$LAB_TREE" || exit 1
 unset MAKEFLAGS MAKELEVEL
-make deb >"$LAB_RUN/debs" || exit 1
-for name in dkms tools; do
-	grep -q "/xen-pv-iommu-${name}_.*_all\\.deb\$" "$LAB_RUN/debs" ||
-		{ echo "there is no package of the $name"; exit 1; }
+PYTHONPATH=$LAB_PYTHONPATH python3 -m lab deb --twice >"$LAB_RUN/debs" ||
+	{ echo "the packages are not built, or not the same when built again"; exit 1; }
+for name in xen-pv-iommu-dkms xen-pv-iommu-tools xen-hypervisor-4.17-pv-iommu; do
+	grep -q "/${name}_.*\\.deb\$" "$LAB_RUN/debs" || { echo "there is no package $name"; exit 1; }
 done
+echo "ok the packages are built, twice the same"
 # shellcheck disable=SC2046 # a path for each package
 lintian --allow-root --fail-on error,warning $(cat "$LAB_RUN/debs") || exit 1
 echo "ok lintian finds nothing"
@@ -27,6 +28,18 @@ for page in "$root"/usr/share/man/man8/*.8.gz; do
 		{ echo "$page is of no program"; exit 1; }
 done
 echo "ok sources and pages are those of version $version"
+
+make artifacts | sed -n 's/^xen=//p' >"$LAB_RUN/xen" || exit 1
+gzip -dc "$root/boot/pv-iommu-xen-4.17.gz" | cmp - "$(cat "$LAB_RUN/xen")" ||
+	{ echo "the packed hypervisor is not the lab's"; exit 1; }
+echo "ok the hypervisor is the one that the lab boots"
+# GRUB's own script takes /boot/xen* and would sort it among Debian's
+[ -z "$(find "$root/boot" -name 'xen*')" ] ||
+	{ echo "a file in /boot has a name that begins with xen"; exit 1; }
+sh -n "$root/etc/grub.d/21_linux_xen-4.17-pv-iommu" || exit 1
+! grep -rl '@[A-Z][A-Z]*@' "$root/etc" "$root/usr/share/doc" ||
+	{ echo "a placeholder was left"; exit 1; }
+echo "ok its files are as GRUB wants them"
 
 # on_dkms COMMAND KERNEL: with nothing of the machine's own
 on_dkms() {
