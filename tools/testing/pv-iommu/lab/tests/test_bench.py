@@ -114,10 +114,17 @@ class ResultsTest(unittest.TestCase):
         for runs in ([run("pv-lazy", single_4k__ns="nan")],
                      [run("pv-lazy", single_4k__ns="")],
                      [run("pv-lazy", nonsense=1)],
-                     [run("pv-lazy"), run("pv-lazy")]):
+                     [run("pv-lazy", idle__ns=1), run("pv-lazy", idle__ns=1)]):
             with self.assertRaises(LabError):
                 Results(runs)
-        Results([run("pv-lazy"), run("pv-lazy", exact=True)])
+        Results([run("pv-lazy", idle__ns=1),
+                 run("pv-lazy", exact=True, idle__ns=1)])
+
+    def test_two_scripts_of_a_configuration(self):
+        results = Results([run("pv-lazy", idle__ns=1),
+                           run("pv-lazy", load__ns=2)])
+        self.assertEqual([case.name for case in results.cases],
+                         ["load", "idle"])
 
     def test_names_are_unique(self):
         names = [case.name for case in CASES]
