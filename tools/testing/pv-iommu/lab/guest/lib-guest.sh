@@ -151,6 +151,7 @@ guest_up() {
 	END
 	rm -f "$ROOT/run/consoles/guest-$guest_name.log"
 	xl create "/run/guest/$guest_name/config"
+	console_log "$guest_name"
 	rm "$guest_dir/initrd"
 	guest_answers "$guest_name" 60 '^guest: up'
 }
@@ -169,6 +170,16 @@ bridge_with() {
 	done
 	ip addr flush dev "$1"
 	ip link set "$1" master xenbr0 || die "$1 is no port of the bridge"
+}
+
+# guest_key NAME KEY: what xenstore has for it
+guest_key() { in_root xenstore-read "/local/domain/$(in_root xl domid "$1")/$2"; }
+
+# console_log NAME: QEMU, where it has a guest's disk, has its console, too, and
+# writes no log of it
+console_log() {
+	[ "$(guest_key "$1" console/type)" = ioemu ] || return 0
+	cat "$ROOT$(guest_key "$1" console/tty)" >"$(guest_console "$1")" &
 }
 
 # xl COMMAND...: within two minutes
@@ -205,8 +216,7 @@ guest_send() {
 	read -r guest_number </run/seq
 	guest_number=$((guest_number + 1))
 	echo $guest_number >/run/seq
-	guest_tty=$(in_root xenstore-read \
-		"/local/domain/$(in_root xl domid "$1")/console/tty")
+	guest_tty=$(guest_key "$1" console/tty)
 	echo "$guest_number $2" >"$ROOT$guest_tty"
 }
 
