@@ -151,7 +151,6 @@ guest_up() {
 	END
 	rm -f "$ROOT/run/consoles/guest-$guest_name.log"
 	xl create "/run/guest/$guest_name/config"
-	console_log "$guest_name"
 	rm "$guest_dir/initrd"
 	guest_answers "$guest_name" 60 '^guest: up'
 }
@@ -174,13 +173,6 @@ bridge_with() {
 
 # guest_key NAME KEY: what xenstore has for it
 guest_key() { in_root xenstore-read "/local/domain/$(in_root xl domid "$1")/$2"; }
-
-# console_log NAME: QEMU, where it has a guest's disk, has its console, too, and
-# writes no log of it
-console_log() {
-	[ "$(guest_key "$1" console/type)" = ioemu ] || return 0
-	cat "$ROOT$(guest_key "$1" console/tty)" >"$(guest_console "$1")" &
-}
 
 # xl COMMAND...: within two minutes
 xl() {
