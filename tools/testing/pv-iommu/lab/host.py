@@ -17,9 +17,8 @@ def prepare(parts: Parts, kernel: str, directory: Path, work: Path) -> Run:
     """A disk to write to, in work, and the packages."""
     parts.tools()
     built = packages.build(parts)
-    root = parts.fetched(lambda: hostroot.disk(parts.apt, parts.cache, kernel,
-                                               XEN))
-    base = hostimage.disk(parts.cache, root)
+    base = parts.fetched(lambda: hostimage.disk(parts.apt, parts.cache, kernel,
+                                                XEN))
     image = work / "disk.img"
     hostimage.copy(base, image)
     return Run(parts, Disk(image, directory / "apt.log", XEN),

@@ -4,8 +4,9 @@ commands in its root while it is off."""
 
 from pathlib import Path
 
-from . import paths
-from .cache import Cache, hash_file, hash_files
+from . import hostroot, paths
+from .apt import Apt
+from .cache import Cache, hash_file, hash_files, key_of
 from .ui import output_of, run_logged
 
 HOST = paths.LAB / "host-files"
@@ -27,21 +28,21 @@ def output(image: Path, directory: Path, command: str) -> str:
     return output_of(namespaced(image, directory, command))
 
 
-def disk(cache: Cache, root: Path) -> Path:
+def disk(apt: Apt, cache: Cache, kernel: str, xen: str) -> Path:
     """Of hostroot's image one that boots, with nothing of the project's."""
     files = [HOST / name for name in
              ("chroot.sh", "setup.sh", "agent", "agent.service")]
-    inputs = {"root": root.parent.name, "code": hash_file(Path(__file__)),
+    inputs = {"root": key_of(hostroot.inputs_of(apt, kernel, xen)),
+              "code": hash_file(Path(__file__)),
               **hash_files(files, paths.LAB)}
 
     def build(directory: Path) -> None:
         image = directory / "disk.img"
-        copy(root, image)
+        copy(hostroot.disk(apt, cache, kernel, xen), image)
         run(image, HOST, "sh -eu /run/packages/setup.sh",
             cache.logs() / "host-image.log", "making it boot by GRUB")
 
-    kind = root.parents[1].name.replace("root", "disk")
-    return cache.get(kind, inputs, build) / "disk.img"
+    return cache.get(f"host-disk-{kernel}-{xen}", inputs, build) / "disk.img"
 
 
 def copy(source: Path, target: Path) -> None:

@@ -127,10 +127,10 @@ def crash(run: Run, host: Host) -> None:
 def switched_off(run: Run, host: Host) -> None:
     """By the file of defaults that the package brings."""
     path = f"/etc/default/grub.d/{run.entry}.cfg"
-    host.output(f"cp {path} /run/kept && sed -i '1a "
-                'GRUB_CMDLINE_LINUX_XEN_PV_IOMMU="xen_pv_iommu=off"\n'
-                'GRUB_CMDLINE_XEN_PV_IOMMU="iommu-op=max-contexts=100"'
-                f"' {path} && update-grub && mv /run/kept {path} && "
+    words = ("GRUB_CMDLINE_LINUX_XEN_PV_IOMMU=xen_pv_iommu=off "
+             "GRUB_CMDLINE_XEN_PV_IOMMU=iommu-op=max-contexts=100")
+    host.output(f"cp {path} /run/kept && printf '%s\\n' {words} >>{path} && "
+                f"update-grub && mv /run/kept {path} && "
                 f"grub-reboot {run.entry}", 300)
     booted(run, host, host.reboot(), "with words in its file of defaults")
     run.check("iommu-op=max-contexts=100" in host.output("xl info") and

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from . import rootfs
 from .apt import Apt
-from .cache import Cache, hash_file
+from .cache import Cache, Inputs, hash_file
 from .ui import output_of, run_logged
 
 TOOLS = ("mmdebstrap", "e2fsprogs", "fdisk")
@@ -30,15 +30,20 @@ def packages(kernel: str, xen: str) -> list[str]:
         [f"linux-image-{name}", f"linux-headers-{name}"]
 
 
-def disk(apt: Apt, cache: Cache, kernel: str, xen: str) -> Path:
-    """Its image; the root is the first partition."""
-    apt.install(TOOLS)
-    wanted = packages(kernel, xen)
-    records = apt.with_depends(wanted, ())
+def inputs_of(apt: Apt, kernel: str, xen: str) -> Inputs:
+    """All that it is made of."""
+    records = apt.with_depends(packages(kernel, xen), ())
     inputs = {package: f"{record['Version']} {record['SHA256']}"
               for package, record in records.items()}
     for path in (Path(__file__), Path(rootfs.__file__)):
         inputs[path.name] = hash_file(path)
+    return inputs
+
+
+def disk(apt: Apt, cache: Cache, kernel: str, xen: str) -> Path:
+    """Its image; the root is the first partition."""
+    apt.install(TOOLS)
+    wanted = packages(kernel, xen)
 
     def build(directory: Path) -> None:
         root, log = directory / "root", cache.logs() / "host-root.log"
@@ -50,7 +55,8 @@ def disk(apt: Apt, cache: Cache, kernel: str, xen: str) -> Path:
         make_disk(root, directory / "disk.img", log)
         shutil.rmtree(root)
 
-    return cache.get(f"host-root-{kernel}-{xen}", inputs, build) / "disk.img"
+    return cache.get(f"host-root-{kernel}-{xen}", inputs_of(apt, kernel, xen),
+                     build) / "disk.img"
 
 
 def make_disk(root: Path, image: Path, log: Path) -> None:

@@ -31,6 +31,13 @@ systemctl enable lab-agent.service systemd-networkd.service
 systemctl mask apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer \
 	e2scrub_all.timer e2scrub_reap.service fstrim.timer \
 	systemd-networkd-wait-online.service
+# and nobody asks for these; all that is started takes its time here
+systemctl mask xendomains.service getty@tty1.service systemd-binfmt.service \
+	proc-sys-fs-binfmt_misc.automount systemd-update-utmp.service \
+	systemd-update-utmp-runlevel.service modprobe@drm.service \
+	modprobe@efi_pstore.service modprobe@fuse.service modprobe@loop.service \
+	modprobe@dm_mod.service
+systemd-machine-id-setup
 
 # The drivers of this machine are in the initramfs, and few others: it is made often
 # here, and each time that takes as long as the rest.
