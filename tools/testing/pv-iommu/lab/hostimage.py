@@ -30,6 +30,7 @@ def output(image: Path, directory: Path, command: str) -> str:
 
 def disk(apt: Apt, cache: Cache, kernel: str, xen: str) -> Path:
     """Of hostroot's image one that boots, with nothing of the project's."""
+    apt.install(["mount"])
     files = [HOST / name for name in
              ("chroot.sh", "setup.sh", "agent", "agent.service")]
     inputs = {"root": key_of(hostroot.inputs_of(apt, kernel, xen)),

@@ -89,8 +89,10 @@ def devices_work(run: Run, host: Host) -> None:
         "| grep -q inet; do sleep 1; done' && "
         f"timeout 60 nc -N {hostboot.ECHO} </run/sent >/run/back; "
         "cmp /run/sent /run/back && wc -c </run/back", 180)
-    run.check(code == 0, f"the network: {text.splitlines()[-1:]} bytes there "
-              "and back the same", text[-600:])
+    size = text.split()[-1] if text else ""
+    run.check(code == 0 and size.isdigit(),
+              f"the network: {size} bytes there and back the same",
+              text[-600:])
 
 
 def first_boot(run: Run, host: Host) -> None:
