@@ -161,7 +161,7 @@ def fall_back(run: Run, host: Host) -> None:
 def purged(run: Run, host: Host) -> None:
     """The packages are taken away on the running host."""
     host.output(f"DEBIAN_FRONTEND=noninteractive apt-get -y purge "
-                f"{' '.join(run.disk.names())}", 900)
+                f"{' '.join(run.disk.names())}", 1800)
     run.ok("the packages are purged with apt")
     booted(run, host, host.reboot(), "after a reboot")
     run.check(not is_ours(host), "Xen is Debian's own",

@@ -6,7 +6,7 @@
 #: variant life
 #: variant life-6.1
 #: slow life life-6.1
-#: timeout 3600
+#: timeout 5400
 
 words=
 case $LAB_VARIANT in
