@@ -29,6 +29,8 @@ cycles() {
 in_use() {
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
+	# what is freed after a grace period of RCU's has had one then
+	sleep 1
 	for shrink in /sys/kernel/slab/*/shrink; do
 		echo 1 >"$shrink"
 	done
