@@ -19,8 +19,9 @@ def sphinx(_tools: Tools, root: Path, _files: Sequence[str]) -> list[str]:
 
 def reuse(_tools: Tools, root: Path, _files: Sequence[str]) -> list[str]:
     code, out, err = output(["reuse", "--root", root, "lint"], root)
-    # it warns of a tree without git, which the copy is
-    found = [line for line in err.splitlines() if "WARNING" not in line]
+    # the copy is a tree without git
+    found = [line for line in err.splitlines()
+             if "WARNING - could not find supported VCS" not in line]
     return found + (out.splitlines() if code else [])
 
 

@@ -75,6 +75,9 @@ def wrong(path: str) -> list[str]:
 
 
 def main() -> int:
+    if len(sys.argv) < 2:
+        print("there is no object to look at")
+        return 1
     found = [f"{path}: {name}() is called by address and not cf_check"
              for path in sys.argv[1:] for name in wrong(path)]
     print("\n".join(found), end="\n" * bool(found))
