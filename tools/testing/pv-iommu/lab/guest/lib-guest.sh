@@ -171,9 +171,6 @@ bridge_with() {
 	ip link set "$1" master xenbr0 || die "$1 is no port of the bridge"
 }
 
-# guest_key NAME KEY: what xenstore has for it
-guest_key() { in_root xenstore-read "/local/domain/$(in_root xl domid "$1")/$2"; }
-
 # xl COMMAND...: within two minutes
 xl() {
 	PATH=$ROOT_PATH timeout 120 chroot $ROOT xl "$@" >/run/xl 2>&1 && return
@@ -208,7 +205,8 @@ guest_send() {
 	read -r guest_number </run/seq
 	guest_number=$((guest_number + 1))
 	echo $guest_number >/run/seq
-	guest_tty=$(guest_key "$1" console/tty)
+	guest_tty=$(in_root xenstore-read \
+		"/local/domain/$(in_root xl domid "$1")/console/tty")
 	echo "$guest_number $2" >"$ROOT$guest_tty"
 }
 
