@@ -22,7 +22,7 @@ static void complain(struct irq_work *work)
 	bool bad_page;
 	int bad_flush;
 
-	spin_lock_irqsave(&batch->call_lock, flags);
+	spin_lock_irqsave(&batch->submit_lock, flags);
 	op = batch->bad_op;
 	bad_flush = batch->bad_flush;
 	bad_page = batch->bad_page;
@@ -30,7 +30,7 @@ static void complain(struct irq_work *work)
 	batch->bad_op.status = 0;
 	batch->bad_flush = 0;
 	batch->bad_page = false;
-	spin_unlock_irqrestore(&batch->call_lock, flags);
+	spin_unlock_irqrestore(&batch->submit_lock, flags);
 
 	if (op.status && op.op == XEN_IOMMUOP_map &&
 	    op.u.map.flags & XEN_IOMMU_MAP_gref)
@@ -62,10 +62,10 @@ void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner)
 {
 	unsigned long flags;
 
-	spin_lock_irqsave(&batch->call_lock, flags);
+	spin_lock_irqsave(&batch->submit_lock, flags);
 	batch->bad_page = true;
 	batch->bad_owner = owner;
-	spin_unlock_irqrestore(&batch->call_lock, flags);
+	spin_unlock_irqrestore(&batch->submit_lock, flags);
 	irq_work_queue(&batch->complaint);
 }
 
@@ -74,7 +74,8 @@ void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner)
  * @batch: the queue
  * @backend: how it submits
  * @size: how many operations it holds
- * @failed: called for each operation that failed for good, both locks held
+ * @failed: called for each operation that failed for good, with the submit lock
+ *	held
  *
  * Context: Process context.
  * Return: 0 or -ENOMEM.
@@ -88,8 +89,9 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 		.backend = backend,
 		.size = size,
 		.failed = failed,
+		.gen = 1,
 	};
-	spin_lock_init(&batch->call_lock);
+	spin_lock_init(&batch->submit_lock);
 	spin_lock_init(&batch->lock);
 	init_irq_work(&batch->complaint, complain);
 	batch->ops = kvmalloc_array(size, sizeof(*batch->ops), GFP_KERNEL);
@@ -125,7 +127,7 @@ void xpi_batch_destroy(struct xpi_batch *batch)
 
 /**
  * xpi_batch_drop() - forget what is queued
- * @batch: the queue, with both locks held
+ * @batch: the queue, with the queue lock held
  *
  * Context: Any.
  */
@@ -134,7 +136,6 @@ void xpi_batch_drop(struct xpi_batch *batch)
 	lockdep_assert_held(&batch->lock);
 
 	batch->nr = 0;
-	batch->nr_maps = 0;
 	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
 	batch->nr_unmaps = 0;
 	batch->flushes = false;
@@ -152,12 +153,13 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 		.ctx = batch->ctx,
 		.status = XPI_STATUS_UNREACHED,
 	};
+	batch->gen_all = batch->gen;
 	return new;
 }
 
 /**
  * xpi_batch_map() - queue a mapping
- * @batch: the queue, with @lock held and xpi_batch_room()
+ * @batch: the queue, with the queue lock held and xpi_batch_room()
  * @dfn: first device frame
  * @gfn: first guest frame, or a grant reference
  * @nr_frames: contiguous on both sides
@@ -177,7 +179,7 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 	op->u.map.flags = flags;
 	op->u.map.domid = owner;
 	batch->frames[batch->nr - 1] = nr_frames;
-	batch->nr_maps++;
+	WRITE_ONCE(batch->gen_map, batch->gen);
 
 	xpi_count(XPI_OPS_MAP, 1);
 	xpi_count(XPI_FRAMES_MAP, nr_frames);
@@ -188,7 +190,7 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 
 /**
  * xpi_batch_unmap() - queue an unmapping
- * @batch: the queue, with @lock held and xpi_batch_room()
+ * @batch: the queue, with the queue lock held and xpi_batch_room()
  * @dfn: first device frame
  * @nr_frames: of them
  * @flags: XEN_IOMMU_UNMAP_*; with no_flush, the IOTLB need not be flushed before
@@ -206,10 +208,12 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 	op->u.unmap.nr_frames = nr_frames;
 	op->u.unmap.flags = flags;
 	batch->frames[batch->nr - 1] = nr_frames;
-	if (lazy)
+	if (lazy) {
 		batch->unflushed = true;
-	else
+	} else {
 		batch->flushes = true;
+		WRITE_ONCE(batch->gen_strict, batch->gen);
+	}
 	batch->nr_unmaps++;
 
 	xpi_count(XPI_QUEUED_UNMAPS, 1);
@@ -220,12 +224,13 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 
 /**
  * xpi_batch_queue_flush() - queue the IOTLB flush that lazy unmaps wait for
- * @batch: the queue, with both locks held and xpi_batch_room()
+ * @batch: the queue, with the queue lock held and xpi_batch_room()
  *
  * Context: Any.
  */
 void xpi_batch_queue_flush(struct xpi_batch *batch)
 {
+	/* Who has queued one since may have it under way: that is for who waits. */
 	if (!batch->unflushed) {
 		xpi_count(XPI_FLUSH_ALL_EMPTY, 1);
 		return;
@@ -238,37 +243,25 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 }
 
 /**
- * xpi_batch_lock_room() - xpi_batch_lock(), with room in the queue
- * @batch: the queue
+ * xpi_batch_lock_room() - take the queue lock, with room in the queue
+ * @batch: the queue, with no lock held
  * @nr: operations that are to be queued
- * @flags: OUT: for xpi_batch_unlock()
+ * @flags: OUT: for spin_unlock_irqrestore()
+ *
+ * What is queued is submitted if it is in the way.
  *
  * Context: Any.
  */
 void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr,
 			 unsigned long *flags)
-	__acquires(&batch->call_lock) __acquires(&batch->lock)
+	__acquires(&batch->lock)
 {
-	xpi_batch_lock(batch, flags);
+	spin_lock_irqsave(&batch->lock, *flags);
 	while (unlikely(xpi_batch_room(batch) < nr)) {
-		xpi_batch_submit_unlock(batch, XPI_CAUSE_FULL, *flags);
-		xpi_batch_lock(batch, flags);
+		unsigned long full = batch->gen;
+
+		spin_unlock_irqrestore(&batch->lock, *flags);
+		xpi_batch_wait(batch, full, XPI_CAUSE_FULL);
+		spin_lock_irqsave(&batch->lock, *flags);
 	}
-}
-
-/**
- * xpi_batch_make_room() - submit what is queued if it is in the way
- * @batch: the queue, with no lock held
- * @nr: operations that are to be queued
- *
- * Others may have filled it again when this returns.
- *
- * Context: Any.
- */
-void xpi_batch_make_room(struct xpi_batch *batch, unsigned int nr)
-{
-	unsigned long flags;
-
-	xpi_batch_lock_room(batch, nr, &flags);
-	xpi_batch_unlock(batch, flags);
 }

@@ -10,15 +10,11 @@
 #include <linux/minmax.h>
 #include <linux/pfn.h>
 #include <linux/printk.h>
+#include <linux/spinlock.h>
 
 #include "domain.h"
 #include "gfn.h"
 #include "stats.h"
-
-/* As many as a mapping of 16 MiB in scattered frames takes. */
-#define BATCH_OPS	4096U
-/* Of many domains each has its own queue. */
-#define CTX_BATCH_OPS	512U
 
 /* @entry is that of @frames frames: one, or all of a run; @err says why. */
 static void refuse(struct xpi_domain *d, u64 *entry, unsigned int frames,
@@ -73,6 +69,29 @@ static bool run_failed(struct xpi_domain *d, u64 dfn, bool map, int err)
 	return !old || xpi_shadow_is_run(old);
 }
 
+/*
+ * The same of the frames of a failed operation that are in one table.  Returns how
+ * many these are.
+ */
+static unsigned int table_failed(struct xpi_domain *d, u64 dfn, u64 nr, bool map,
+				 int err)
+{
+	unsigned int left, n, i;
+	u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
+
+	if (!entries && !run_failed(d, dfn, map, err))
+		return 0;	/* there is a table by now */
+
+	n = min_t(u64, nr, left);
+	for (i = 0; entries && i < n; i++) {
+		if (map)
+			refuse(d, &entries[i], 1, err);
+		else
+			quarantine(d, &entries[i], err);
+	}
+	return n;
+}
+
 /* An operation failed for good: remember what that means for its frames. */
 static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 {
@@ -80,23 +99,12 @@ static void op_failed(struct xpi_batch *batch, const struct xen_iommu_op *op)
 	bool map = op->op == XEN_IOMMUOP_map;
 	u64 dfn = map ? op->u.map.dfn : op->u.unmap.dfn;
 	u64 nr = map ? op->u.map.nr_frames : op->u.unmap.nr_frames;
+	unsigned int n;
 
-	while (nr) {
-		unsigned int left, n, i;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
-
-		if (!entries && !run_failed(d, dfn, map, op->status))
-			continue;	/* there is a table by now */
-
-		n = min_t(u64, nr, left);
-		for (i = 0; entries && i < n; i++) {
-			if (map)
-				refuse(d, &entries[i], 1, op->status);
-			else
-				quarantine(d, &entries[i], op->status);
-		}
-		dfn += n;
-		nr -= n;
+	for (; nr; dfn += n, nr -= n) {
+		spin_lock(&batch->lock);
+		n = table_failed(d, dfn, nr, map, op->status);
+		spin_unlock(&batch->lock);
 	}
 }
 
@@ -124,9 +132,7 @@ int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 		return ret;
 
 	ret = xpi_batch_init(&d->batch, backend,
-			     min(caps->max_ops,
-				 contexts ? CTX_BATCH_OPS : BATCH_OPS),
-			     op_failed);
+			     min(caps->max_ops, XPI_BATCH_OPS), op_failed);
 	if (ret)
 		goto out_shadow;
 
@@ -179,9 +185,9 @@ int xpi_domain_destroy(struct xpi_domain *d)
 	unsigned long flags;
 	int ret;
 
-	xpi_batch_lock(&d->batch, &flags);
+	spin_lock_irqsave(&d->batch.lock, flags);
 	xpi_batch_drop(&d->batch);
-	xpi_batch_unlock(&d->batch, flags);
+	spin_unlock_irqrestore(&d->batch.lock, flags);
 
 	if (d->batch.ctx)
 		ret = d->batch.backend->ctx_free(d->batch.ctx);

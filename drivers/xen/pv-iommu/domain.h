@@ -34,8 +34,8 @@
 /**
  * struct xpi_domain - one address space
  * @shadow: what Linux has mapped
- * @batch: what is on the way to the hypervisor; batch.lock guards the entries of
- *	@shadow and the fields below
+ * @batch: what is on the way to the hypervisor; its queue lock guards the entries
+ *	of @shadow and the fields below
  * @nr_mapped: frames that are valid in @shadow
  * @nr_refused: of them, those that the hypervisor refused to map
  * @grants: the hypervisor maps other domains' pages; constant

@@ -56,16 +56,24 @@ static bool lacks_table(struct xpi_domain *d, u64 dfn, unsigned long nr,
 	return *entries || !slot;
 }
 
-static bool lacks_tables(struct xpi_domain *d, u64 dfn, unsigned long nr)
+/**
+ * xpi_entries_ready() - are the tables there that a run needs?
+ * @d: the domain
+ * @dfn: first device frame
+ * @nr: frames
+ *
+ * Context: Any.
+ * Return: true if so, or if something is in the way.
+ */
+bool xpi_entries_ready(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
 	bool entries;
 	u64 i;
 
-	for (i = 0; i < nr; i += XPI_SHADOW_ENTRIES -
-			    (dfn + i) % XPI_SHADOW_ENTRIES)
+	for (i = 0; i < nr; i += xpi_entries_piece(dfn + i, nr - i))
 		if (lacks_table(d, dfn + i, nr - i, &entries))
-			return true;
-	return false;
+			return false;
+	return true;
 }
 
 /* Those of a table. */
@@ -86,10 +94,10 @@ static unsigned long enter_table(u64 *entries, unsigned long nr, u64 value,
 }
 
 /**
- * xpi_entries_enter() - enter a run of frames into the shadow
- * @d: the domain, with the lock of its queue held
+ * xpi_entries_enter() - enter frames into the shadow
+ * @d: the domain, with the queue lock held
  * @dfn: first device frame
- * @nr: frames
+ * @nr: frames: of a run, xpi_entries_piece() at most
  * @value: the entry of the first
  * @ret: IN: 0, OUT: why not all went in: -EEXIST, %XPI_NEED_RELEASE,
  *	%XPI_NEED_TABLES
@@ -102,25 +110,14 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
 {
 	unsigned long done = 0;
 
-	/* A run is one operation, so it has to have all its tables. */
-	if (unlikely(dfn % XPI_SHADOW_ENTRIES + nr > XPI_SHADOW_ENTRIES) &&
-	    lacks_tables(d, dfn, nr)) {
-		*ret = XPI_NEED_TABLES;
-		return 0;
-	}
-
-	while (done < nr && !*ret) {
+	while (!done && !*ret) {
 		unsigned int left;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done,
-						  &left);
-		u64 now = value + PFN_PHYS(done);
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
-		if (likely(entries))
-			done += enter_table(entries,
-					    min_t(unsigned long, nr - done,
-						  left), now, ret);
+		if (unlikely(!entries))
+			done = enter_run(d, dfn, nr, value, ret);
 		else
-			done += enter_run(d, dfn + done, nr - done, now, ret);
+			return enter_table(entries, nr, value, ret);
 	}
 	return done;
 }
@@ -138,7 +135,7 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
  */
 int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
-	unsigned long flags, i;
+	unsigned long flags, gen, i;
 	unsigned int left;
 	u64 *entries;
 
@@ -149,7 +146,9 @@ int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
 		WRITE_ONCE(entries[i], 0);
 	/* What went into quarantine for a status that was lost may be unmapped. */
 	xpi_batch_unmap(&d->batch, dfn, i, XEN_IOMMU_UNMAP_sparse);
-	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC, flags);
+	gen = d->batch.gen;
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+	xpi_batch_wait(&d->batch, gen, XPI_CAUSE_SYNC);
 
 	/* They are nobody's but the caller's, or back in quarantine. */
 	if (READ_ONCE(*entries))
@@ -160,58 +159,72 @@ int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
 }
 
 /*
- * Take entries out where the shadow has no table of them.  Returns whether
- * there was a run in this state; it is gone, or a table now.
+ * Take entries out where the shadow has no table of them.  Returns how many: all
+ * of a run or, without an error, none where there is a table instead now.
  */
-static bool leave_run(struct xpi_domain *d, u64 dfn, unsigned long nr,
-		      u64 state, unsigned long *done)
+static unsigned long leave_run(struct xpi_domain *d, u64 dfn, unsigned long nr,
+			       u64 *state, int *ret)
 {
 	u64 *slot = xpi_shadow_run(&d->shadow, dfn);
+	u64 run = slot ? READ_ONCE(*slot) : 0;
 
-	if (!slot || (READ_ONCE(*slot) & XPI_ENTRY_STATE) != state)
-		return false;
-	if (!xpi_shadow_whole(dfn, nr))
-		return xpi_shadow_split(&d->shadow, dfn);
+	if (!*state)
+		*state = run & XPI_ENTRY_STATE;
+	if (!(run & XPI_SHADOW_VALID) || (run & XPI_ENTRY_STATE) != *state) {
+		*ret = -ENOENT;
+		return 0;
+	}
+	if (xpi_shadow_whole(dfn, nr)) {
+		WRITE_ONCE(*slot, 0);
+		return XPI_SHADOW_ENTRIES;
+	}
+	if (!xpi_shadow_split(&d->shadow, dfn))
+		*ret = -ENOMEM;
+	return 0;
+}
 
-	WRITE_ONCE(*slot, 0);
-	*done += XPI_SHADOW_ENTRIES;
-	return true;
+static unsigned long leave_table(u64 *entries, unsigned long nr, u64 *state)
+{
+	unsigned long i;
+
+	if (!*state)
+		*state = *entries & XPI_ENTRY_STATE;
+	if (!(*state & XPI_SHADOW_VALID))
+		return 0;
+
+	for (i = 0; i < nr; i++) {
+		if (unlikely((entries[i] & XPI_ENTRY_STATE) != *state))
+			break;
+		WRITE_ONCE(entries[i], 0);
+	}
+	return i;
 }
 
 /**
  * xpi_entries_leave() - take frames out of the shadow
- * @d: the domain, with the lock of its queue held
+ * @d: the domain, with the queue lock held
  * @dfn: first device frame
- * @nr: frames
- * @state: %XPI_ENTRY_KNOWN, %XPI_ENTRY_FOREIGN, %XPI_ENTRY_REFUSED
+ * @nr: frames: xpi_entries_piece() at most
+ * @state: %XPI_ENTRY_KNOWN, %XPI_ENTRY_FOREIGN, %XPI_ENTRY_REFUSED: of which all are
+ *	to be; 0 becomes that of the first
  *
  * Context: Any.
- * Return: how many there are up to the first in another state, or in a run of
- *	   which there is no memory to remember the rest.
+ * Return: how many there are up to the first that is not valid or in another state,
+ *	   or in a run of which there is no memory to remember the rest.
  */
 unsigned long xpi_entries_leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
-				u64 state)
+				u64 *state)
 {
 	unsigned long done = 0;
+	int ret = 0;
 
-	while (done < nr) {
-		unsigned int left, n, i;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn + done,
-						  &left);
+	while (!done && !ret) {
+		unsigned int left;
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 
-		if (unlikely(!entries)) {
-			if (leave_run(d, dfn + done, nr - done, state, &done))
-				continue;
-			break;
-		}
-
-		n = min_t(unsigned long, nr - done, left);
-		for (i = 0; i < n; i++) {
-			if (unlikely((entries[i] & XPI_ENTRY_STATE) != state))
-				return done + i;
-			WRITE_ONCE(entries[i], 0);
-		}
-		done += n;
+		if (likely(entries))
+			return leave_table(entries, nr, state);
+		done = leave_run(d, dfn, nr, state, &ret);
 	}
 	return done;
 }

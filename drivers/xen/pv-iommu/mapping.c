@@ -12,49 +12,123 @@
 #include "stats.h"
 
 /*
- * Frames that are dealt with under one hold of the lock: scattered ones cost
- * an operation each, a run only its entries in the shadow.
+ * Frames that are scattered cost an operation each.  So many are translated, and then
+ * queued under one hold of the queue lock.
  */
-#define SCATTERED_FRAMES	512UL
-#define CHUNK_FRAMES		((unsigned long)SZ_1G >> PAGE_SHIFT)
+#define BLOCK_RUNS	16U
+
+/* A run is one operation, if it is no longer than this. */
+#define RUN_FRAMES	((unsigned long)SZ_1G >> PAGE_SHIFT)
 
 /* Up to an aligned end, so that no run is cut where it fills a table. */
 static unsigned long chunk(u64 dfn, unsigned long nr)
 {
-	return nr > CHUNK_FRAMES ? CHUNK_FRAMES - dfn % CHUNK_FRAMES : nr;
+	return nr > RUN_FRAMES ? RUN_FRAMES - dfn % RUN_FRAMES : nr;
 }
 
-/* Map as many of @nr frames as is decent with interrupts off. */
-static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
-			      unsigned long nr, u64 access, int *ret)
+/* The entry for the first frame of a run. */
+static u64 entry_of(const struct xpi_gfn_run *run, unsigned long pfn, u64 access)
+{
+	return PFN_PHYS(pfn) | access | XPI_SHADOW_VALID |
+	       (run->foreign ? XPI_SHADOW_FOREIGN : 0);
+}
+
+/* Map frames of a run that are in one table; see map_run(). */
+static unsigned long map_piece(struct xpi_domain *d, u64 dfn,
+			       const struct xpi_gfn_run *run, unsigned long done,
+			       u64 entry, int *ret)
+{
+	unsigned long nr = xpi_entries_piece(dfn + done, run->nr - done), n;
+
+	if (unlikely(!xpi_batch_room(&d->batch))) {
+		*ret = XPI_NEED_ROOM;
+		return done;
+	}
+
+	n = xpi_entries_enter(d, dfn + done, nr, entry + PFN_PHYS(done), ret);
+	d->nr_mapped += n;
+	done += n;
+	if (done && (done == run->nr || *ret))
+		xpi_batch_map(&d->batch, dfn, run->gfn, done,
+			      xpi_map_flags(entry), run->owner);
+	return done;
+}
+
+/*
+ * Map a run that has its frames in more than one table.  It is one operation, so it
+ * has to have all of them; it is queued when all of it, or up to what is in the way,
+ * is in the shadow.
+ */
+static unsigned long map_run(struct xpi_domain *d, u64 dfn,
+			     const struct xpi_gfn_run *run, u64 entry, int *ret)
 {
 	unsigned long flags, done = 0;
 
-	spin_lock_irqsave(&d->batch.lock, flags);
-	*ret = unlikely(READ_ONCE(d->batch.flush_failed)) ? XPI_NEED_FLUSH : 0;
-	while (!*ret && done < nr && done < SCATTERED_FRAMES) {
-		struct xpi_gfn_run run;
-		unsigned long n;
-		u64 value;
-
-		*ret = xpi_gfn_run(pfn + done, nr - done, &run);
-		if (!*ret && unlikely(run.foreign) && !d->grants)
-			*ret = -EOPNOTSUPP;
-		if (unlikely(!xpi_batch_room(&d->batch)))
-			*ret = XPI_NEED_ROOM;
-		if (*ret)
-			break;
-
-		value = access | (run.foreign ? XPI_SHADOW_FOREIGN : 0);
-		n = xpi_entries_enter(d, dfn + done, run.nr,
-				      PFN_PHYS(pfn + done) | value |
-				      XPI_SHADOW_VALID, ret);
-		d->nr_mapped += n;
-		if (n)
-			xpi_batch_map(&d->batch, dfn + done, run.gfn, n,
-				      xpi_map_flags(value), run.owner);
-		done += n;
+	if (!xpi_entries_ready(d, dfn, run->nr)) {
+		*ret = XPI_NEED_TABLES;
+		return 0;
 	}
+
+	while (done < run->nr && !*ret) {
+		xpi_batch_lock_room(&d->batch, 1, &flags);
+		done = map_piece(d, dfn, run, done, entry, ret);
+		spin_unlock_irqrestore(&d->batch.lock, flags);
+	}
+	return done;
+}
+
+/* The runs that a range begins with; returns how many. */
+static unsigned int translate(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+			      unsigned long nr, struct xpi_gfn_run *runs,
+			      int *ret)
+{
+	unsigned long done = 0;
+	unsigned int i;
+
+	for (i = 0; i < BLOCK_RUNS && done < min(nr, XPI_SHADOW_ENTRIES); i++) {
+		unsigned long piece = xpi_entries_piece(dfn + done, nr - done);
+
+		/* Of one that is not the first, just whether it is too long. */
+		*ret = xpi_gfn_run(pfn + done,
+				   i ? min(nr - done, piece + 1) : nr - done,
+				   &runs[i]);
+		if (!*ret && unlikely(runs[i].foreign) && !d->grants)
+			*ret = -EOPNOTSUPP;
+		if (unlikely(*ret))
+			break;
+		/* One that takes map_run() is by itself. */
+		if (runs[i].nr > piece)
+			return i ?: 1;
+		done += runs[i].nr;
+	}
+	/* What stops it is the first the next time. */
+	if (i)
+		*ret = 0;
+	return i;
+}
+
+/* Map some of @nr frames. */
+static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+			      unsigned long nr, u64 access, int *ret)
+{
+	struct xpi_gfn_run runs[BLOCK_RUNS];
+	unsigned long flags, done = 0;
+	unsigned int i, nr_runs;
+
+	if (unlikely(READ_ONCE(d->batch.flush_failed)))
+		*ret = XPI_NEED_FLUSH;
+	else
+		nr_runs = translate(d, dfn, pfn, nr, runs, ret);
+	if (unlikely(*ret))
+		return 0;
+
+	if (runs[0].nr > xpi_entries_piece(dfn, runs[0].nr))
+		return map_run(d, dfn, runs, entry_of(runs, pfn, access), ret);
+
+	spin_lock_irqsave(&d->batch.lock, flags);
+	for (i = 0; i < nr_runs && !*ret; i++)
+		done += map_piece(d, dfn + done, &runs[i], 0,
+				  entry_of(&runs[i], pfn + done, access), ret);
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 	return done;
 }
@@ -63,6 +137,8 @@ static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 		       unsigned long pfn, unsigned long nr, gfp_t gfp)
 {
+	unsigned long flags;
+
 	switch (lack) {
 	case XPI_NEED_TABLES:
 		return xpi_entries_prepare(d, dfn, pfn, nr, gfp);
@@ -71,7 +147,9 @@ static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 	case XPI_NEED_FLUSH:
 		return xpi_batch_make_usable(&d->batch) ? 0 : -EIO;
 	case XPI_NEED_ROOM:
-		xpi_batch_make_room(&d->batch, 1);
+		/* Others may have filled it again when we come back. */
+		xpi_batch_lock_room(&d->batch, 1, &flags);
+		spin_unlock_irqrestore(&d->batch.lock, flags);
 		return 0;
 	default:
 		return lack;
@@ -202,76 +280,59 @@ static int refusal(struct xpi_domain *d, u64 dfn, unsigned long nr)
  */
 int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
-	unsigned long flags;
-
-	/* Mappings of ours that are not queued any more are done then. */
-	xpi_batch_lock(&d->batch, &flags);
-	if (d->batch.nr_maps)
-		xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC_MAP, flags);
-	else
-		xpi_batch_unlock(&d->batch, flags);
-
+	/* Of others' mappings those that were queued after ours are included. */
+	xpi_batch_wait(&d->batch, READ_ONCE(d->batch.gen_map),
+		       XPI_CAUSE_SYNC_MAP);
 	return unlikely(READ_ONCE(d->nr_refused)) ? refusal(d, dfn, nr) : 0;
 }
 
 /*
  * What is not dom0's own, or may not be, is not left to be flushed some time: its
- * owner may have it back when the caller is done.
+ * owner may have it back when the caller is done.  And what was refused may be there,
+ * if its status was lost.
  */
-static unsigned long unmap_other(struct xpi_domain *d, u64 dfn,
-				 unsigned long nr)
+static u32 unmap_flags(u64 state, bool lazy)
 {
-	bool refused = xpi_shadow_get(&d->shadow, dfn) & XPI_SHADOW_REFUSED;
-	unsigned long done;
-
-	done = xpi_entries_leave(d, dfn, nr, refused ? XPI_ENTRY_REFUSED :
-						       XPI_ENTRY_FOREIGN);
-	if (refused)
-		d->nr_refused -= done;
-	/* What was refused may be there, if its status was lost. */
-	if (done)
-		xpi_batch_unmap(&d->batch, dfn, done,
-				refused ? XEN_IOMMU_UNMAP_sparse : 0);
-	return done;
-}
-
-/* Needs room for two operations. */
-static unsigned long unmap_locked(struct xpi_domain *d, u64 dfn,
-				  unsigned long nr, u32 flags, bool *other)
-{
-	unsigned long known, rest = 0;
-
-	known = xpi_entries_leave(d, dfn, nr, XPI_ENTRY_KNOWN);
-	if (known)
-		xpi_batch_unmap(&d->batch, dfn, known, flags);
-	if (unlikely(known < nr))
-		rest = unmap_other(d, dfn + known, nr - known);
-	*other |= rest;
-	d->nr_mapped -= known + rest;
-	return known + rest;
-}
-
-static unsigned long unmap_some(struct xpi_domain *d, u64 dfn,
-				unsigned long nr, u32 no_flush, bool *other)
-{
-	unsigned long flags, done = 0;
-	bool room;
-
-	for (;;) {
-		spin_lock_irqsave(&d->batch.lock, flags);
-		room = xpi_batch_room(&d->batch) >= 2;
-		if (likely(room))
-			done = unmap_locked(d, dfn, nr, no_flush, other);
-		spin_unlock_irqrestore(&d->batch.lock, flags);
-		if (likely(room))
-			return done;
-
-		xpi_batch_make_room(&d->batch, 2);
+	switch (state) {
+	case XPI_ENTRY_REFUSED:
+		return XEN_IOMMU_UNMAP_sparse;
+	case XPI_ENTRY_FOREIGN:
+		return 0;
+	default:
+		return lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
 	}
 }
 
+/*
+ * Unmap frames that are alike, with one operation: it is queued when all of them are
+ * out of the shadow.  @other becomes true where they are not dom0's own.
+ */
+static unsigned long unmap_alike(struct xpi_domain *d, u64 dfn, unsigned long nr,
+				 bool lazy, bool *other)
+{
+	unsigned long flags, done = 0, n, piece;
+	u64 state = 0;
+
+	do {
+		piece = xpi_entries_piece(dfn + done, nr - done);
+		xpi_batch_lock_room(&d->batch, 1, &flags);
+		n = xpi_entries_leave(d, dfn + done, piece, &state);
+		d->nr_mapped -= n;
+		if (unlikely(state == XPI_ENTRY_REFUSED))
+			d->nr_refused -= n;
+		done += n;
+		if (done && (n < piece || done == nr))
+			xpi_batch_unmap(&d->batch, dfn, done,
+					unmap_flags(state, lazy));
+		spin_unlock_irqrestore(&d->batch.lock, flags);
+	} while (n == piece && done < nr);
+
+	*other |= done && state != XPI_ENTRY_KNOWN;
+	return done;
+}
+
 /* map_one()'s counterpart. */
-static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
+static bool unmap_one(struct xpi_domain *d, u64 dfn, bool lazy)
 {
 	unsigned long flags;
 	unsigned int left;
@@ -285,7 +346,8 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);
 		d->nr_mapped--;
-		xpi_batch_unmap(&d->batch, dfn, 1, no_flush);
+		xpi_batch_unmap(&d->batch, dfn, 1,
+				unmap_flags(XPI_ENTRY_KNOWN, lazy));
 	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 	return plain;
@@ -306,16 +368,15 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, u32 no_flush)
 unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
 			       bool lazy)
 {
-	u32 no_flush = lazy ? XEN_IOMMU_UNMAP_no_flush : 0;
 	unsigned long done = 0, n;
 	bool other = false;
 
-	if (nr == 1 && unmap_one(d, dfn, no_flush))
+	if (nr == 1 && unmap_one(d, dfn, lazy))
 		return 1;
 
 	do {
-		n = unmap_some(d, dfn + done, chunk(dfn + done, nr - done),
-			       no_flush, &other);
+		n = unmap_alike(d, dfn + done, chunk(dfn + done, nr - done),
+				lazy, &other);
 		done += n;
 	} while (n && done < nr);
 
@@ -333,10 +394,8 @@ unsigned long xpi_domain_unmap(struct xpi_domain *d, u64 dfn, unsigned long nr,
  */
 void xpi_domain_sync(struct xpi_domain *d)
 {
-	unsigned long flags;
-
-	xpi_batch_lock(&d->batch, &flags);
-	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_SYNC, flags);
+	xpi_batch_wait(&d->batch, READ_ONCE(d->batch.gen_strict),
+		       XPI_CAUSE_SYNC);
 }
 
 /**
@@ -347,9 +406,12 @@ void xpi_domain_sync(struct xpi_domain *d)
  */
 void xpi_domain_flush_all(struct xpi_domain *d)
 {
-	unsigned long flags;
+	unsigned long flags, gen;
 
 	xpi_batch_lock_room(&d->batch, 1, &flags);
 	xpi_batch_queue_flush(&d->batch);
-	xpi_batch_submit_unlock(&d->batch, XPI_CAUSE_FLUSH_ALL, flags);
+	gen = d->batch.gen_all;
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+
+	xpi_batch_wait(&d->batch, gen, XPI_CAUSE_FLUSH_ALL);
 }

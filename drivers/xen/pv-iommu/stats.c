@@ -3,6 +3,7 @@
 
 #include <linux/cpumask.h>
 #include <linux/debugfs.h>
+#include <linux/minmax.h>
 #include <linux/seq_file.h>
 
 #include "stats.h"
@@ -26,6 +27,7 @@ static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_FRAMES_MAP]	= "frames_map",
 	[XPI_FRAMES_GRANTED]	= "frames_granted",
 	[XPI_FRAMES_UNMAP]	= "frames_unmap",
+	[XPI_WAITS]		= "waits",
 	[XPI_FLUSHES]		= "flushes",
 	[XPI_FLUSH_ALL_EMPTY]	= "flush_all_empty",
 	[XPI_MAP_FAILED]	= "map_failed",
@@ -37,15 +39,20 @@ static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_QUARANTINE_FREED]	= "quarantine_freed",
 	[XPI_QUEUED_UNMAPS]	= "queued_unmaps",
 	[XPI_SHADOW_TABLES]	= "shadow_tables",
+	[XPI_WAITED_CALLS]	= "waited_calls",
 };
 
-static u64 total(enum xpi_counter counter)
+/* Context: Any. */
+u64 xpi_counted(enum xpi_counter counter)
 {
 	unsigned int cpu;
 	u64 sum = 0;
 
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(xpi_counters, cpu).val[counter]);
+	for_each_possible_cpu(cpu) {
+		u64 val = READ_ONCE(per_cpu(xpi_counters, cpu).val[counter]);
+
+		sum = counter == XPI_WAITED_CALLS ? max(sum, val) : sum + val;
+	}
 	return sum;
 }
 
@@ -54,7 +61,7 @@ static int stats_show(struct seq_file *m, void *unused)
 	enum xpi_counter i;
 
 	for (i = 0; i < XPI_NR_COUNTERS; i++)
-		seq_printf(m, "%s %llu\n", names[i], total(i));
+		seq_printf(m, "%s %llu\n", names[i], xpi_counted(i));
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

@@ -2,7 +2,7 @@
 /*
  * Counters, each named after what caused the event.
  *
- * They only ever grow, except the gauges at the end.
+ * They only ever grow, except the gauges near the end.
  */
 
 #ifndef _XEN_PV_IOMMU_STATS_H
@@ -25,6 +25,7 @@ enum xpi_counter {
 	XPI_FRAMES_MAP,
 	XPI_FRAMES_GRANTED,	/* of them, other domains' */
 	XPI_FRAMES_UNMAP,
+	XPI_WAITS,		/* callers that waited for another CPU's submission */
 	XPI_FLUSHES,		/* submissions that flush the IOTLB */
 	XPI_FLUSH_ALL_EMPTY,	/* flush requests with nothing to flush */
 	XPI_MAP_FAILED,		/* map operations refused for good */
@@ -37,6 +38,8 @@ enum xpi_counter {
 	/* Gauges: they count down, too, and only their sum has a meaning. */
 	XPI_QUEUED_UNMAPS,	/* unmap operations that wait in a queue */
 	XPI_SHADOW_TABLES,	/* pages in use for shadow tables */
+	/* Not summed up: the most that any CPU has seen. */
+	XPI_WAITED_CALLS,	/* submissions that ended while one caller waited */
 	XPI_NR_COUNTERS
 };
 
@@ -51,6 +54,15 @@ static inline void xpi_count(enum xpi_counter counter, u64 n)
 {
 	this_cpu_add(xpi_counters.val[counter], n);
 }
+
+/* Any context; an interrupt in between can have it forgotten. */
+static inline void xpi_count_most(enum xpi_counter counter, u64 n)
+{
+	if (n > this_cpu_read(xpi_counters.val[counter]))
+		this_cpu_write(xpi_counters.val[counter], n);
+}
+
+u64 xpi_counted(enum xpi_counter counter);
 
 struct dentry;
 extern struct dentry *xpi_debugfs;

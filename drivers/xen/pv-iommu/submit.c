@@ -8,6 +8,7 @@
 
 #include <linux/errno.h>
 #include <linux/lockdep.h>
+#include <linux/processor.h>
 
 #include "batch.h"
 #include "stats.h"
@@ -15,6 +16,9 @@
 
 /* How often an operation is tried again that the hypervisor may yet do. */
 #define MAX_RETRIES	3
+
+/* So long is waited for a hypercall that seems to take its time: about 1 ms. */
+#define MAX_SPINS	(1U << 15)
 
 static const enum xpi_counter counter_of_cause[] = {
 	[XPI_CAUSE_SYNC_MAP]	= XPI_SUBMIT_SYNC_MAP,
@@ -34,6 +38,7 @@ struct taken {
 	struct xen_iommu_op *ops;
 	u64 *frames;
 	unsigned int nr;
+	unsigned long gen;
 };
 
 /* Of a map or unmap operation; both start with the frame number. */
@@ -55,6 +60,7 @@ static void restore(struct taken *t, unsigned int i)
 static void note_flush_failed(struct xpi_batch *batch, int err)
 {
 	WRITE_ONCE(batch->flush_failed, true);
+	batch->nr_flush_failed++;
 	batch->bad_flush = err;
 	irq_work_queue(&batch->complaint);
 	xpi_count(XPI_FLUSH_FAILED, 1);
@@ -130,18 +136,13 @@ static bool submit_ops(struct xpi_batch *batch, struct xen_iommu_op *ops,
 	return false;
 }
 
-/*
- * Flush everything, after a flush that failed, with both locks held.  Returns whether
- * that is done.
- */
+/* Flush everything, after a flush that failed.  Returns whether that is done. */
 static bool recover(struct xpi_batch *batch)
 {
 	unsigned int tries;
 
-	/* Who has only @lock is not to take the try for a success. */
-	lockdep_assert_held(&batch->lock);
-
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
+		unsigned long before = batch->nr_flush_failed;
 		struct xen_iommu_op op = {
 			.op = XEN_IOMMUOP_flush,
 			.ctx = batch->ctx,
@@ -149,14 +150,15 @@ static bool recover(struct xpi_batch *batch)
 			.u.flush.flags = XEN_IOMMU_FLUSH_all,
 		};
 
-		WRITE_ONCE(batch->flush_failed, false);
 		xpi_count(XPI_SUBMIT_RETRY, 1);
 		xpi_count(XPI_OPS_FLUSH, 1);
 		submit_ops(batch, &op, 1);
 		if (op.status)
 			note_flush_failed(batch, op.status);
-		if (!batch->flush_failed)
+		if (batch->nr_flush_failed == before) {
+			WRITE_ONCE(batch->flush_failed, false);
 			return true;
+		}
 	}
 
 	return false;
@@ -259,14 +261,10 @@ static bool retry(struct xpi_batch *batch, struct taken *t)
 	return true;
 }
 
-/* Take everything out of the queue. */
-static void begin(struct xpi_batch *batch, enum xpi_cause cause,
-		  struct taken *t)
+/* Take everything out of the queue, and begin the next generation. */
+static void take(struct xpi_batch *batch, struct taken *t)
 {
-	lockdep_assert_held(&batch->call_lock);
-	lockdep_assert_held(&batch->lock);
-
-	xpi_count(counter_of_cause[cause], 1);
+	spin_lock(&batch->lock);
 	if (batch->flushes) {
 		xpi_count(XPI_FLUSHES, 1);
 		batch->calls_flush++;
@@ -276,20 +274,12 @@ static void begin(struct xpi_batch *batch, enum xpi_cause cause,
 		.ops = batch->ops,
 		.frames = batch->frames,
 		.nr = batch->nr,
+		.gen = batch->gen++,
 	};
 	batch->ops = batch->spare.ops;
 	batch->frames = batch->spare.frames;
 	xpi_batch_drop(batch);
-}
-
-/* Have it done; returns whether there may be something to settle(). */
-static bool call(struct xpi_batch *batch, enum xpi_cause cause,
-		 struct taken *t)
-{
-	bool clean = submit_ops(batch, t->ops, t->nr);
-
-	trace_xpi_submit(cause, t->nr);
-	return unlikely(!clean || batch->flush_failed);
+	spin_unlock(&batch->lock);
 }
 
 /* Some of what was taken has failed: try again what can be, report the rest. */
@@ -309,10 +299,26 @@ static void settle(struct xpi_batch *batch, struct taken *t)
 		recover(batch);
 }
 
-static void finish(struct xpi_batch *batch, const struct taken *t)
+/* Have the generation done that is queued. */
+static void submit(struct xpi_batch *batch, enum xpi_cause cause)
 {
-	batch->spare.ops = t->ops;
-	batch->spare.frames = t->frames;
+	struct taken t;
+	bool clean;
+
+	lockdep_assert_held(&batch->submit_lock);
+
+	xpi_count(counter_of_cause[cause], 1);
+	take(batch, &t);
+	batch->spare.ops = t.ops;
+	batch->spare.frames = t.frames;
+
+	clean = submit_ops(batch, t.ops, t.nr);
+	trace_xpi_submit(cause, t.nr);
+	if (unlikely(!clean || batch->flush_failed))
+		settle(batch, &t);
+
+	/* Pairs with xpi_batch_wait(): first what became of it, then that it did. */
+	smp_store_release(&batch->done, t.gen);
 }
 
 /**
@@ -330,42 +336,60 @@ bool xpi_batch_make_usable(struct xpi_batch *batch)
 	unsigned long flags;
 	bool usable;
 
-	xpi_batch_lock(batch, &flags);
+	spin_lock_irqsave(&batch->submit_lock, flags);
 	usable = !batch->flush_failed || recover(batch);
-	xpi_batch_unlock(batch, flags);
+	spin_unlock_irqrestore(&batch->submit_lock, flags);
 	return usable;
 }
 
+/*
+ * Take the submit lock, now or not at all.  But a vCPU that waits for another
+ * which is not running had better stand in line, where it leaves its CPU to that.
+ */
+static bool try_lock(struct xpi_batch *batch, unsigned int tries,
+		     unsigned long *flags)
+{
+	if (unlikely(tries == MAX_SPINS)) {
+		spin_lock_irqsave(&batch->submit_lock, *flags);
+		return true;
+	}
+	return !spin_is_locked(&batch->submit_lock) &&
+	       spin_trylock_irqsave(&batch->submit_lock, *flags);
+}
+
 /**
- * xpi_batch_submit_unlock() - have everything done that is queued
- * @batch: the queue, with both locks held; it is unlocked, and open meanwhile
+ * xpi_batch_wait() - wait until a generation is done
+ * @batch: the queue, with no lock held
+ * @gen: the generation; something was queued in it
  * @cause: why
- * @flags: from xpi_batch_lock()
  *
- * When this returns, every operation that was queued before is done in the
- * hypervisor or was reported to the queue's owner, and so are the IOTLB
- * flushes that they asked for.  Does nothing on an empty queue.
+ * When this returns, every operation of that generation and of those before is
+ * done in the hypervisor or was reported to the queue's owner, and so are the IOTLB
+ * flushes that they asked for.  Submits what is queued if nobody else does.  Spins,
+ * with interrupts as they are.
  *
  * Context: Any.
  */
-void xpi_batch_submit_unlock(struct xpi_batch *batch, enum xpi_cause cause,
-			     unsigned long flags)
-	__releases(&batch->lock) __releases(&batch->call_lock)
+void xpi_batch_wait(struct xpi_batch *batch, unsigned long gen,
+		    enum xpi_cause cause)
 {
-	bool any = batch->nr;
-	struct taken t;
+	unsigned long flags, start = READ_ONCE(batch->done);
+	unsigned int tries = 0;
 
-	if (any)
-		begin(batch, cause, &t);
-	spin_unlock(&batch->lock);
-
-	if (any) {
-		if (unlikely(call(batch, cause, &t))) {
-			spin_lock(&batch->lock);
-			settle(batch, &t);
-			spin_unlock(&batch->lock);
+	while (smp_load_acquire(&batch->done) < gen) {
+		if (!try_lock(batch, tries, &flags)) {
+			if (!tries++)
+				xpi_count(XPI_WAITS, 1);
+			cpu_relax();
+			continue;
 		}
-		finish(batch, &t);
+		/* Another may have done so meanwhile. */
+		if (batch->done < gen)
+			submit(batch, cause);
+		spin_unlock_irqrestore(&batch->submit_lock, flags);
 	}
-	spin_unlock_irqrestore(&batch->call_lock, flags);
+
+	if (unlikely(tries))
+		xpi_count_most(XPI_WAITED_CALLS,
+			       READ_ONCE(batch->done) - start);
 }

@@ -410,7 +410,7 @@ static void a_flush_waits_for_another_cpus_drain(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct queue *q = queue_create(test);
 	struct fixture_race race = {
-		.work = flush_all, .data = q, .lock = &q->batch.call_lock,
+		.work = flush_all, .data = q,
 	};
 
 	queue_mapped(test, q, 100, 7000, 8);
@@ -429,7 +429,7 @@ static void a_submission_waits_for_another_cpus_flush(struct kunit *test)
 	struct model *m = fixture_model(test);
 	struct queue *q = queue_create(test);
 	struct fixture_race race = {
-		.work = submit, .data = q, .lock = &q->batch.call_lock,
+		.work = submit, .data = q,
 	};
 
 	queue_mapped(test, q, 100, 7000, 8);

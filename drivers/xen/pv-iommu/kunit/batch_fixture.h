@@ -51,53 +51,42 @@ static inline struct queue *queue_create(struct kunit *test)
 
 static inline unsigned int queue_room(struct queue *q)
 {
-	unsigned long flags;
-	unsigned int room;
-
-	xpi_batch_lock(&q->batch, &flags);
-	room = xpi_batch_room(&q->batch);
-	xpi_batch_unlock(&q->batch, flags);
-	return room;
+	return q->batch.size - q->batch.nr;
 }
 
 static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
 {
 	unsigned long flags;
 
-	xpi_batch_make_room(&q->batch, 1);
-	xpi_batch_lock(&q->batch, &flags);
+	xpi_batch_lock_room(&q->batch, 1, &flags);
 	xpi_batch_map(&q->batch, dfn, gfn, nr,
 		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable, 0);
-	xpi_batch_unlock(&q->batch, flags);
+	spin_unlock_irqrestore(&q->batch.lock, flags);
 }
 
 static inline void queue_unmap(struct queue *q, u64 dfn, u64 nr, bool lazy)
 {
 	unsigned long flags;
 
-	xpi_batch_make_room(&q->batch, 1);
-	xpi_batch_lock(&q->batch, &flags);
+	xpi_batch_lock_room(&q->batch, 1, &flags);
 	xpi_batch_unmap(&q->batch, dfn, nr,
 			lazy ? XEN_IOMMU_UNMAP_no_flush : 0);
-	xpi_batch_unlock(&q->batch, flags);
+	spin_unlock_irqrestore(&q->batch.lock, flags);
 }
 
 static inline void queue_submit(struct queue *q)
 {
-	unsigned long flags;
-
-	xpi_batch_lock(&q->batch, &flags);
-	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_SYNC, flags);
+	xpi_batch_wait(&q->batch, q->batch.gen_all, XPI_CAUSE_SYNC);
 }
 
 static inline void queue_flush_all(struct queue *q)
 {
 	unsigned long flags;
 
-	xpi_batch_make_room(&q->batch, 1);
-	xpi_batch_lock(&q->batch, &flags);
+	xpi_batch_lock_room(&q->batch, 1, &flags);
 	xpi_batch_queue_flush(&q->batch);
-	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_FLUSH_ALL, flags);
+	spin_unlock_irqrestore(&q->batch.lock, flags);
+	xpi_batch_wait(&q->batch, q->batch.gen_all, XPI_CAUSE_FLUSH_ALL);
 }
 
 static inline bool queue_usable(struct queue *q)

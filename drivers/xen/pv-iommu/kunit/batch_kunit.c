@@ -50,7 +50,7 @@ static void nothing_is_submitted_twice(struct kunit *test)
 
 static void a_full_queue_is_submitted_to_make_room(struct kunit *test)
 {
-	u64 full = fixture_counter(XPI_SUBMIT_FULL);
+	u64 full = xpi_counted(XPI_SUBMIT_FULL);
 	struct model *m = fixture_model(test);
 	struct queue *q = queue_create(test);
 	unsigned int i;
@@ -62,7 +62,7 @@ static void a_full_queue_is_submitted_to_make_room(struct kunit *test)
 	queue_map(q, i, 7000 + i, 1);
 	KUNIT_EXPECT_EQ(test, 1U, m->calls);
 	KUNIT_EXPECT_EQ(test, (unsigned int)QUEUE_SIZE, m->nr_ops);
-	KUNIT_EXPECT_EQ(test, full + 1, fixture_counter(XPI_SUBMIT_FULL));
+	KUNIT_EXPECT_EQ(test, full + 1, xpi_counted(XPI_SUBMIT_FULL));
 	queue_submit(q);
 	KUNIT_EXPECT_EQ(test, QUEUE_SIZE + 1U, m->nr_ops);
 }
@@ -70,15 +70,19 @@ static void a_full_queue_is_submitted_to_make_room(struct kunit *test)
 static void making_room_submits_no_more_often_than_it_has_to(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
+	static const struct { unsigned int room, calls; } steps[] = {
+		{ QUEUE_SIZE - 1, 0 }, { QUEUE_SIZE, 1 }, { QUEUE_SIZE, 1 },
+	};
 	struct queue *q = queue_create(test);
+	unsigned long flags;
+	unsigned int i;
 
 	queue_map(q, 0, 7000, 1);
-	xpi_batch_make_room(&q->batch, QUEUE_SIZE - 1);
-	KUNIT_EXPECT_EQ(test, 0U, m->calls);
-	xpi_batch_make_room(&q->batch, QUEUE_SIZE);
-	KUNIT_EXPECT_EQ(test, 1U, m->calls);
-	xpi_batch_make_room(&q->batch, QUEUE_SIZE);
-	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	for (i = 0; i < ARRAY_SIZE(steps); i++) {
+		xpi_batch_lock_room(&q->batch, steps[i].room, &flags);
+		spin_unlock_irqrestore(&q->batch.lock, flags);
+		KUNIT_EXPECT_EQ(test, steps[i].calls, m->calls);
+	}
 }
 
 static void a_mapping_carries_what_it_was_given(struct kunit *test)
@@ -87,9 +91,10 @@ static void a_mapping_carries_what_it_was_given(struct kunit *test)
 	struct queue *q = queue_create(test);
 	unsigned long flags;
 
-	xpi_batch_lock(&q->batch, &flags);
+	xpi_batch_lock_room(&q->batch, 1, &flags);
 	xpi_batch_map(&q->batch, 100, 7000, 5, XEN_IOMMU_MAP_readable, 0);
-	xpi_batch_submit_unlock(&q->batch, XPI_CAUSE_SYNC_MAP, flags);
+	spin_unlock_irqrestore(&q->batch.lock, flags);
+	queue_submit(q);
 
 	KUNIT_EXPECT_EQ(test, 7004ULL, model_gfn(m, 104));
 	KUNIT_EXPECT_EQ(test, (u64)XEN_IOMMU_MAP_readable, model_flags(m, 104));
@@ -193,18 +198,18 @@ static void a_refused_map_is_reported_once_and_alone(struct kunit *test)
 
 static void an_unmap_of_nothing_is_no_failure(struct kunit *test)
 {
-	u64 absent = fixture_counter(XPI_UNMAP_ABSENT);
+	u64 absent = xpi_counted(XPI_UNMAP_ABSENT);
 	struct queue *q = queue_create(test);
 
 	queue_unmap(q, 100, 8, false);
 	queue_submit(q);
 	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
-	KUNIT_EXPECT_EQ(test, absent + 1, fixture_counter(XPI_UNMAP_ABSENT));
+	KUNIT_EXPECT_EQ(test, absent + 1, xpi_counted(XPI_UNMAP_ABSENT));
 }
 
 static void an_unmap_that_fails_is_reported(struct kunit *test)
 {
-	u64 failed = fixture_counter(XPI_UNMAP_FAILED);
+	u64 failed = xpi_counted(XPI_UNMAP_FAILED);
 	struct model *m = fixture_model(test);
 	struct queue *q = queue_create(test);
 
@@ -217,7 +222,7 @@ static void an_unmap_that_fails_is_reported(struct kunit *test)
 	queue_submit(q);
 	KUNIT_ASSERT_EQ(test, 1U, q->nr_failed);
 	KUNIT_EXPECT_EQ(test, 8ULL, q->failed[0].u.unmap.nr_frames);
-	KUNIT_EXPECT_EQ(test, failed + 1, fixture_counter(XPI_UNMAP_FAILED));
+	KUNIT_EXPECT_EQ(test, failed + 1, xpi_counted(XPI_UNMAP_FAILED));
 }
 
 /* But for -ENOENT, which is all that an unmap is for. */

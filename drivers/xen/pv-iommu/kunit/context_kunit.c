@@ -50,25 +50,25 @@ static void leave_work(struct kunit *test, struct xpi_domain *d)
 {
 	unsigned long mapped;
 
-	fixture_map_ok(test, d, 100, 1000, 1000);
-	xpi_domain_unmap(d, 100, 500, true);
-	xpi_domain_unmap(d, 600, 1, false);
+	fixture_map_ok(test, d, 100, 1000, 500);
+	xpi_domain_unmap(d, 100, 250, true);
+	xpi_domain_unmap(d, 400, 1, false);
 	xpi_domain_map(d, 9000, 2000, 4, FIXTURE_RW, GFP_KERNEL, &mapped);
 }
 
 static void end_with_work_pending(struct kunit *test)
 {
 	struct xpi_domain *d = mortal_domain(test);
-	u64 queued = fixture_counter(XPI_QUEUED_UNMAPS);
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 queued = xpi_counted(XPI_QUEUED_UNMAPS);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	u16 ctx = d->batch.ctx;
 
 	leave_work(test, d);
 	KUNIT_EXPECT_EQ(test, 0, xpi_domain_destroy(d));
 	model_look_at(fixture_model(test), ctx);
 	expect_nothing_left(test);
-	KUNIT_EXPECT_EQ(test, queued, fixture_counter(XPI_QUEUED_UNMAPS));
-	KUNIT_EXPECT_GT(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, queued, xpi_counted(XPI_QUEUED_UNMAPS));
+	KUNIT_EXPECT_GT(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 static void a_shared_domain_leaves_nothing(struct kunit *test)
@@ -152,16 +152,16 @@ static void there_are_no_more_domains_than_contexts(struct kunit *test)
 	with_contexts(test);
 	for (i = 1; i < MODEL_CONTEXTS; i++)
 		fixture_domain(test);
-	tables = fixture_counter(XPI_SHADOW_TABLES);
+	tables = xpi_counted(XPI_SHADOW_TABLES);
 	KUNIT_EXPECT_EQ(test, -ENOSPC, xpi_domain_init(&one_more, &model_backend,
 						       &m->caps));
-	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 /* There are many: at rest one has a queue, twice, and the top of its shadow. */
 static void a_context_takes_little_memory(struct kunit *test)
 {
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	struct xpi_domain *d;
 	size_t bytes;
 
@@ -169,7 +169,7 @@ static void a_context_takes_little_memory(struct kunit *test)
 	d = fixture_domain(test);
 	bytes = sizeof(*d) + 2 * d->batch.size *
 		(sizeof(*d->batch.ops) + sizeof(*d->batch.frames));
-	bytes += (fixture_counter(XPI_SHADOW_TABLES) - tables) * PAGE_SIZE;
+	bytes += (xpi_counted(XPI_SHADOW_TABLES) - tables) * PAGE_SIZE;
 	KUNIT_EXPECT_LE(test, bytes, (size_t)SZ_64K);
 }
 
@@ -261,7 +261,6 @@ static void contexts_do_not_wait_for_one_another(struct kunit *test)
 	with_contexts(test);
 	one = fixture_domain(test);
 	other.d = fixture_domain(test);
-	race.lock = &one->batch.call_lock;
 	fixture_race_begin(test, &race, 0);
 	fixture_map_ok(test, one, 100, 1000, 8);
 	fixture_race_end(test, &race);

@@ -112,7 +112,6 @@ static void a_refusal_reaches_the_cpu_that_mapped(struct kunit *test)
 	struct two_users users = { .d = d };
 	struct fixture_race race = {
 		.before = other_maps, .work = other_syncs, .data = &users,
-		.lock = &d->batch.call_lock,
 	};
 	int ret;
 
@@ -140,7 +139,7 @@ static void another_cpu_maps_while_a_call_is_under_way(struct kunit *test)
 	struct two_users users = { .d = d };
 	struct fixture_race race = {
 		.work = other_maps, .data = &users,
-		.lock = &d->batch.call_lock, .free = true,
+		.free = true,
 	};
 
 	map(d, 200, 2000, 8);
@@ -171,7 +170,7 @@ static void another_cpu_unmaps_while_a_call_is_under_way(struct kunit *test)
 	struct two_users users = { .d = d };
 	struct fixture_race race = {
 		.work = other_unmaps, .data = &users,
-		.lock = &d->batch.call_lock, .free = true,
+		.free = true,
 	};
 
 	fixture_map_ok(test, d, 100, 1000, 8);
@@ -258,14 +257,14 @@ static void frames_that_cannot_be_unmapped_are_quarantined(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
 	struct model *m = fixture_model(test);
-	u64 quarantined = fixture_counter(XPI_QUARANTINED);
-	u64 freed = fixture_counter(XPI_QUARANTINE_FREED);
+	u64 quarantined = xpi_counted(XPI_QUARANTINED);
+	u64 freed = xpi_counted(XPI_QUARANTINE_FREED);
 
 	fixture_map_ok(test, d, 100, 1000, 8);
 	fail_op(test, XEN_IOMMUOP_unmap, MODEL_ALWAYS, -EIO);
 	fixture_unmap_strict(test, d, 100, 8);
 	KUNIT_EXPECT_EQ(test, quarantined + 8,
-			fixture_counter(XPI_QUARANTINED));
+			xpi_counted(XPI_QUARANTINED));
 
 	/* For Linux nothing is there, but nothing new can come there. */
 	KUNIT_EXPECT_EQ(test, 0UL, xpi_domain_unmap(d, 100, 8, false));
@@ -280,7 +279,7 @@ static void frames_that_cannot_be_unmapped_are_quarantined(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 2U, m->calls);
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2007UL), model_gfn(m, 107));
 	KUNIT_EXPECT_EQ(test, fixture_scattered(2007UL), model_access(m, 107));
-	KUNIT_EXPECT_EQ(test, freed + 8, fixture_counter(XPI_QUARANTINE_FREED));
+	KUNIT_EXPECT_EQ(test, freed + 8, xpi_counted(XPI_QUARANTINE_FREED));
 	KUNIT_EXPECT_EQ(test, 8UL, model_nr_refs(m));
 }
 
@@ -288,7 +287,7 @@ static void frames_that_are_unmapped_in_part_are_quarantined(struct kunit *test)
 {
 	struct fixture *f = test->priv;
 	struct xpi_domain *d = fixture_domain(test);
-	u64 quarantined = fixture_counter(XPI_QUARANTINED);
+	u64 quarantined = xpi_counted(XPI_QUARANTINED);
 	unsigned int i;
 
 	f->contiguous = true;
@@ -298,7 +297,7 @@ static void frames_that_are_unmapped_in_part_are_quarantined(struct kunit *test)
 	});
 	fixture_unmap_strict(test, d, 100, 8);
 	KUNIT_EXPECT_EQ(test, quarantined + 8,
-			fixture_counter(XPI_QUARANTINED));
+			xpi_counted(XPI_QUARANTINED));
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(f->model));
 	KUNIT_EXPECT_EQ(test, 4UL, model_nr_refs(f->model));
 

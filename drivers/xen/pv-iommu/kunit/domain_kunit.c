@@ -365,21 +365,21 @@ static void counters_agree_with_what_was_done(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
 	struct model *m = fixture_model(test);
-	u64 maps = fixture_counter(XPI_OPS_MAP);
-	u64 frames = fixture_counter(XPI_FRAMES_UNMAP);
-	u64 queued = fixture_counter(XPI_QUEUED_UNMAPS);
-	u64 flushes = fixture_counter(XPI_FLUSHES);
+	u64 maps = xpi_counted(XPI_OPS_MAP);
+	u64 frames = xpi_counted(XPI_FRAMES_UNMAP);
+	u64 queued = xpi_counted(XPI_QUEUED_UNMAPS);
+	u64 flushes = xpi_counted(XPI_FLUSHES);
 
 	fixture_map_ok(test, d, 100, 1000, 8);
 	KUNIT_EXPECT_EQ(test, maps + m->ops[XEN_IOMMUOP_map],
-			fixture_counter(XPI_OPS_MAP));
+			xpi_counted(XPI_OPS_MAP));
 	xpi_domain_unmap(d, 100, 8, true);
-	KUNIT_EXPECT_EQ(test, frames + 8, fixture_counter(XPI_FRAMES_UNMAP));
-	KUNIT_EXPECT_EQ(test, queued + 1, fixture_counter(XPI_QUEUED_UNMAPS));
+	KUNIT_EXPECT_EQ(test, frames + 8, xpi_counted(XPI_FRAMES_UNMAP));
+	KUNIT_EXPECT_EQ(test, queued + 1, xpi_counted(XPI_QUEUED_UNMAPS));
 	xpi_domain_flush_all(d);
-	KUNIT_EXPECT_EQ(test, queued, fixture_counter(XPI_QUEUED_UNMAPS));
+	KUNIT_EXPECT_EQ(test, queued, xpi_counted(XPI_QUEUED_UNMAPS));
 	KUNIT_EXPECT_EQ(test, flushes + m->flushes,
-			fixture_counter(XPI_FLUSHES));
+			xpi_counted(XPI_FLUSHES));
 }
 
 static struct kunit_case cases[] = {

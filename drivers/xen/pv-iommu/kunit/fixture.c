@@ -178,16 +178,6 @@ int fixture_read_reserved(struct xpi *xpi)
 				 &xpi->reserved, &xpi->nr_reserved);
 }
 
-u64 fixture_counter(enum xpi_counter counter)
-{
-	unsigned int cpu;
-	u64 sum = 0;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(xpi_counters, cpu).val[counter]);
-	return sum;
-}
-
 /* The seed of a random test, in the log so that it can be had again. */
 u64 fixture_seed(struct kunit *test)
 {
@@ -221,10 +211,7 @@ static int other_cpu(void *data)
 	return 0;
 }
 
-/*
- * In the middle of the call, with interrupts off.  Not every kind of lock tells
- * that somebody waits for it; then the other CPU gets much time to come so far.
- */
+/* In the middle of the call, with interrupts off. */
 static void let_other_cpu(struct model *m, void *data)
 {
 	struct fixture_race *race = data;
@@ -234,11 +221,13 @@ static void let_other_cpu(struct model *m, void *data)
 	for (i = 0; i < 2000 && !atomic_read(&race->started); i++)
 		mdelay(1);
 	for (i = 0; i < 2000; i++) {
-		if (spin_is_contended(race->lock) ||
+		if (xpi_counted(XPI_WAITS) != race->waits ||
 		    atomic_read(&race->returned))
 			break;
 		mdelay(1);
 	}
+	if (race->during)
+		race->during(race->data);
 	race->early = atomic_read(&race->returned) ||
 		      !atomic_read(&race->started);
 }
@@ -262,6 +251,7 @@ void fixture_race_begin(struct kunit *test, struct fixture_race *race,
 	wake_up_process(t);
 	wait_for_completion(&race->ready);
 
+	race->waits = xpi_counted(XPI_WAITS);
 	m->hook_op = m->nr_ops + op;
 	m->hook_data = race;
 	m->hook = let_other_cpu;

@@ -66,7 +66,6 @@ unsigned long fixture_p2m_entry(unsigned long pfn);
 unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 			      unsigned long entry);
 struct xpi_domain *fixture_domain(struct kunit *test);
-u64 fixture_counter(enum xpi_counter counter);
 int fixture_read_reserved(struct xpi *xpi);
 u64 fixture_seed(struct kunit *test);
 void fixture_needs_two_cpus(struct kunit *test);
@@ -83,28 +82,31 @@ void fixture_unmap_strict(struct kunit *test, struct xpi_domain *d, u64 dfn,
  * struct fixture_race - another CPU wants something while a call is under way
  * @before: what it does before the call; may be NULL
  * @work: what it does during the call
- * @data: for both
- * @lock: held across the call
- * @free: @work needs no lock that is held across the call
+ * @during: what the CPU that makes the call does in the middle of it, when the other
+ *	waits; may be NULL
+ * @data: for all of them
+ * @free: @work does not wait for the call
  * @test: the test
  * @ready: @before is done
  * @go: the call is under way
  * @done: @work is done
  * @started: it is about to begin with @work
+ * @waits: XPI_WAITS before that
  * @returned: it is done with it
  * @early: it was while the call was still under way
  */
 struct fixture_race {
 	void (*before)(void *data);
 	void (*work)(void *data);
+	void (*during)(void *data);
 	void *data;
-	spinlock_t *lock;	/* not ours */
 	bool free;
 	struct kunit *test;
 	struct completion ready;
 	struct completion go;
 	struct completion done;
 	atomic_t started;
+	u64 waits;
 	atomic_t returned;
 	bool early;
 };

@@ -205,13 +205,13 @@ static void without_gref_the_owner_is_named(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
 	struct xpi_domain *d;
-	u64 before = fixture_counter(XPI_MAP_REFUSED);
+	u64 before = xpi_counted(XPI_MAP_REFUSED);
 
 	m->caps.flags &= ~XEN_IOMMU_CAP_gref;
 	d = fixture_domain(test);
 	KUNIT_EXPECT_EQ(test, -EOPNOTSUPP, fixture_map(d, 100, PFN + 2, 1));
 	KUNIT_EXPECT_EQ(test, MODEL_GUEST, d->batch.bad_owner);
-	KUNIT_EXPECT_EQ(test, before + 1, fixture_counter(XPI_MAP_REFUSED));
+	KUNIT_EXPECT_EQ(test, before + 1, xpi_counted(XPI_MAP_REFUSED));
 	KUNIT_EXPECT_EQ(test, 0U, m->calls);
 }
 

@@ -173,7 +173,7 @@ static void part_of_it_stays_referenced_until_the_flush(struct kunit *test)
 	struct xpi_domain *d = two_large_pages(test);
 
 	xpi_domain_unmap(d, DFN + p->start, p->nr, true);
-	xpi_domain_sync(d);
+	xpi_batch_wait(&d->batch, d->batch.gen_all, XPI_CAUSE_SYNC);
 	expect_gone(test, p->start, p->nr, false);
 	xpi_domain_flush_all(d);
 	expect_gone(test, p->start, p->nr, true);
@@ -221,7 +221,7 @@ static void a_lazy_unmap_that_cannot_split_is_flushed(struct kunit *test)
 
 static void what_cannot_be_split_is_quarantined(struct kunit *test)
 {
-	u64 quarantined = fixture_counter(XPI_QUARANTINED);
+	u64 quarantined = xpi_counted(XPI_QUARANTINED);
 	struct xpi_domain *d = two_large_pages(test);
 	struct model *m = fixture_model(test);
 	unsigned long mapped;
@@ -229,7 +229,7 @@ static void what_cannot_be_split_is_quarantined(struct kunit *test)
 	fail_splits(test, MODEL_ALWAYS);
 	fixture_unmap_strict(test, d, DFN + 500, 20);
 	KUNIT_EXPECT_EQ(test, quarantined + 20,
-			fixture_counter(XPI_QUARANTINED));
+			xpi_counted(XPI_QUARANTINED));
 	KUNIT_EXPECT_EQ(test, 2UL, model_nr_large(m));
 	expect_gone(test, 0, 0, true);
 	KUNIT_EXPECT_EQ(test, -EBUSY,

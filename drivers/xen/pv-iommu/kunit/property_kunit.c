@@ -165,12 +165,12 @@ static bool is_run(struct run *r, u64 dfn)
 static unsigned long unmap(struct run *r, u64 dfn, unsigned long n, bool lazy)
 {
 	bool was_run = is_run(r, dfn);
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	unsigned long done = xpi_domain_unmap(r->d, dfn, n, lazy);
 
 	r->seen_runs += was_run;
 	/* An unmapping adds a table for nothing else. */
-	if (fixture_counter(XPI_SHADOW_TABLES) > tables)
+	if (xpi_counted(XPI_SHADOW_TABLES) > tables)
 		r->seen_splits++;
 	return done;
 }

@@ -37,7 +37,7 @@ static struct xpi_domain *mapped_run(struct kunit *test)
 
 static u64 tables(void)
 {
-	return fixture_counter(XPI_SHADOW_TABLES);
+	return xpi_counted(XPI_SHADOW_TABLES);
 }
 
 static int map_error(struct xpi_domain *d, u64 dfn, unsigned long nr)
@@ -278,14 +278,14 @@ static void a_refused_run_is_undone(struct kunit *test)
 
 static void a_run_that_cannot_be_unmapped_is_quarantined(struct kunit *test)
 {
-	u64 quarantined = fixture_counter(XPI_QUARANTINED);
-	u64 freed = fixture_counter(XPI_QUARANTINE_FREED);
+	u64 quarantined = xpi_counted(XPI_QUARANTINED);
+	u64 freed = xpi_counted(XPI_QUARANTINE_FREED);
 	struct xpi_domain *d = mapped_run(test);
 
 	fail_op(test, XEN_IOMMUOP_unmap, MODEL_ALWAYS, -EPERM);
 	fixture_unmap_strict(test, d, DFN, FRAMES);
 	KUNIT_EXPECT_EQ(test, quarantined + FRAMES,
-			fixture_counter(XPI_QUARANTINED));
+			xpi_counted(XPI_QUARANTINED));
 	KUNIT_EXPECT_EQ(test, 0UL, xpi_domain_unmap(d, DFN, FRAMES, false));
 	KUNIT_EXPECT_EQ(test, -EBUSY, map_error(d, DFN, TABLE));
 	KUNIT_EXPECT_EQ(test, -EBUSY, map_error(d, DFN + TABLE, 1));
@@ -293,7 +293,7 @@ static void a_run_that_cannot_be_unmapped_is_quarantined(struct kunit *test)
 	model_heal(fixture_model(test));
 	fixture_map_ok(test, d, DFN, PFN, FRAMES);
 	KUNIT_EXPECT_EQ(test, freed + FRAMES,
-			fixture_counter(XPI_QUARANTINE_FREED));
+			xpi_counted(XPI_QUARANTINE_FREED));
 }
 
 /* Its pages would still be those of the old one. */

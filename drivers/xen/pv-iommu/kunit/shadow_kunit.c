@@ -100,12 +100,12 @@ static void beyond_the_tree_there_is_nothing(struct kunit *test)
 static void looking_up_allocates_nothing(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree(test, BIT_ULL(36) - 1);
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	unsigned int left;
 
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, 12345, &left));
 	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, 12345));
-	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 static void left_counts_to_the_end_of_the_table(struct kunit *test)
@@ -154,24 +154,24 @@ static void neighbours_share_tables(struct kunit *test)
 	u64 tables;
 
 	slot(test, sh, 0);
-	tables = fixture_counter(XPI_SHADOW_TABLES);
+	tables = xpi_counted(XPI_SHADOW_TABLES);
 	slot(test, sh, 511);
-	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 	slot(test, sh, 512);
-	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables + 1, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 static void the_end_of_a_tree_frees_all_its_tables(struct kunit *test)
 {
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	struct xpi_shadow *sh = tree(test, BIT_ULL(40) - 1);
 	u64 i;
 
 	for (i = 0; i < 40; i++)
 		slot(test, sh, BIT_ULL(i));
-	KUNIT_EXPECT_GT(test, fixture_counter(XPI_SHADOW_TABLES), tables + 60);
+	KUNIT_EXPECT_GT(test, xpi_counted(XPI_SHADOW_TABLES), tables + 60);
 	xpi_shadow_destroy(sh);
-	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 /* Where the tests have their run: in the second table of a tree. */
@@ -217,12 +217,12 @@ static void a_run_has_the_entries_of_its_frames(struct kunit *test)
 static void a_run_that_is_split_has_the_same_entries(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	unsigned int left;
 	u64 *entry;
 
 	KUNIT_EXPECT_TRUE(test, xpi_shadow_split(sh, RUN_DFN + 3));
-	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables + 1, xpi_counted(XPI_SHADOW_TABLES));
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
 	entry = xpi_shadow_entries(sh, RUN_DFN + 3, &left);
 	KUNIT_ASSERT_NOT_NULL(test, entry);
@@ -346,7 +346,7 @@ static u64 *page_that_comes_late(gfp_t gfp)
 static void a_table_that_comes_late_is_freed(struct kunit *test)
 {
 	struct rival rival = { .sh = tree_with_run(test, 0) };
-	u64 tables = fixture_counter(XPI_SHADOW_TABLES);
+	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
 	unsigned int left;
 	u64 *entry;
 
@@ -355,16 +355,16 @@ static void a_table_that_comes_late_is_freed(struct kunit *test)
 	entry = xpi_shadow_entries_alloc(rival.sh, RUN_DFN, GFP_KERNEL, &left);
 	KUNIT_EXPECT_NOT_NULL(test, entry);
 	KUNIT_EXPECT_PTR_EQ(test, rival.entry, entry);
-	KUNIT_EXPECT_EQ(test, tables + 1, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables + 1, xpi_counted(XPI_SHADOW_TABLES));
 
 	rival.sh = tree_with_run(test, 0);
 	rival.run = RUN_ENTRY;
-	tables = fixture_counter(XPI_SHADOW_TABLES);
+	tables = xpi_counted(XPI_SHADOW_TABLES);
 	kunit_activate_static_stub(test, xpi_shadow_page, page_that_comes_late);
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(rival.sh, RUN_DFN,
 							 GFP_KERNEL, &left));
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(rival.sh));
-	KUNIT_EXPECT_EQ(test, tables, fixture_counter(XPI_SHADOW_TABLES));
+	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
 #define TABLES		400
@@ -400,7 +400,7 @@ static void two_cpus_install_the_same_tables(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, in);
 	fixture_needs_two_cpus(test);
-	tables = fixture_counter(XPI_SHADOW_TABLES);
+	tables = xpi_counted(XPI_SHADOW_TABLES);
 
 	for (i = 0; i < 2; i++) {
 		struct task_struct *t;
@@ -423,7 +423,7 @@ static void two_cpus_install_the_same_tables(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0U, differ);
 	/* One for each, and one above them. */
 	KUNIT_EXPECT_EQ(test, tables + TABLES + 1,
-			fixture_counter(XPI_SHADOW_TABLES));
+			xpi_counted(XPI_SHADOW_TABLES));
 }
 
 static struct kunit_case cases[] = {

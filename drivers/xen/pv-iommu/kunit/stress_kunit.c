@@ -92,10 +92,13 @@ static void give(struct worker *w, unsigned int slot)
 	unsigned long flags;
 	unsigned int i;
 
-	xpi_batch_lock(&d->batch, &flags);
+	/* Nothing is under way, nor is it queued. */
+	spin_lock_irqsave(&d->batch.submit_lock, flags);
+	spin_lock(&d->batch.lock);
 	for (i = 0; i < SLOT_FRAMES; i++)
 		check_free(w, slot * SLOT_FRAMES + i);
-	xpi_batch_unlock(&d->batch, flags);
+	spin_unlock(&d->batch.lock);
+	spin_unlock_irqrestore(&d->batch.submit_lock, flags);
 
 	spin_lock(&pool->lock);
 	pool->free[pool->nr++] = slot;
@@ -253,12 +256,12 @@ static void expect_empty(struct stress *s)
 
 static void all_cpus_map_and_unmap(struct kunit *test)
 {
-	u64 ops_map = fixture_counter(XPI_OPS_MAP);
-	u64 ops_unmap = fixture_counter(XPI_OPS_UNMAP) +
-			fixture_counter(XPI_OPS_UNMAP_LAZY);
-	u64 ops_flush = fixture_counter(XPI_OPS_FLUSH);
-	u64 frames = fixture_counter(XPI_FRAMES_MAP);
-	u64 queued = fixture_counter(XPI_QUEUED_UNMAPS);
+	u64 ops_map = xpi_counted(XPI_OPS_MAP);
+	u64 ops_unmap = xpi_counted(XPI_OPS_UNMAP) +
+			xpi_counted(XPI_OPS_UNMAP_LAZY);
+	u64 ops_flush = xpi_counted(XPI_OPS_FLUSH);
+	u64 frames = xpi_counted(XPI_FRAMES_MAP);
+	u64 queued = xpi_counted(XPI_QUEUED_UNMAPS);
 	struct stress *s = start(test, false);
 	unsigned long maps;
 
@@ -267,15 +270,15 @@ static void all_cpus_map_and_unmap(struct kunit *test)
 
 	/* No operation was lost, and none was made twice. */
 	KUNIT_EXPECT_EQ(test, ops_map + s->m->ops[XEN_IOMMUOP_map],
-			fixture_counter(XPI_OPS_MAP));
+			xpi_counted(XPI_OPS_MAP));
 	KUNIT_EXPECT_EQ(test, ops_unmap + s->m->ops[XEN_IOMMUOP_unmap],
-			fixture_counter(XPI_OPS_UNMAP) +
-			fixture_counter(XPI_OPS_UNMAP_LAZY));
+			xpi_counted(XPI_OPS_UNMAP) +
+			xpi_counted(XPI_OPS_UNMAP_LAZY));
 	KUNIT_EXPECT_EQ(test, ops_flush + s->m->ops[XEN_IOMMUOP_flush],
-			fixture_counter(XPI_OPS_FLUSH));
+			xpi_counted(XPI_OPS_FLUSH));
 	KUNIT_EXPECT_EQ(test, frames + maps * SLOT_FRAMES,
-			fixture_counter(XPI_FRAMES_MAP));
-	KUNIT_EXPECT_EQ(test, queued, fixture_counter(XPI_QUEUED_UNMAPS));
+			xpi_counted(XPI_FRAMES_MAP));
+	KUNIT_EXPECT_EQ(test, queued, xpi_counted(XPI_QUEUED_UNMAPS));
 }
 
 static void all_cpus_work_while_the_hypervisor_fails(struct kunit *test)

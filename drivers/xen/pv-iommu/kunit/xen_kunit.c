@@ -161,16 +161,16 @@ static void lazy_unmaps_are_one_hypercall(struct kunit *test)
 	unsigned int i;
 	u64 calls;
 
-	calls = fixture_counter(XPI_HYPERCALLS);
+	calls = xpi_counted(XPI_HYPERCALLS);
 	fixture_map_ok(test, &dom0->domain, DFN, pfn, NR_PAGES);
-	KUNIT_EXPECT_EQ(test, calls + 1, fixture_counter(XPI_HYPERCALLS));
+	KUNIT_EXPECT_EQ(test, calls + 1, xpi_counted(XPI_HYPERCALLS));
 	for (i = 0; i < NR_PAGES; i++)
 		xpi_domain_unmap(&dom0->domain, DFN + i, 1, true);
-	KUNIT_EXPECT_EQ(test, calls + 1, fixture_counter(XPI_HYPERCALLS));
+	KUNIT_EXPECT_EQ(test, calls + 1, xpi_counted(XPI_HYPERCALLS));
 	expect_mapped(test, DFN, gfn_of(dom0, 0), 3);
-	calls = fixture_counter(XPI_HYPERCALLS);
+	calls = xpi_counted(XPI_HYPERCALLS);
 	xpi_domain_flush_all(&dom0->domain);
-	KUNIT_EXPECT_EQ(test, calls + 1, fixture_counter(XPI_HYPERCALLS));
+	KUNIT_EXPECT_EQ(test, calls + 1, xpi_counted(XPI_HYPERCALLS));
 	for (i = 0; i < NR_PAGES; i++)
 		expect_nothing(test, DFN + i);
 }
