@@ -366,6 +366,7 @@ static const struct {
 	{ "edu_read", cmd_edu_read },
 	{ "edu_check", cmd_edu_check },
 	{ "lookup", cmd_lookup },
+	{ "blocks", dmt_blocks },
 	{ "list", dmt_list },
 	{ "reuse", dmt_reuse },
 	{ "stress", dmt_stress },

@@ -13,6 +13,7 @@
  *   exhaust.c  mapping until no address is left
  *   nomem.c    mapping when there is no memory for it
  *   given.c    pages that were used for DMA and are Xen's now
+ *   blocks.c   how much of dom0's memory large pages could map
  *   iova.c     addresses first, memory later; where the kernel has that
  */
 
@@ -112,6 +113,9 @@ size_t dmt_buf_verify(struct dmt_buf *buf, u64 seed, size_t off, size_t len,
 
 void dmt_buf_frame(struct dmt_buf *buf, size_t i, struct dmt_frame *frame);
 size_t dmt_buf_nr_frames(struct dmt_buf *buf);
+
+/* blocks.c */
+int dmt_blocks(struct dmt_dev *dmt, const char *args);
 
 /* lookup.c */
 struct dmt_lookup {

@@ -81,6 +81,12 @@ static inline void pv_iommu_crash(void) {}
 #endif
 
 /*
+ * Is dom0 to have its memory so that what is aligned to 2 MiB for it is aligned in
+ * the machine, too?  Only then can a large page map it for a device.
+ */
+bool pv_iommu_aligns(void);
+
+/*
  * Drop everything held for @d, which is dying.  Returns -ERESTART when there
  * is more to do.
  */

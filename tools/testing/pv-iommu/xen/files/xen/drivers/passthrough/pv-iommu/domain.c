@@ -19,11 +19,12 @@ struct pv_iommu_options __ro_after_init pv_iommu_opt = {
     .clear = true,
     .contexts = true,
     .gref = true,
+    .align = true,
     .max_contexts = 512,
 };
 
 /*
- * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref]
+ * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref] [,no-align]
  *          [,max-contexts=N] [,max-memory=MiB] [,reserved]
  */
 static int __init cf_check parse_iommu_op(const char *s)
@@ -49,6 +50,8 @@ static int __init cf_check parse_iommu_op(const char *s)
             opt->contexts = val;
         else if ( (val = parse_boolean("gref", s, ss)) >= 0 )
             opt->gref = val;
+        else if ( (val = parse_boolean("align", s, ss)) >= 0 )
+            opt->align = val;
         else if ( (val = parse_boolean("reserved", s, ss)) >= 0 )
             opt->firmware = val;
         else if ( !strncmp(s, "max-contexts=", 13) )
@@ -76,6 +79,11 @@ static int __init cf_check parse_iommu_op(const char *s)
     return rc;
 }
 custom_param("iommu-op", parse_iommu_op);
+
+bool __init pv_iommu_aligns(void)
+{
+    return pv_iommu_opt.on && pv_iommu_opt.align;
+}
 
 /* An address space with so few tables may take from what is kept back. */
 #define FEW_TABLES      64
