@@ -180,6 +180,12 @@ def target_table(results: Results) -> str:
     return f"{table(['', 'measured', 'limit', 'verdict'], rows)}\n{sums}"
 
 
+def missed(runs: Iterable[Run]) -> int:
+    """How many aims were measured and not reached."""
+    results = Results(runs)
+    return sum(target.verdict(results)[1] == "missed" for target in TARGETS)
+
+
 def summary(results: Results) -> str:
     parts = [*group_tables(results), ("Ratios of the same round, median "
                                       "(min–max)", ratio_table(results)),

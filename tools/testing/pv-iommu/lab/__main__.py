@@ -294,6 +294,10 @@ def cmd_mutants(args: Namespace) -> int:
     return 1 if mutants.run_all(parts.cache.root, run_dir, args.mutant) else 0
 
 
+# The exit status where everything ran, but not all of it as well as it ought to.
+AIM_MISSED = 3
+
+
 def cmd_bench(args: Namespace) -> int:
     """All configurations, measured; tables, CSV and plots of it."""
     parts = Parts()
@@ -312,7 +316,9 @@ def cmd_bench(args: Namespace) -> int:
     for result in failed:
         print(report.describe(result))
     print(f"Tables, CSV and plots: {out}; logs: {run_dir}")
-    return 1 if failed else 0
+    if failed:
+        return 1
+    return AIM_MISSED if bench_report.missed(found) else 0
 
 
 def interrupted(number: int, frame: object) -> None:
