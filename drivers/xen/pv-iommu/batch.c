@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
+#include <linux/string.h>
 
 #include "batch.h"
 #include "stats.h"
@@ -74,6 +75,7 @@ void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner)
  * @batch: the queue
  * @backend: how it submits
  * @size: how many operations it holds
+ * @nr_gfns: how many frames of lists: 0 for no lists, or XPI_LIST_FRAMES at least
  * @failed: called for each operation that failed for good, with the submit lock
  *	held
  *
@@ -81,13 +83,16 @@ void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner)
  * Return: 0 or -ENOMEM.
  */
 int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
-		   unsigned int size,
+		   unsigned int size, unsigned int nr_gfns,
 		   void (*failed)(struct xpi_batch *batch,
 				  const struct xen_iommu_op *op))
 {
+	unsigned int nr_alone;
+
 	*batch = (struct xpi_batch) {
 		.backend = backend,
 		.size = size,
+		.nr_gfns_max = nr_gfns,
 		.failed = failed,
 		.gen = 1,
 	};
@@ -101,8 +106,19 @@ int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
 					  GFP_KERNEL);
 	batch->spare.frames = kvmalloc_array(size, sizeof(*batch->frames),
 					     GFP_KERNEL);
-	if (batch->ops && batch->frames && batch->spare.ops &&
-	    batch->spare.frames)
+	batch->gfns = kvmalloc_array(nr_gfns, sizeof(*batch->gfns), GFP_KERNEL);
+	batch->spare.gfns = kvmalloc_array(nr_gfns, sizeof(*batch->gfns),
+					   GFP_KERNEL);
+	nr_alone = nr_gfns ? XPI_LIST_FRAMES : 0;
+	batch->alone = kvmalloc_array(nr_alone, sizeof(*batch->alone),
+				      GFP_KERNEL);
+	batch->alone_frames = kvmalloc_array(nr_alone,
+					     sizeof(*batch->alone_frames),
+					     GFP_KERNEL);
+	/* Without lists their arrays are ZERO_SIZE_PTR. */
+	if (batch->ops && batch->frames && batch->gfns && batch->alone &&
+	    batch->alone_frames && batch->spare.ops && batch->spare.frames &&
+	    batch->spare.gfns)
 		return 0;
 
 	xpi_batch_destroy(batch);
@@ -119,6 +135,10 @@ void xpi_batch_destroy(struct xpi_batch *batch)
 {
 	WARN_ON(batch->nr);
 	irq_work_sync(&batch->complaint);
+	kvfree(batch->alone_frames);
+	kvfree(batch->alone);
+	kvfree(batch->spare.gfns);
+	kvfree(batch->gfns);
 	kvfree(batch->spare.frames);
 	kvfree(batch->spare.ops);
 	kvfree(batch->frames);
@@ -136,6 +156,7 @@ void xpi_batch_drop(struct xpi_batch *batch)
 	lockdep_assert_held(&batch->lock);
 
 	batch->nr = 0;
+	batch->nr_gfns = 0;
 	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
 	batch->nr_unmaps = 0;
 	batch->flushes = false;
@@ -157,6 +178,60 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 	return new;
 }
 
+/*
+ * Is a mapping of @nr short runs' frames the continuation of the last operation, which
+ * is a list or can become one?
+ */
+static bool joins(const struct xpi_batch *batch, u64 dfn, u32 nr, u16 flags)
+{
+	const struct xen_iommu_op_map *map;
+
+	if (!batch->nr_gfns_max || !batch->nr ||
+	    batch->ops[batch->nr - 1].op != XEN_IOMMUOP_map)
+		return false;
+
+	map = &batch->ops[batch->nr - 1].u.map;
+	return map->dfn + map->nr_frames == dfn &&
+	       (map->flags & ~XEN_IOMMU_MAP_list) == flags &&
+	       map->nr_frames + nr <= XPI_LIST_FRAMES &&
+	       batch->nr_gfns + XPI_LIST_FRAMES <= batch->nr_gfns_max &&
+	       (map->flags & XEN_IOMMU_MAP_list ||
+		map->nr_frames < XPI_SHORT_RUN);
+}
+
+/* Make a list, or a longer one, of the last operation; returns where it goes on. */
+static u64 *extend(struct xpi_batch *batch, u32 nr)
+{
+	struct xen_iommu_op_map *map = &batch->ops[batch->nr - 1].u.map;
+	u64 *list = batch->gfns + batch->nr_gfns;
+	u32 i;
+
+	if (!(map->flags & XEN_IOMMU_MAP_list)) {
+		for (i = 0; i < map->nr_frames; i++)
+			*list++ = map->gfn + i;
+		map->gfn = (unsigned long)(list - map->nr_frames);
+		map->flags |= XEN_IOMMU_MAP_list;
+	}
+	map->nr_frames += nr;
+	batch->frames[batch->nr - 1] = map->nr_frames;
+	batch->nr_gfns = list + nr - batch->gfns;
+	return list;
+}
+
+static void add_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
+		    u16 flags, domid_t owner)
+{
+	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_map);
+
+	op->u.map.dfn = dfn;
+	op->u.map.gfn = gfn;
+	op->u.map.nr_frames = nr_frames;
+	op->u.map.flags = flags;
+	op->u.map.domid = owner;
+	batch->frames[batch->nr - 1] = nr_frames;
+	xpi_count(XPI_OPS_MAP, 1);
+}
+
 /**
  * xpi_batch_map() - queue a mapping
  * @batch: the queue, with the queue lock held and xpi_batch_room()
@@ -171,21 +246,53 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags, domid_t owner)
 {
-	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_map);
+	u64 *list;
+	u32 i;
 
-	op->u.map.dfn = dfn;
-	op->u.map.gfn = gfn;
-	op->u.map.nr_frames = nr_frames;
-	op->u.map.flags = flags;
-	op->u.map.domid = owner;
-	batch->frames[batch->nr - 1] = nr_frames;
+	if (nr_frames < XPI_SHORT_RUN && !(flags & XEN_IOMMU_MAP_gref) &&
+	    joins(batch, dfn, nr_frames, flags)) {
+		list = extend(batch, nr_frames);
+		for (i = 0; i < nr_frames; i++)
+			list[i] = gfn + i;
+	} else {
+		add_map(batch, dfn, gfn, nr_frames, flags, owner);
+	}
 	WRITE_ONCE(batch->gen_map, batch->gen);
 
-	xpi_count(XPI_OPS_MAP, 1);
 	xpi_count(XPI_FRAMES_MAP, nr_frames);
 	if (unlikely(flags & XEN_IOMMU_MAP_gref))
 		xpi_count(XPI_FRAMES_GRANTED, nr_frames);
-	trace_xpi_map(op);
+	trace_xpi_map(dfn, gfn, nr_frames, flags, owner);
+}
+
+/**
+ * xpi_batch_map_list() - queue a mapping of frames that are anywhere
+ * @batch: the queue, with the queue lock held and xpi_batch_room()
+ * @dfn: first device frame
+ * @gfns: the guest frames
+ * @nr_frames: of them; at most XPI_LIST_FRAMES
+ * @flags: XEN_IOMMU_MAP_*
+ *
+ * Context: Any.
+ */
+void xpi_batch_map_list(struct xpi_batch *batch, u64 dfn, const u64 *gfns,
+			u32 nr_frames, u16 flags)
+{
+	u64 *list;
+
+	if (joins(batch, dfn, nr_frames, flags)) {
+		list = extend(batch, nr_frames);
+	} else {
+		list = batch->gfns + batch->nr_gfns;
+		batch->nr_gfns += nr_frames;
+		add_map(batch, dfn, (unsigned long)list, nr_frames,
+			flags | XEN_IOMMU_MAP_list, 0);
+	}
+	memcpy(list, gfns, nr_frames * sizeof(*list));
+	WRITE_ONCE(batch->gen_map, batch->gen);
+
+	xpi_count(XPI_FRAMES_MAP, nr_frames);
+	trace_xpi_map(dfn, *gfns, nr_frames, flags | XEN_IOMMU_MAP_list, 0);
 }
 
 /**
@@ -245,19 +352,20 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 /**
  * xpi_batch_lock_room() - take the queue lock, with room in the queue
  * @batch: the queue, with no lock held
- * @nr: operations that are to be queued
+ * @nr_gfns: as for xpi_batch_room()
  * @flags: OUT: for spin_unlock_irqrestore()
  *
- * What is queued is submitted if it is in the way.
+ * What is queued is submitted if it is in the way, again and again if others are
+ * faster to fill the queue.
  *
  * Context: Any.
  */
-void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr,
+void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr_gfns,
 			 unsigned long *flags)
 	__acquires(&batch->lock)
 {
 	spin_lock_irqsave(&batch->lock, *flags);
-	while (unlikely(xpi_batch_room(batch) < nr)) {
+	while (unlikely(!xpi_batch_room(batch, nr_gfns))) {
 		unsigned long full = batch->gen;
 
 		spin_unlock_irqrestore(&batch->lock, *flags);

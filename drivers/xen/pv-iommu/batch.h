@@ -7,7 +7,8 @@
  * waits for its generation.  Nobody stands in line for that: whoever finds the
  * submit lock free submits what is queued, for all who wait, and they leave
  * together when it is done.  So nobody waits for more than the hypercall that is
- * under way and the next.  That makes two promises simple:
+ * under way and the next, if it has found room in the queue.  That makes two
+ * promises simple:
  *
  *  - whoever waits for a generation returns when all that was queued before is
  *    done, whichever CPU has submitted it;
@@ -35,14 +36,23 @@ enum xpi_cause {
 	XPI_CAUSE_FULL,
 };
 
-/* Hypercalls are bounded by this, with interrupts off as they are. */
+/* Operations, and frames in lists, for which one hypercall is made. */
 #define XPI_BATCH_OPS	512U
+#define XPI_BATCH_GFNS	4096U
+
+/*
+ * Where the hypervisor takes lists of frames, runs that are shorter go into one, which
+ * has no more than this.
+ */
+#define XPI_SHORT_RUN	8U
+#define XPI_LIST_FRAMES	64U
 
 /**
  * struct xpi_batch - the queue of one domain
  * @backend: how to submit
  * @ctx: the context that the operations are about
  * @size: room for operations
+ * @nr_gfns_max: room for frames of lists; 0 without %XEN_IOMMU_CAP_list
  * @failed: called for each operation that failed for good, with the submit lock
  *	held
  * @lock: the queue lock: guards what follows, and what the owner of the queue keeps
@@ -50,7 +60,9 @@ enum xpi_cause {
  * @ops: the operations
  * @frames: how many frames each is about; in an unmap operation the hypervisor
  *	overwrites it
+ * @gfns: the frames of lists
  * @nr: operations in @ops
+ * @nr_gfns: frames in @gfns
  * @nr_unmaps: unmap operations among them
  * @flushes: some of them make the hypervisor flush the IOTLB
  * @unflushed: lazily unmapped and not yet flushed: unmaps that are queued or
@@ -63,6 +75,8 @@ enum xpi_cause {
  *	Guards what follows.  Taken before @lock
  * @done: generations up to this one are done; anybody may read it
  * @spare: arrays for what is queued while the hypervisor works on the others
+ * @alone: for the frames of a list that was refused
+ * @alone_frames: likewise
  * @flush_failed: the last flush failed: what was unmapped before may still be
  *	reachable for devices; anybody may read it
  * @nr_flush_failed: how many failed
@@ -78,13 +92,16 @@ struct xpi_batch {
 	const struct xpi_backend *backend;
 	u16 ctx;
 	unsigned int size;
+	unsigned int nr_gfns_max;
 	void (*failed)(struct xpi_batch *batch, const struct xen_iommu_op *op);
 
 	/* Written by all who queue. */
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* queue lock */
 	unsigned int nr;
+	unsigned int nr_gfns;
 	struct xen_iommu_op *ops;
 	u64 *frames;
+	u64 *gfns;
 	unsigned int nr_unmaps;
 	bool flushes;
 	bool unflushed;
@@ -101,7 +118,10 @@ struct xpi_batch {
 	struct {
 		struct xen_iommu_op *ops;
 		u64 *frames;
+		u64 *gfns;
 	} spare;
+	struct xen_iommu_op *alone;
+	u64 *alone_frames;
 	u64 calls;
 	u64 calls_flush;
 	struct irq_work complaint;
@@ -112,17 +132,19 @@ struct xpi_batch {
 };
 
 int xpi_batch_init(struct xpi_batch *batch, const struct xpi_backend *backend,
-		   unsigned int size,
+		   unsigned int size, unsigned int nr_gfns,
 		   void (*failed)(struct xpi_batch *batch,
 				  const struct xen_iommu_op *op));
 void xpi_batch_destroy(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags, domid_t owner);
+void xpi_batch_map_list(struct xpi_batch *batch, u64 dfn, const u64 *gfns,
+			u32 nr_frames, u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 		     u32 flags);
 void xpi_batch_queue_flush(struct xpi_batch *batch);
-void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr,
+void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr_gfns,
 			 unsigned long *flags)
 	__acquires(&batch->lock);
 void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner);
@@ -134,17 +156,21 @@ void xpi_batch_wait(struct xpi_batch *batch, unsigned long gen,
 bool xpi_batch_make_usable(struct xpi_batch *batch);
 
 /**
- * xpi_batch_room() - how many operations can be queued before any are submitted
+ * xpi_batch_room() - can an operation be queued before any are submitted?
  * @batch: the queue, with the queue lock held
+ * @nr_gfns: XPI_LIST_FRAMES for a mapping that may go into a list, else 0
  *
  * Context: Any.
- * Return: their number.
+ * Return: true if so.
  */
-static inline unsigned int xpi_batch_room(const struct xpi_batch *batch)
+static inline bool xpi_batch_room(const struct xpi_batch *batch,
+				  unsigned int nr_gfns)
 {
 	lockdep_assert_held(&batch->lock);
 
-	return batch->size - batch->nr;
+	return batch->nr < batch->size &&
+	       (!batch->nr_gfns_max ||
+		batch->nr_gfns + nr_gfns <= batch->nr_gfns_max);
 }
 
 #endif /* _XEN_PV_IOMMU_BATCH_H */

@@ -39,6 +39,7 @@
  * @nr_mapped: frames that are valid in @shadow
  * @nr_refused: of them, those that the hypervisor refused to map
  * @grants: the hypervisor maps other domains' pages; constant
+ * @lists: it takes lists of frames; constant
  */
 struct xpi_domain {
 	struct xpi_shadow shadow;
@@ -46,6 +47,7 @@ struct xpi_domain {
 	unsigned long nr_mapped;
 	unsigned long nr_refused;
 	bool grants;
+	bool lists;
 };
 
 /* XEN_IOMMU_MAP_* for an entry of the shadow. */

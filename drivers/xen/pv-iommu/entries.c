@@ -139,7 +139,7 @@ int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	unsigned int left;
 	u64 *entries;
 
-	xpi_batch_lock_room(&d->batch, 1, &flags);
+	xpi_batch_lock_room(&d->batch, 0, &flags);
 	entries = xpi_shadow_entries(&d->shadow, dfn, &left);
 	nr = min_t(unsigned long, nr, left);
 	for (i = 0; i < nr && entries[i] & XPI_SHADOW_QUARANTINED; i++)

@@ -18,8 +18,6 @@
 
 /* It takes xpi_batch_make_usable(). */
 #define XPI_NEED_FLUSH		(-ERESTART)
-/* It takes xpi_batch_lock_room(). */
-#define XPI_NEED_ROOM		(-ENOBUFS)
 /* It takes xpi_entries_release(). */
 #define XPI_NEED_RELEASE	(-EUCLEAN)
 /* It takes xpi_entries_prepare(). */

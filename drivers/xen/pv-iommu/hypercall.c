@@ -231,6 +231,11 @@ static int buffers_ctx_attach(u16 ctx, u32 sbdf)
 	return buffers_one(&op);
 }
 
+static void buffers_relax(void)
+{
+	HYPERVISOR_sched_op(SCHEDOP_yield, NULL);
+}
+
 const struct xpi_backend xpi_buffers_backend = {
 	.name = "buffers",
 	.probe = buffers_probe,
@@ -242,6 +247,7 @@ const struct xpi_backend xpi_buffers_backend = {
 	.ctx_free = buffers_ctx_free,
 	.ctx_attach = buffers_ctx_attach,
 	.submit = buffers_submit,
+	.relax = buffers_relax,
 };
 
 /**

@@ -57,6 +57,7 @@ struct xpi_caps {
  *	0, or a negative errno: -EIO with every status written is a failed
  *	flush, anything else leaves %XPI_STATUS_UNREACHED in the operations
  *	that it did not reach
+ * @relax: let somebody else have the CPU, if anybody wants it.  Any context
  */
 struct xpi_backend {
 	const char *name;
@@ -70,6 +71,7 @@ struct xpi_backend {
 	int (*ctx_free)(u16 ctx);
 	int (*ctx_attach)(u16 ctx, u32 sbdf);
 	int (*submit)(struct xen_iommu_op *ops, unsigned int nr);
+	void (*relax)(void);
 };
 
 extern const struct xpi_backend xpi_buffers_backend;

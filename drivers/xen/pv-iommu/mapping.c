@@ -11,14 +11,22 @@
 #include "gfn.h"
 #include "stats.h"
 
-/*
- * Frames that are scattered cost an operation each.  So many are translated, and then
- * queued under one hold of the queue lock.
- */
-#define BLOCK_RUNS	16U
-
 /* A run is one operation, if it is no longer than this. */
 #define RUN_FRAMES	((unsigned long)SZ_1G >> PAGE_SHIFT)
+
+/**
+ * struct block - frames that one operation maps
+ * @pfn: the first
+ * @run: the run that they begin with; of what is a list just @nr is used
+ * @list: they are @run.nr in @gfns
+ * @gfns: the frames of a list
+ */
+struct block {
+	unsigned long pfn;
+	struct xpi_gfn_run run;
+	bool list;
+	u64 gfns[XPI_LIST_FRAMES];
+};
 
 /* Up to an aligned end, so that no run is cut where it fills a table. */
 static unsigned long chunk(u64 dfn, unsigned long nr)
@@ -26,119 +34,112 @@ static unsigned long chunk(u64 dfn, unsigned long nr)
 	return nr > RUN_FRAMES ? RUN_FRAMES - dfn % RUN_FRAMES : nr;
 }
 
-/* The entry for the first frame of a run. */
-static u64 entry_of(const struct xpi_gfn_run *run, unsigned long pfn, u64 access)
+/*
+ * Make a list of what a block begins with: frames up to the first that cannot be in
+ * it, of at most @nr.
+ */
+static void make_list(struct block *b, unsigned long nr)
 {
-	return PFN_PHYS(pfn) | access | XPI_SHADOW_VALID |
-	       (run->foreign ? XPI_SHADOW_FOREIGN : 0);
+	struct xpi_gfn_run run = b->run;
+	unsigned long n = 0, i;
+
+	do {
+		for (i = 0; i < run.nr; i++)
+			b->gfns[n++] = run.gfn + i;
+	} while (n < nr &&
+		 !xpi_gfn_run(b->pfn + n, min_t(unsigned long, nr - n,
+					  XPI_SHORT_RUN), &run) &&
+		 !run.foreign && run.nr < XPI_SHORT_RUN);
+
+	b->list = n > b->run.nr;
+	b->run.nr = n;
 }
 
-/* Map frames of a run that are in one table; see map_run(). */
-static unsigned long map_piece(struct xpi_domain *d, u64 dfn,
-			       const struct xpi_gfn_run *run, unsigned long done,
-			       u64 entry, int *ret)
+/* What is mapped next of @nr frames from @pfn on. */
+static int translate(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+		     unsigned long nr, struct block *b)
 {
-	unsigned long nr = xpi_entries_piece(dfn + done, run->nr - done), n;
+	unsigned long most = min_t(unsigned long, xpi_entries_piece(dfn, nr),
+				   XPI_LIST_FRAMES);
+	int ret = xpi_gfn_run(pfn, nr, &b->run);
 
-	if (unlikely(!xpi_batch_room(&d->batch))) {
-		*ret = XPI_NEED_ROOM;
-		return done;
-	}
+	if (!ret && unlikely(b->run.foreign) && !d->grants)
+		ret = -EOPNOTSUPP;
+	if (ret)
+		return ret;
 
-	n = xpi_entries_enter(d, dfn + done, nr, entry + PFN_PHYS(done), ret);
-	d->nr_mapped += n;
-	done += n;
-	if (done && (done == run->nr || *ret))
-		xpi_batch_map(&d->batch, dfn, run->gfn, done,
-			      xpi_map_flags(entry), run->owner);
-	return done;
+	b->pfn = pfn;
+	b->list = false;
+	if (d->lists && !b->run.foreign &&
+	    b->run.nr < min_t(unsigned long, most, XPI_SHORT_RUN))
+		make_list(b, most);
+	return 0;
+}
+
+static bool goes_in_list(const struct block *b)
+{
+	return b->list || (b->run.nr < XPI_SHORT_RUN && !b->run.foreign);
+}
+
+/* Queue the first @nr frames of a block, which are in the shadow. */
+static void queue_block(struct xpi_domain *d, u64 dfn, const struct block *b,
+			unsigned long nr, u16 flags)
+{
+	if (b->list)
+		xpi_batch_map_list(&d->batch, dfn, b->gfns, nr, flags);
+	else
+		xpi_batch_map(&d->batch, dfn, b->run.gfn, nr, flags,
+			      b->run.owner);
 }
 
 /*
- * Map a run that has its frames in more than one table.  It is one operation, so it
- * has to have all of them; it is queued when all of it, or up to what is in the way,
- * is in the shadow.
+ * Map a block.  It is one operation, so it has to have all of its tables; it is
+ * queued when all of it, or up to what is in the way, is in the shadow.
  */
-static unsigned long map_run(struct xpi_domain *d, u64 dfn,
-			     const struct xpi_gfn_run *run, u64 entry, int *ret)
+static unsigned long map_block(struct xpi_domain *d, u64 dfn,
+			       const struct block *b, u64 access, int *ret)
 {
-	unsigned long flags, done = 0;
+	u64 entry = PFN_PHYS(b->pfn) | access | XPI_SHADOW_VALID |
+		    (b->run.foreign ? XPI_SHADOW_FOREIGN : 0);
+	unsigned long flags, done = 0, n, nr = b->run.nr;
 
-	if (!xpi_entries_ready(d, dfn, run->nr)) {
+	if (nr > xpi_entries_piece(dfn, nr) && !xpi_entries_ready(d, dfn, nr)) {
 		*ret = XPI_NEED_TABLES;
 		return 0;
 	}
 
-	while (done < run->nr && !*ret) {
-		xpi_batch_lock_room(&d->batch, 1, &flags);
-		done = map_piece(d, dfn, run, done, entry, ret);
+	do {
+		xpi_batch_lock_room(&d->batch, goes_in_list(b) ?
+				    XPI_LIST_FRAMES : 0, &flags);
+		n = xpi_entries_enter(d, dfn + done,
+				      xpi_entries_piece(dfn + done, nr - done),
+				      entry + PFN_PHYS(done), ret);
+		d->nr_mapped += n;
+		done += n;
+		if (done && (done == nr || *ret))
+			queue_block(d, dfn, b, done, xpi_map_flags(entry));
 		spin_unlock_irqrestore(&d->batch.lock, flags);
-	}
+	} while (done < nr && !*ret);
 	return done;
-}
-
-/* The runs that a range begins with; returns how many. */
-static unsigned int translate(struct xpi_domain *d, u64 dfn, unsigned long pfn,
-			      unsigned long nr, struct xpi_gfn_run *runs,
-			      int *ret)
-{
-	unsigned long done = 0;
-	unsigned int i;
-
-	for (i = 0; i < BLOCK_RUNS && done < min(nr, XPI_SHADOW_ENTRIES); i++) {
-		unsigned long piece = xpi_entries_piece(dfn + done, nr - done);
-
-		/* Of one that is not the first, just whether it is too long. */
-		*ret = xpi_gfn_run(pfn + done,
-				   i ? min(nr - done, piece + 1) : nr - done,
-				   &runs[i]);
-		if (!*ret && unlikely(runs[i].foreign) && !d->grants)
-			*ret = -EOPNOTSUPP;
-		if (unlikely(*ret))
-			break;
-		/* One that takes map_run() is by itself. */
-		if (runs[i].nr > piece)
-			return i ?: 1;
-		done += runs[i].nr;
-	}
-	/* What stops it is the first the next time. */
-	if (i)
-		*ret = 0;
-	return i;
 }
 
 /* Map some of @nr frames. */
 static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 			      unsigned long nr, u64 access, int *ret)
 {
-	struct xpi_gfn_run runs[BLOCK_RUNS];
-	unsigned long flags, done = 0;
-	unsigned int i, nr_runs;
+	struct block b;
 
 	if (unlikely(READ_ONCE(d->batch.flush_failed)))
 		*ret = XPI_NEED_FLUSH;
 	else
-		nr_runs = translate(d, dfn, pfn, nr, runs, ret);
-	if (unlikely(*ret))
-		return 0;
-
-	if (runs[0].nr > xpi_entries_piece(dfn, runs[0].nr))
-		return map_run(d, dfn, runs, entry_of(runs, pfn, access), ret);
-
-	spin_lock_irqsave(&d->batch.lock, flags);
-	for (i = 0; i < nr_runs && !*ret; i++)
-		done += map_piece(d, dfn + done, &runs[i], 0,
-				  entry_of(&runs[i], pfn + done, access), ret);
-	spin_unlock_irqrestore(&d->batch.lock, flags);
-	return done;
+		*ret = translate(d, dfn, pfn, nr, &b);
+	return *ret ? 0 : map_block(d, dfn, &b, access, ret);
 }
 
 /* Get what mapping the next of @nr frames turned out to lack. */
 static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 		       unsigned long pfn, unsigned long nr, gfp_t gfp)
 {
-	unsigned long flags;
-
 	switch (lack) {
 	case XPI_NEED_TABLES:
 		return xpi_entries_prepare(d, dfn, pfn, nr, gfp);
@@ -146,11 +147,6 @@ static int get_lacking(struct xpi_domain *d, int lack, u64 dfn,
 		return xpi_entries_release(d, dfn, nr);
 	case XPI_NEED_FLUSH:
 		return xpi_batch_make_usable(&d->batch) ? 0 : -EIO;
-	case XPI_NEED_ROOM:
-		/* Others may have filled it again when we come back. */
-		xpi_batch_lock_room(&d->batch, 1, &flags);
-		spin_unlock_irqrestore(&d->batch.lock, flags);
-		return 0;
 	default:
 		return lack;
 	}
@@ -209,7 +205,7 @@ static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
 	plain = entry && !*entry && !READ_ONCE(d->batch.flush_failed) &&
-		xpi_batch_room(&d->batch);
+		xpi_batch_room(&d->batch, XPI_LIST_FRAMES);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
 		d->nr_mapped++;
@@ -280,7 +276,7 @@ static int refusal(struct xpi_domain *d, u64 dfn, unsigned long nr)
  */
 int xpi_domain_sync_map(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
-	/* Of others' mappings those that were queued after ours are included. */
+	/* It may be one that others have queued after ours. */
 	xpi_batch_wait(&d->batch, READ_ONCE(d->batch.gen_map),
 		       XPI_CAUSE_SYNC_MAP);
 	return unlikely(READ_ONCE(d->nr_refused)) ? refusal(d, dfn, nr) : 0;
@@ -315,7 +311,7 @@ static unsigned long unmap_alike(struct xpi_domain *d, u64 dfn, unsigned long nr
 
 	do {
 		piece = xpi_entries_piece(dfn + done, nr - done);
-		xpi_batch_lock_room(&d->batch, 1, &flags);
+		xpi_batch_lock_room(&d->batch, 0, &flags);
 		n = xpi_entries_leave(d, dfn + done, piece, &state);
 		d->nr_mapped -= n;
 		if (unlikely(state == XPI_ENTRY_REFUSED))
@@ -342,7 +338,7 @@ static bool unmap_one(struct xpi_domain *d, u64 dfn, bool lazy)
 	spin_lock_irqsave(&d->batch.lock, flags);
 	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
 	plain = entry && (*entry & XPI_ENTRY_STATE) == XPI_ENTRY_KNOWN &&
-		xpi_batch_room(&d->batch);
+		xpi_batch_room(&d->batch, 0);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, 0);
 		d->nr_mapped--;
@@ -408,7 +404,7 @@ void xpi_domain_flush_all(struct xpi_domain *d)
 {
 	unsigned long flags, gen;
 
-	xpi_batch_lock_room(&d->batch, 1, &flags);
+	xpi_batch_lock_room(&d->batch, 0, &flags);
 	xpi_batch_queue_flush(&d->batch);
 	gen = d->batch.gen_all;
 	spin_unlock_irqrestore(&d->batch.lock, flags);

@@ -58,8 +58,11 @@ static inline void xpi_count(enum xpi_counter counter, u64 n)
 /* Any context; an interrupt in between can have it forgotten. */
 static inline void xpi_count_most(enum xpi_counter counter, u64 n)
 {
-	if (n > this_cpu_read(xpi_counters.val[counter]))
-		this_cpu_write(xpi_counters.val[counter], n);
+	struct xpi_counters *counters = get_cpu_ptr(&xpi_counters);
+
+	if (n > counters->val[counter])
+		WRITE_ONCE(counters->val[counter], n);
+	put_cpu_ptr(&xpi_counters);
 }
 
 u64 xpi_counted(enum xpi_counter counter);

@@ -17,8 +17,8 @@
 /* How often an operation is tried again that the hypervisor may yet do. */
 #define MAX_RETRIES	3
 
-/* So long is waited for a hypercall that seems to take its time: about 1 ms. */
-#define MAX_SPINS	(1U << 15)
+/* So long a CPU waits for another before it offers to do something else: 0.1 ms. */
+#define SPINS		8192
 
 static const enum xpi_counter counter_of_cause[] = {
 	[XPI_CAUSE_SYNC_MAP]	= XPI_SUBMIT_SYNC_MAP,
@@ -37,18 +37,12 @@ static bool transient(int err)
 struct taken {
 	struct xen_iommu_op *ops;
 	u64 *frames;
+	u64 *gfns;
 	unsigned int nr;
 	unsigned long gen;
 };
 
-/* Of a map or unmap operation; both start with the frame number. */
-static bool overlap(const struct taken *t, unsigned int a, unsigned int b)
-{
-	u64 dfn_a = t->ops[a].u.map.dfn;
-	u64 dfn_b = t->ops[b].u.map.dfn;
-
-	return dfn_a < dfn_b + t->frames[b] && dfn_b < dfn_a + t->frames[a];
-}
+static void settle(struct xpi_batch *batch, struct taken *t);
 
 /* Make an operation what it was when it was queued, but for its status. */
 static void restore(struct taken *t, unsigned int i)
@@ -165,20 +159,27 @@ static bool recover(struct xpi_batch *batch)
 }
 
 /*
- * Can an operation be tried again, out of the queue's order?  Never when a later one
- * is about the same frames, which would then see them the wrong way round.
+ * Is no operation behind the @i'th about any of these frames?  Else none may be tried
+ * again, out of the queue's order: the later one would see them the wrong way round.
  */
+static bool is_last(const struct taken *t, unsigned int i, u64 dfn, u64 nr)
+{
+	for (i++; i < t->nr; i++) {
+		/* Of a map or unmap operation; both start with it. */
+		u64 later = t->ops[i].u.map.dfn;
+
+		if (t->ops[i].op != XEN_IOMMUOP_flush &&
+		    dfn < later + t->frames[i] && later < dfn + nr)
+			return false;
+	}
+	return true;
+}
+
 static bool may_retry(const struct taken *t, unsigned int i)
 {
-	unsigned int later;
-
-	if (!transient(t->ops[i].status) || t->ops[i].op == XEN_IOMMUOP_flush)
-		return false;
-	for (later = i + 1; later < t->nr; later++)
-		if (t->ops[later].op != XEN_IOMMUOP_flush &&
-		    overlap(t, i, later))
-			return false;
-	return true;
+	return transient(t->ops[i].status) &&
+	       t->ops[i].op != XEN_IOMMUOP_flush &&
+	       is_last(t, i, t->ops[i].u.map.dfn, t->frames[i]);
 }
 
 /* An operation failed for good. */
@@ -210,6 +211,52 @@ static void fail(struct xpi_batch *batch, struct xen_iommu_op *op)
 	batch->failed(batch, op);
 }
 
+/* Not where it was for no frame of it, nor where there is no memory. */
+static bool is_refused_list(const struct xen_iommu_op *op)
+{
+	return op->op == XEN_IOMMUOP_map &&
+	       op->u.map.flags & XEN_IOMMU_MAP_list &&
+	       (op->status == -EPERM || op->status == -EEXIST ||
+		op->status == -EINVAL);
+}
+
+/*
+ * The hypervisor refuses a list as a whole, which may have the frames of several
+ * callers: find out for which of them it is, with one call.
+ */
+static void try_alone(struct xpi_batch *batch, const struct taken *t,
+		      unsigned int list)
+{
+	const struct xen_iommu_op *op = &t->ops[list];
+	const u64 *gfns = (const u64 *)(unsigned long)op->u.map.gfn;
+	struct taken alone = {
+		.ops = batch->alone,
+		.frames = batch->alone_frames,
+	};
+	u32 i;
+
+	for (i = 0; i < op->u.map.nr_frames; i++) {
+		struct xen_iommu_op *one = &alone.ops[alone.nr];
+
+		*one = *op;
+		one->u.map.dfn += i;
+		one->u.map.gfn = gfns[i];
+		one->u.map.nr_frames = 1;
+		one->u.map.flags &= ~XEN_IOMMU_MAP_list;
+		if (is_last(t, list, one->u.map.dfn, 1)) {
+			one->status = XPI_STATUS_UNREACHED;
+			alone.frames[alone.nr++] = 1;
+		} else {
+			fail(batch, one);
+		}
+	}
+
+	xpi_count(XPI_SUBMIT_RETRY, 1);
+	/* None of them is a list, so this does not come back here. */
+	if (alone.nr && !submit_ops(batch, alone.ops, alone.nr))
+		settle(batch, &alone);
+}
+
 /*
  * Leave in @t what @may be tried again, in its order, and fail the rest.  Looks at
  * none again that it has moved.
@@ -226,6 +273,8 @@ static void sort_out(struct xpi_batch *batch, struct taken *t,
 		if (may(t, i)) {
 			t->ops[left] = t->ops[i];
 			t->frames[left++] = t->frames[i];
+		} else if (is_refused_list(&t->ops[i])) {
+			try_alone(batch, t, i);
 		} else {
 			fail(batch, &t->ops[i]);
 		}
@@ -273,11 +322,13 @@ static void take(struct xpi_batch *batch, struct taken *t)
 	*t = (struct taken) {
 		.ops = batch->ops,
 		.frames = batch->frames,
+		.gfns = batch->gfns,
 		.nr = batch->nr,
 		.gen = batch->gen++,
 	};
 	batch->ops = batch->spare.ops;
 	batch->frames = batch->spare.frames;
+	batch->gfns = batch->spare.gfns;
 	xpi_batch_drop(batch);
 	spin_unlock(&batch->lock);
 }
@@ -311,6 +362,7 @@ static void submit(struct xpi_batch *batch, enum xpi_cause cause)
 	take(batch, &t);
 	batch->spare.ops = t.ops;
 	batch->spare.frames = t.frames;
+	batch->spare.gfns = t.gfns;
 
 	clean = submit_ops(batch, t.ops, t.nr);
 	trace_xpi_submit(cause, t.nr);
@@ -342,25 +394,10 @@ bool xpi_batch_make_usable(struct xpi_batch *batch)
 	return usable;
 }
 
-/*
- * Take the submit lock, now or not at all.  But a vCPU that waits for another
- * which is not running had better stand in line, where it leaves its CPU to that.
- */
-static bool try_lock(struct xpi_batch *batch, unsigned int tries,
-		     unsigned long *flags)
-{
-	if (unlikely(tries == MAX_SPINS)) {
-		spin_lock_irqsave(&batch->submit_lock, *flags);
-		return true;
-	}
-	return !spin_is_locked(&batch->submit_lock) &&
-	       spin_trylock_irqsave(&batch->submit_lock, *flags);
-}
-
 /**
  * xpi_batch_wait() - wait until a generation is done
  * @batch: the queue, with no lock held
- * @gen: the generation; something was queued in it
+ * @gen: the generation: something was queued in it; or 0
  * @cause: why
  *
  * When this returns, every operation of that generation and of those before is
@@ -376,11 +413,16 @@ void xpi_batch_wait(struct xpi_batch *batch, unsigned long gen,
 	unsigned long flags, start = READ_ONCE(batch->done);
 	unsigned int tries = 0;
 
+	/* Pairs with submit(). */
 	while (smp_load_acquire(&batch->done) < gen) {
-		if (!try_lock(batch, tries, &flags)) {
+		if (!spin_trylock_irqsave(&batch->submit_lock, flags)) {
 			if (!tries++)
 				xpi_count(XPI_WAITS, 1);
-			cpu_relax();
+			/* The vCPU that submits may be waiting for this CPU. */
+			if (tries % SPINS)
+				cpu_relax();
+			else
+				batch->backend->relax();
 			continue;
 		}
 		/* Another may have done so meanwhile. */

@@ -12,21 +12,22 @@
 #include <xen/interface/iommu_op.h>
 
 TRACE_EVENT(xpi_map,
-	    TP_PROTO(const struct xen_iommu_op *op),
-	    TP_ARGS(op),
+	    TP_PROTO(u64 dfn, u64 gfn, u32 nr_frames, u16 flags, u16 domid),
+	    TP_ARGS(dfn, gfn, nr_frames, flags, domid),
 	    TP_STRUCT__entry(__field(u64, dfn)
 			     __field(u64, gfn)
 			     __field(u32, nr_frames)
 			     __field(u16, flags)
 			     __field(u16, domid)),
-	    TP_fast_assign(__entry->dfn = op->u.map.dfn;
-			   __entry->gfn = op->u.map.gfn;
-			   __entry->nr_frames = op->u.map.nr_frames;
-			   __entry->flags = op->u.map.flags;
-			   __entry->domid = op->u.map.domid;),
+	    TP_fast_assign(__entry->dfn = dfn;
+			   __entry->gfn = gfn;
+			   __entry->nr_frames = nr_frames;
+			   __entry->flags = flags;
+			   __entry->domid = domid;),
 	    TP_printk("dfn=%#llx %s=%#llx domid=%u nr_frames=%u %s%s",
 		      __entry->dfn,
-		      __entry->flags & XEN_IOMMU_MAP_gref ? "gref" : "gfn",
+		      __entry->flags & XEN_IOMMU_MAP_gref ? "gref" :
+		      __entry->flags & XEN_IOMMU_MAP_list ? "list" : "gfn",
 		      __entry->gfn, __entry->domid, __entry->nr_frames,
 		      __entry->flags & XEN_IOMMU_MAP_readable ? "r" : "-",
 		      __entry->flags & XEN_IOMMU_MAP_writable ? "w" : "-"));

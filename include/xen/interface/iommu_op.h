@@ -107,6 +107,8 @@ DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
 #define XEN_IOMMU_CAP_lookup			(1U << 7)
 /* Non-present entries may be cached: new mappings cost a flush, too. */
 #define XEN_IOMMU_CAP_caching_mode		(1U << 8)
+/* map accepts lists of frames. */
+#define XEN_IOMMU_CAP_list			(1U << 9)
 
 struct xen_iommu_op_query_caps {
 	uint16_t version;	/* OUT: XEN_IOMMU_OP_VERSION */
@@ -199,6 +201,12 @@ struct xen_iommu_op_enable_modification {
  * while a device can reach it; frames of MMIO are not counted.  At least one
  * of readable and writable is set.
  *
+ * With list, dfn + n points at entry n of an array of gfns, which need be neither
+ * sorted nor distinct; domid is zero.  The array is in the caller's memory: gfn is
+ * its virtual address, as in a guest handle, of any alignment.  It is not written,
+ * and is to stay as it is until the hypercall returns: each frame is checked that
+ * comes to be mapped, but of an array that changes nobody knows which these are.
+ *
  * With gref it is a page that domid has granted to the domain, which must have the
  * grant mapped (GNTTABOP_map_grant_ref) while it makes this call: for writing, if
  * writable is set.  Afterwards the grant may be unmapped, and its owner may end
@@ -211,13 +219,15 @@ struct xen_iommu_op_enable_modification {
  * Status:
  *   -EINVAL      reserved field, no access flag, nr_frames 0 or wrapping,
  *                beyond max_dfn, or in a reserved range; with gref nr_frames
- *                is not 1, or the reference has more than 32 bits
+ *                is not 1, or the reference has more than 32 bits; with list
+ *                it is more than XEN_IOMMU_MAP_MAX_LIST, or gref is set, too
  *   -EEXIST      something is mapped in the range already; in a context also by
  *                the hypervisor, for a device that needs it
  *   -EPERM       context 0 when the domain has not taken over; the frame is not
  *                the domain's, nor MMIO that it may access that way; what was
  *                granted is not memory of domid
- *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref
+ *   -EOPNOTSUPP  gref without XEN_IOMMU_CAP_gref, list without XEN_IOMMU_CAP_list
+ *   -EFAULT      the array of a list cannot be read
  *   -ESRCH       there is no domain domid
  *   -EACCES      the domain does not have the grant mapped, or for reading only
  *                while writable is set, or it is a part of a page
@@ -233,6 +243,11 @@ struct xen_iommu_op_enable_modification {
 #define XEN_IOMMU_MAP_gref			(1U << 2)
 /* The caller flushes, even where non-present entries are cached. */
 #define XEN_IOMMU_MAP_no_flush			(1U << 3)
+/* u.map.gfn is the address of an array of nr_frames gfns, 64 bits each. */
+#define XEN_IOMMU_MAP_list			(1U << 4)
+
+/* Frames in a list. */
+#define XEN_IOMMU_MAP_MAX_LIST			512
 
 struct xen_iommu_op_map {
 	uint64_t dfn;

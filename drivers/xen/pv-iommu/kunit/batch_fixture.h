@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 #define QUEUE_SIZE	16
+#define QUEUE_GFNS	128
 
 /**
  * struct queue - a queue under test
@@ -37,16 +38,30 @@ static inline void queue_destroy(void *data)
 	xpi_batch_destroy(&q->batch);
 }
 
-static inline struct queue *queue_create(struct kunit *test)
+static inline struct queue *queue_create_with(struct kunit *test,
+					      unsigned int nr_gfns)
 {
 	struct queue *q = kunit_kzalloc(test, sizeof(*q), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, q);
 	KUNIT_ASSERT_EQ(test, 0, xpi_batch_init(&q->batch, &model_backend,
-						QUEUE_SIZE, queue_failed));
+						QUEUE_SIZE, nr_gfns,
+						queue_failed));
 	KUNIT_ASSERT_EQ(test, 0,
 			kunit_add_action_or_reset(test, queue_destroy, q));
 	return q;
+}
+
+static inline struct queue *queue_create(struct kunit *test)
+{
+	return queue_create_with(test, 0);
+}
+
+/* One that has lists, on a hypervisor that takes them. */
+static inline struct queue *queue_create_lists(struct kunit *test)
+{
+	fixture_model(test)->caps.flags |= XEN_IOMMU_CAP_list;
+	return queue_create_with(test, QUEUE_GFNS);
 }
 
 static inline unsigned int queue_room(struct queue *q)
@@ -58,9 +73,19 @@ static inline void queue_map(struct queue *q, u64 dfn, u64 gfn, u32 nr)
 {
 	unsigned long flags;
 
-	xpi_batch_lock_room(&q->batch, 1, &flags);
+	xpi_batch_lock_room(&q->batch, 0, &flags);
 	xpi_batch_map(&q->batch, dfn, gfn, nr,
 		      XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable, 0);
+	spin_unlock_irqrestore(&q->batch.lock, flags);
+}
+
+static inline void queue_list(struct queue *q, u64 dfn, const u64 *gfns, u32 nr)
+{
+	unsigned long flags;
+
+	xpi_batch_lock_room(&q->batch, XPI_LIST_FRAMES, &flags);
+	xpi_batch_map_list(&q->batch, dfn, gfns, nr,
+			   XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable);
 	spin_unlock_irqrestore(&q->batch.lock, flags);
 }
 
@@ -68,7 +93,7 @@ static inline void queue_unmap(struct queue *q, u64 dfn, u64 nr, bool lazy)
 {
 	unsigned long flags;
 
-	xpi_batch_lock_room(&q->batch, 1, &flags);
+	xpi_batch_lock_room(&q->batch, 0, &flags);
 	xpi_batch_unmap(&q->batch, dfn, nr,
 			lazy ? XEN_IOMMU_UNMAP_no_flush : 0);
 	spin_unlock_irqrestore(&q->batch.lock, flags);
@@ -83,7 +108,7 @@ static inline void queue_flush_all(struct queue *q)
 {
 	unsigned long flags;
 
-	xpi_batch_lock_room(&q->batch, 1, &flags);
+	xpi_batch_lock_room(&q->batch, 0, &flags);
 	xpi_batch_queue_flush(&q->batch);
 	spin_unlock_irqrestore(&q->batch.lock, flags);
 	xpi_batch_wait(&q->batch, q->batch.gen_all, XPI_CAUSE_FLUSH_ALL);

@@ -70,19 +70,118 @@ static void a_full_queue_is_submitted_to_make_room(struct kunit *test)
 static void making_room_submits_no_more_often_than_it_has_to(struct kunit *test)
 {
 	struct model *m = fixture_model(test);
-	static const struct { unsigned int room, calls; } steps[] = {
-		{ QUEUE_SIZE - 1, 0 }, { QUEUE_SIZE, 1 }, { QUEUE_SIZE, 1 },
-	};
 	struct queue *q = queue_create(test);
 	unsigned long flags;
 	unsigned int i;
 
-	queue_map(q, 0, 7000, 1);
-	for (i = 0; i < ARRAY_SIZE(steps); i++) {
-		xpi_batch_lock_room(&q->batch, steps[i].room, &flags);
-		spin_unlock_irqrestore(&q->batch.lock, flags);
-		KUNIT_EXPECT_EQ(test, steps[i].calls, m->calls);
+	for (i = 0; i < QUEUE_SIZE; i++) {
+		KUNIT_EXPECT_EQ(test, 0U, m->calls);
+		queue_map(q, i, 7000 + 2 * i, 1);
 	}
+	for (i = 0; i < 2; i++) {
+		xpi_batch_lock_room(&q->batch, 0, &flags);
+		spin_unlock_irqrestore(&q->batch.lock, flags);
+		KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	}
+}
+
+/* Lists, of which a queue holds so many frames. */
+
+static const u64 three[] = { 7000, 7013, 7002 };
+
+static void a_list_is_one_operation(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create_lists(test);
+	unsigned int i;
+
+	queue_list(q, 100, three, ARRAY_SIZE(three));
+	queue_list(q, 110, three + 1, 1);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 2U, m->nr_ops);
+	for (i = 0; i < ARRAY_SIZE(three); i++)
+		KUNIT_EXPECT_EQ(test, three[i], model_gfn(m, 100 + i));
+	KUNIT_EXPECT_EQ(test, MODEL_NOTHING, model_gfn(m, 103));
+	KUNIT_EXPECT_EQ(test, three[1], model_gfn(m, 110));
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+}
+
+static void a_queue_that_is_full_of_lists_is_submitted(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create_lists(test);
+	unsigned int i, nr = ARRAY_SIZE(three);
+	static const u64 more[15] = {
+		6001, 6005, 6003, 6010, 6012, 6009, 6020, 6022, 6018, 6030,
+		6040, 6050, 6060, 6070, 6080,
+	};
+
+	/* After that there is no room for the longest list. */
+	for (i = 0; i < 5; i++) {
+		KUNIT_EXPECT_EQ(test, 0U, m->calls);
+		queue_list(q, 100 + 20 * i, more, 15);
+	}
+	/* But for what needs none there is. */
+	queue_unmap(q, 50, 1, true);
+	KUNIT_EXPECT_EQ(test, 0U, m->calls);
+	queue_list(q, 300, three, nr);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 5UL * 15 + nr, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, three[2], model_gfn(m, 302));
+}
+
+/* The list is still there when it is read again, whatever is queued meanwhile. */
+static void a_list_is_tried_again_as_it_was(struct kunit *test)
+{
+	static const u64 others[] = { 9000, 9001, 9002 };
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create_lists(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .times = 2, .err = -EAGAIN,
+	});
+	queue_list(q, 100, three, ARRAY_SIZE(three));
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 3U, m->calls);
+	KUNIT_EXPECT_EQ(test, three[1], model_gfn(m, 101));
+	queue_list(q, 200, others, ARRAY_SIZE(others));
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, others[1], model_gfn(m, 201));
+	KUNIT_EXPECT_EQ(test, 0U, q->nr_failed);
+}
+
+static void a_refused_list_is_tried_frame_by_frame(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create_lists(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_STATUS, .times = 2, .err = -EPERM,
+	});
+	queue_list(q, 100, three, ARRAY_SIZE(three));
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 2U, m->calls);
+	KUNIT_ASSERT_EQ(test, 1U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 100ULL, q->failed[0].u.map.dfn);
+	KUNIT_EXPECT_EQ(test, 1U, q->failed[0].u.map.nr_frames);
+	KUNIT_EXPECT_EQ(test, 2UL, model_nr_mapped(m));
+	KUNIT_EXPECT_EQ(test, three[2], model_gfn(m, 102));
+}
+
+static void a_list_in_a_call_that_fails_fails(struct kunit *test)
+{
+	struct model *m = fixture_model(test);
+	struct queue *q = queue_create_lists(test);
+
+	model_fail(m, (struct model_fault) {
+		.kind = MODEL_CALL, .times = 1, .err = -EFAULT,
+	});
+	queue_list(q, 100, three, ARRAY_SIZE(three));
+	queue_submit(q);
+	KUNIT_EXPECT_EQ(test, 1U, m->calls);
+	KUNIT_ASSERT_EQ(test, 1U, q->nr_failed);
+	KUNIT_EXPECT_EQ(test, 3U, q->failed[0].u.map.nr_frames);
 }
 
 static void a_mapping_carries_what_it_was_given(struct kunit *test)
@@ -91,7 +190,7 @@ static void a_mapping_carries_what_it_was_given(struct kunit *test)
 	struct queue *q = queue_create(test);
 	unsigned long flags;
 
-	xpi_batch_lock_room(&q->batch, 1, &flags);
+	xpi_batch_lock_room(&q->batch, 0, &flags);
 	xpi_batch_map(&q->batch, 100, 7000, 5, XEN_IOMMU_MAP_readable, 0);
 	spin_unlock_irqrestore(&q->batch.lock, flags);
 	queue_submit(q);
@@ -288,6 +387,11 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(nothing_is_submitted_twice),
 	KUNIT_CASE(a_full_queue_is_submitted_to_make_room),
 	KUNIT_CASE(making_room_submits_no_more_often_than_it_has_to),
+	KUNIT_CASE(a_list_is_one_operation),
+	KUNIT_CASE(a_queue_that_is_full_of_lists_is_submitted),
+	KUNIT_CASE(a_list_is_tried_again_as_it_was),
+	KUNIT_CASE(a_refused_list_is_tried_frame_by_frame),
+	KUNIT_CASE(a_list_in_a_call_that_fails_fails),
 	KUNIT_CASE(a_mapping_carries_what_it_was_given),
 	KUNIT_CASE(a_strict_unmap_flushes_at_the_end_of_the_call),
 	KUNIT_CASE(a_lazy_unmap_waits_for_flush_all),

@@ -35,6 +35,7 @@
 
 /* Operations that are submitted together. */
 #define MAX_OPS		4096
+#define MAX_GFNS	4096
 
 /* The first machine frames of the blocks, which stay allocated, and of MMIO. */
 static u64 block_gfn[NR_BLOCKS];
@@ -58,7 +59,9 @@ struct answer {
  * @seen: DFNs at which something was ever mapped
  * @ops: operations of this call
  * @answers: and what the model said
+ * @gfns: frames of the lists among them
  * @nr: of them
+ * @nr_gfns: frames in @gfns
  * @differs: how often Xen was not like the model
  * @first: how it was the first time
  */
@@ -68,7 +71,9 @@ struct mirror {
 	struct xarray seen;
 	struct xen_iommu_op *ops;
 	struct answer *answers;
+	u64 *gfns;
 	unsigned int nr;
+	unsigned int nr_gfns;
 	unsigned int differs;
 	char first[128];
 };
@@ -155,19 +160,40 @@ static void add_bad_map(struct mirror *mirror, const struct xen_iommu_op *asked,
 	struct xen_iommu_op *op;
 
 	/* Of the rest of the frames it is not known whose they are. */
-	if (map->gfn >= MODEL_MMIO_GFN || m->owns(m, map->gfn))
+	if (map->flags & XEN_IOMMU_MAP_list || map->gfn >= MODEL_MMIO_GFN ||
+	    m->owns(m, map->gfn))
 		return;
 	op = add(mirror, asked, status);
 	op->u.map.dfn = real_dfn(mirror, map->dfn, map->nr_frames);
 	op->u.map.gfn = NOT_OURS + map->gfn;
 }
 
+static void add_list(struct mirror *mirror, const struct xen_iommu_op *asked,
+		     int status)
+{
+	const struct xen_iommu_op_map *map = &asked->u.map;
+	const u64 *list = (const u64 *)(unsigned long)map->gfn;
+	struct xen_iommu_op *op;
+	u64 left, *gfns;
+	unsigned int i;
+
+	if (mirror->nr_gfns + map->nr_frames > MAX_GFNS)
+		mirror_submit(mirror);
+	op = add(mirror, asked, status);
+	gfns = mirror->gfns + mirror->nr_gfns;
+	for (i = 0; i < map->nr_frames; i++)
+		gfns[i] = real_gfn(list[i], &left);
+	mirror->nr_gfns += map->nr_frames;
+	op->u.map.dfn = real_dfn(mirror, map->dfn, map->nr_frames);
+	op->u.map.gfn = (unsigned long)gfns;
+}
+
 /* A block after the other, as only within one the frames are contiguous. */
-static void add_map(struct mirror *mirror, const struct xen_iommu_op *asked,
+static void add_run(struct mirror *mirror, const struct xen_iommu_op *asked,
 		    int status)
 {
 	const struct xen_iommu_op_map *map = &asked->u.map;
-	u64 done = 0, left, gfn, i;
+	u64 done = 0, left, gfn;
 
 	do {
 		struct xen_iommu_op *op;
@@ -183,6 +209,18 @@ static void add_map(struct mirror *mirror, const struct xen_iommu_op *asked,
 		op->u.map.nr_frames = left;
 		done += left;
 	} while (done < map->nr_frames);
+}
+
+static void add_map(struct mirror *mirror, const struct xen_iommu_op *asked,
+		    int status)
+{
+	const struct xen_iommu_op_map *map = &asked->u.map;
+	u64 i;
+
+	if (map->flags & XEN_IOMMU_MAP_list)
+		add_list(mirror, asked, status);
+	else
+		add_run(mirror, asked, status);
 
 	for (i = 0; !status && i < map->nr_frames; i++)
 		xa_store(&mirror->seen, map->dfn + i, xa_mk_value(1),
@@ -212,6 +250,10 @@ void mirror_add(struct mirror *mirror, const struct xen_iommu_op *asked,
 
 	switch (asked->op) {
 	case XEN_IOMMUOP_map:
+		/* Where a list is may be made up then. */
+		if (asked->u.map.flags & XEN_IOMMU_MAP_list &&
+		    (status == -EINVAL || status == -EOPNOTSUPP))
+			break;
 		if (status == -EPERM)
 			add_bad_map(mirror, asked, status);
 		else
@@ -298,6 +340,7 @@ void mirror_submit(struct mirror *mirror)
 		compare_answer(mirror, &mirror->answers[i], &mirror->ops[i]);
 	total += mirror->nr;
 	mirror->nr = 0;
+	mirror->nr_gfns = 0;
 }
 
 /*
@@ -341,6 +384,7 @@ static void destroy(void *data)
 	xa_destroy(&mirror->seen);
 	kvfree(mirror->ops);
 	kvfree(mirror->answers);
+	kvfree(mirror->gfns);
 }
 
 /* Frames of dom0, and of a device's registers; once for all tests. */
@@ -392,8 +436,10 @@ struct mirror *mirror_create(struct kunit *test, struct model *m)
 	mirror->ops = kvcalloc(MAX_OPS, sizeof(*mirror->ops), GFP_KERNEL);
 	mirror->answers = kvcalloc(MAX_OPS, sizeof(*mirror->answers),
 				   GFP_KERNEL);
+	mirror->gfns = kvcalloc(MAX_GFNS, sizeof(*mirror->gfns), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, mirror->ops);
 	KUNIT_ASSERT_NOT_NULL(test, mirror->answers);
+	KUNIT_ASSERT_NOT_NULL(test, mirror->gfns);
 	KUNIT_ASSERT_EQ(test, 0, xpi_takeover(&mirror->xpi));
 	KUNIT_ASSERT_EQ(test, 0, kunit_add_action_or_reset(test, destroy,
 							   mirror));

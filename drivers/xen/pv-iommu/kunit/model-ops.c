@@ -124,6 +124,43 @@ static int granted_frame(struct model *m, const struct xen_iommu_op_map *map,
 	return 0;
 }
 
+/* The frame for the @i'th dfn; @gfn is the first, if they are in a row. */
+static u64 frame_of(const struct xen_iommu_op_map *map, u64 gfn, u64 i)
+{
+	const u64 *list = (const u64 *)(unsigned long)map->gfn;
+
+	return map->flags & XEN_IOMMU_MAP_list ? list[i] : gfn + i;
+}
+
+static bool may_access_all(struct model *m, const struct xen_iommu_op_map *map)
+{
+	u64 i;
+
+	if (!(map->flags & XEN_IOMMU_MAP_list))
+		return may_access(m, map->gfn, map->nr_frames);
+	for (i = 0; i < map->nr_frames; i++)
+		if (!may_access(m, frame_of(map, 0, i), 1))
+			return false;
+	return true;
+}
+
+static int check_map(struct model *m, const struct xen_iommu_op_map *map)
+{
+	bool gref = map->flags & XEN_IOMMU_MAP_gref;
+	bool list = map->flags & XEN_IOMMU_MAP_list;
+
+	if (map->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
+			   XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush |
+			   XEN_IOMMU_MAP_list) ||
+	    !(map->flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) ||
+	    (!gref && map->domid) || (gref && list) ||
+	    (list && map->nr_frames > XEN_IOMMU_MAP_MAX_LIST) ||
+	    bad_range(m, map->dfn, map->nr_frames) ||
+	    touches_reserved(m, map->dfn, map->nr_frames))
+		return -EINVAL;
+	return list && !(m->caps.flags & XEN_IOMMU_CAP_list) ? -EOPNOTSUPP : 0;
+}
+
 int model_map(struct model *m, const struct xen_iommu_op_map *map)
 {
 	u64 access = map->flags & (XEN_IOMMU_MAP_readable |
@@ -133,14 +170,9 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	u64 gfn = map->gfn, i;
 	int ret;
 
-	if (map->flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
-			   XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush) ||
-	    !access || (!gref && map->domid) ||
-	    bad_range(m, map->dfn, map->nr_frames) ||
-	    touches_reserved(m, map->dfn, map->nr_frames))
-		return -EINVAL;
-
-	ret = gref ? granted_frame(m, map, &gfn) : 0;
+	ret = check_map(m, map);
+	if (!ret && gref)
+		ret = granted_frame(m, map, &gfn);
 	if (ret)
 		return ret;
 
@@ -149,13 +181,14 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	    host_has(m, map->dfn, map->nr_frames))
 		return -EEXIST;
 
-	if (!gref && !may_access(m, gfn, map->nr_frames))
+	if (!gref && !may_access_all(m, map))
 		return -EPERM;
 
 	for (i = 0; i < map->nr_frames; i++) {
-		void *entry = model_entry(gfn + i, access);
+		u64 frame = frame_of(map, gfn, i);
+		void *entry = model_entry(frame, access);
 
-		get_frame(m, gfn + i);
+		get_frame(m, frame);
 		if (WARN_ON(xa_is_err(xa_store(&m->s->b2m, map->dfn + i, entry,
 					       GFP_ATOMIC))))
 			return -ENOMEM;
@@ -163,7 +196,8 @@ int model_map(struct model *m, const struct xen_iommu_op_map *map)
 	}
 	if (!(map->flags & XEN_IOMMU_MAP_no_flush))
 		m->s->flush_new = m->caps.flags & XEN_IOMMU_CAP_caching_mode;
-	model_make_large(m, map->dfn, gfn, map->nr_frames);
+	if (!(map->flags & XEN_IOMMU_MAP_list))
+		model_make_large(m, map->dfn, gfn, map->nr_frames);
 	return 0;
 }
 

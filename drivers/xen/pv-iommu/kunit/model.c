@@ -389,6 +389,12 @@ static int backend_query_device(u32 sbdf, u16 *flags, u16 *ctx)
 	return ret == -ENOBUFS ? 0 : ret;
 }
 
+/* Nobody else wants the CPU there. */
+static void backend_relax(void)
+{
+	cpu_relax();
+}
+
 const struct xpi_backend model_backend = {
 	.name = "model",
 	.probe = backend_probe,
@@ -400,6 +406,7 @@ const struct xpi_backend model_backend = {
 	.ctx_free = backend_ctx_free,
 	.ctx_attach = backend_ctx_attach,
 	.submit = backend_submit,
+	.relax = backend_relax,
 };
 
 static void model_destroy(void *data)

@@ -436,6 +436,7 @@ static const struct kind {
 	{ "caching mode", .with = XEN_IOMMU_CAP_caching_mode },
 	{ "no deferred flushes", .without = XEN_IOMMU_CAP_deferred_flush },
 	{ "granted pages", .granted = true },
+	{ "lists", .with = XEN_IOMMU_CAP_list },
 };
 
 KUNIT_ARRAY_PARAM_DESC(kind, kinds, name);

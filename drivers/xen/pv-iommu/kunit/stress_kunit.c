@@ -186,6 +186,7 @@ static struct stress *start(struct kunit *test, bool faults)
 	KUNIT_ASSERT_NOT_NULL(test, s);
 	s->test = test;
 	s->m = fixture_model(test);
+	s->m->caps.flags |= XEN_IOMMU_CAP_list;
 	s->d = fixture_domain(test);
 	s->faults = faults;
 	s->nr_workers = 2 * num_online_cpus();

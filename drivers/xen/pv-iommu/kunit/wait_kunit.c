@@ -83,7 +83,14 @@ static int slow_submit(struct xen_iommu_op *ops, unsigned int nr)
 	return 0;
 }
 
-static const struct xpi_backend slow_backend = { .submit = slow_submit };
+static void slow_relax(void)
+{
+	cpu_relax();
+}
+
+static const struct xpi_backend slow_backend = {
+	.submit = slow_submit, .relax = slow_relax,
+};
 
 static int join_in(void *data)
 {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine for KUnit (see --qemu_config of kunit.py): eight CPUs, devices."""
+"""The machine for KUnit (see --qemu_config of kunit.py): eight CPUs."""
 # pylint: disable=relative-beyond-top-level
 from ..qemu_config import QemuArchParams  # type: ignore[import,misc]
 

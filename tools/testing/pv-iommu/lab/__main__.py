@@ -294,7 +294,7 @@ def cmd_mutants(args: Namespace) -> int:
     return 1 if mutants.run_all(parts.cache.root, run_dir, args.mutant) else 0
 
 
-# The exit status where everything ran, but not all of it as well as it ought to.
+# The exit status where all ran, but not as well as it ought to.
 AIM_MISSED = 3
 
 

@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about Scatterlists as drivers make them: long ones are one segment for the device, limits are kept, each page is where it should be.
 #: variants vtd vtd-strict amdvi amdvi-strict
+#: variant no-list like=vtd xenargs=iommu-op=no-list
 # slow: more combinations of the same IOMMUs, hypervisors and modes
 #: slow vtd-strict amdvi amdvi-strict
 #: device edu32
@@ -43,10 +44,18 @@ one_list "pieces of any offset and length" "" \
 one_list "the same, for reading, none across 16 KiB" "" \
 	shape=odd entries=300 pages=3 dir=to boundary=0x3fff edu=1 seed=6
 
-# More runs than a buffer of the hypercall has room for.
+# More runs than a hypercall has room for.
 full=$(driver_stat submit_full)
+ops=$(driver_stat ops_map)
 one_list "20 MiB in single pages" 1 shape=stream entries=5000 edu=1
-check "more than 512 runs" [ "$(dmt_get runs)" -gt 512 ]
-check "they took more than one buffer" [ "$(driver_stat submit_full)" -gt "$full" ]
+ops=$(($(driver_stat ops_map) - ops))
+runs=$(dmt_get runs)
+check "more than 4096 runs" [ "$runs" -gt 4096 ]
+check "they took more than one hypercall" [ "$(driver_stat submit_full)" -gt "$full" ]
+if [ "$VARIANT" = no-list ]; then
+	check "and as many operations: $ops" [ $ops -ge "$runs" ]
+else
+	check "in lists, which are few operations: $ops" [ $ops -lt $((runs / 16)) ]
+fi
 driver_carried
 finish

@@ -2,9 +2,10 @@
 # shellcheck shell=sh
 #: about In shared mode a hostile program in dom0 throws bad handles, frames, ranges and orders at the hypercall; Xen stays up and clean, and I/O works.
 #: variants vtd-shared amdvi-shared
+#: variant vtd-no-list like=vtd xenargs=iommu-op=no-contexts,no-list
 #: variant vtd-long like=vtd-shared
 #: variant amdvi-long like=amdvi-shared
-#: slow amdvi-shared vtd-long amdvi-long
+#: slow amdvi-shared vtd-no-list vtd-long amdvi-long
 #: device nvme
 #: device rp0
 #: guest hostile pviommu-balloon.ko

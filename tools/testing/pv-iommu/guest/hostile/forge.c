@@ -58,6 +58,9 @@ static void forge_ours(uint64_t *arg, uint64_t *s)
 	arg[3] = any_size(s);
 }
 
+/* For lists: the same frames, the other way round. */
+static uint64_t *gfns;
+
 static void fill_ops(struct xen_iommu_op *ops, uint64_t *s)
 {
 	unsigned int n, max = env.run_nr < 32 ? env.run_nr : 32;
@@ -68,11 +71,13 @@ static void fill_ops(struct xen_iommu_op *ops, uint64_t *s)
 
 		ops[n].status = STATUS_PRESET;
 		if (rnd(s) % 2) {
+			bool list = rnd(s) % 2 && env.caps.caps & XEN_IOMMU_CAP_list;
+
 			ops[n].op = XEN_IOMMUOP_map;
 			ops[n].u.map.dfn = at;
-			ops[n].u.map.gfn = env.run_gfn;
+			ops[n].u.map.gfn = list ? (uintptr_t)gfns : env.run_gfn;
 			ops[n].u.map.nr_frames = 1 + rnd(s) % max;
-			ops[n].u.map.flags = RW;
+			ops[n].u.map.flags = RW | (list ? XEN_IOMMU_MAP_list : 0);
 		} else {
 			ops[n].op = XEN_IOMMUOP_unmap;
 			ops[n].u.unmap.dfn = at;
@@ -180,6 +185,9 @@ void test_continuations(void)
 	unsigned int i, n;
 	long ret = 0;
 
+	gfns = hyp_alloc(PAGE_SIZE);
+	for (i = 0; i < 32; i++)
+		gfns[i] = env.run_gfn + (31 - i) % env.run_nr;
 	test_encoding(ops);
 	for (i = 0; i < NR_CANARIES; i++)
 		live &= !do_map(env.base + CANARIES + i, env.gfn[i], 1, RW);
@@ -206,5 +214,6 @@ void test_continuations(void)
 	      "forged continuations leave alone what they do not name",
 	      "they do not, after %u", i);
 	check_leftovers();
+	hyp_free(gfns, PAGE_SIZE);
 	hyp_free(ops, PAGE_SIZE);
 }

@@ -13,6 +13,12 @@
 #define MAX_BUFS	8
 #define MAX_OPS		128	/* in a buffer */
 #define NR_GRANTS	8
+#define MAX_LIST	40
+#define NR_LISTS	(MAX_BUFS * (MAX_OPS + 1) * MAX_LIST + MAX_LIST)
+
+/* Arrays of lists, one after the other: more than a call has. */
+static uint64_t *lists;
+static unsigned int next_list;
 
 static const uint64_t wild[] = {
 	0, 1, 2, 511, 512, 513, 0xfed, 0xfedff, 0xfee00, 0xfeeff, 0xfef00, 0xfffff,
@@ -57,6 +63,28 @@ static void random_grant(const struct model *m, struct xen_iommu_op_map *map,
 	map->domid = m->domain;
 }
 
+/*
+ * Or a list, of frames that are own ones but for some.  The array is left alone
+ * until its operation has been looked at.
+ */
+static void random_list(struct xen_iommu_op_map *map, uint64_t *s)
+{
+	uint64_t *list;
+	unsigned int i;
+
+	if (next_list + MAX_LIST > NR_LISTS)
+		next_list = 0;
+	list = lists + next_list;
+	map->nr_frames = 1 + rnd(s) % MAX_LIST;
+	next_list += map->nr_frames;
+	for (i = 0; i < map->nr_frames; i++)
+		list[i] = env.gfn[rnd(s) % env.pool_nr];
+	if (rnd(s) % 16 == 0)
+		list[rnd(s) % map->nr_frames] |= 1UL << (40 + rnd(s) % 24);
+	map->gfn = (uintptr_t)list;
+	map->flags |= XEN_IOMMU_MAP_list;
+}
+
 static void random_op(const struct model *m, struct xen_iommu_op *op, uint64_t *s)
 {
 	uint64_t r = rnd(s), dfn = env.base + rnd(s) % SLOTS;
@@ -70,12 +98,15 @@ static void random_op(const struct model *m, struct xen_iommu_op *op, uint64_t *
 		op->u.map.dfn = dfn;
 		if (op->u.map.nr_frames == 512 && (r & 0x100))
 			op->u.map.dfn = env.base + 512 * ((r >> 9) % 2);
-		if (op->u.map.dfn + op->u.map.nr_frames > env.base + SLOTS)
-			op->u.map.dfn = env.base;
 		op->u.map.flags = 1 + (r >> 10) % 3;
 		if (r & 0x1000)
 			op->u.map.flags |= XEN_IOMMU_MAP_no_flush;
-		if (m->nr_grants && (r >> 16) % 4 == 0)
+		if ((r >> 24) % 4 == 0)
+			random_list(&op->u.map, s);
+		if (op->u.map.dfn + op->u.map.nr_frames > env.base + SLOTS)
+			op->u.map.dfn = env.base;
+		if (m->nr_grants && (r >> 16) % 4 == 0 &&
+		    !(op->u.map.flags & XEN_IOMMU_MAP_list))
 			random_grant(m, &op->u.map, s);
 		break;
 	case 6 ... 10:
@@ -138,6 +169,15 @@ static void mutate(struct xen_iommu_op *op, uint64_t *s)
 	}
 }
 
+/* Is an array among those that random_list() makes? */
+static bool is_list(uint64_t gfn, uint64_t nr)
+{
+	uint64_t offset = gfn - (uintptr_t)lists;
+
+	return !(offset % sizeof(*lists)) && nr <= NR_LISTS &&
+	       offset / sizeof(*lists) <= NR_LISTS - nr;
+}
+
 static bool in_window(uint64_t dfn, uint64_t nr)
 {
 	return dfn >= env.base && dfn + nr <= env.base + SLOTS && dfn + nr > dfn;
@@ -155,6 +195,9 @@ static bool is_ours_to_ask(const struct model *m, const struct xen_iommu_op *op)
 	if (op->op == XEN_IOMMUOP_query_reserved ||
 	    op->op == XEN_IOMMUOP_query_device)
 		return false;	/* takes a handle: see args.c and handles.c */
+	if (op->op == XEN_IOMMUOP_map && op->u.map.flags & XEN_IOMMU_MAP_list &&
+	    !is_list(op->u.map.gfn, op->u.map.nr_frames))
+		return false;	/* so does that: see list.c */
 	model_outcomes(m, op, &out);
 	if (out.status[0] && out.status[0] != -EPERM && out.status[0] != -ENOENT &&
 	    out.status[0] != -EEXIST)
@@ -164,7 +207,7 @@ static bool is_ours_to_ask(const struct model *m, const struct xen_iommu_op *op)
 		/* Beyond all RAM and MMIO, or within what is ours. */
 		if (!in_window(op->u.map.dfn, op->u.map.nr_frames))
 			return false;
-		if (op->u.map.flags & XEN_IOMMU_MAP_gref)
+		if (op->u.map.flags & (XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_list))
 			return true;
 		return pool_is_mine(op->u.map.gfn, op->u.map.nr_frames) ||
 		       op->u.map.gfn >> 40;
@@ -266,14 +309,19 @@ void test_fuzz(void)
 	struct fuzz f = { .state = env.seed };
 	double end = now() + env.fuzz_seconds;
 	bool good = true;
+	unsigned int i;
 	uint64_t dfn;
 
 	f.ops = hyp_alloc(bytes);
 	f.sent = malloc(bytes);
-	if (!f.ops || !f.sent || model_init(&f.model, env.base, SLOTS)) {
+	/* What nothing was written to yet is the frame 0, which is MMIO. */
+	lists = hyp_alloc(NR_LISTS * sizeof(*lists));
+	if (!f.ops || !f.sent || !lists || model_init(&f.model, env.base, SLOTS)) {
 		fail("fuzz", "no memory");
 		return;
 	}
+	for (i = 0; i < NR_LISTS; i++)
+		lists[i] = env.gfn[i % env.pool_nr];
 	if (env.caps.caps & XEN_IOMMU_CAP_gref &&
 	    grants_begin(&f.model.domain, NR_GRANTS))
 		f.model.nr_grants = NR_GRANTS;
@@ -301,5 +349,6 @@ void test_fuzz(void)
 		grants_end();
 	model_free(&f.model);
 	free(f.sent);
+	hyp_free(lists, NR_LISTS * sizeof(*lists));
 	hyp_free(f.ops, bytes);
 }

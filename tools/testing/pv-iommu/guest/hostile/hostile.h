@@ -134,6 +134,9 @@ unsigned int idle_devices(uint32_t *sbdf, unsigned int max);
 /* Seconds, since whenever. */
 double now(void);
 
+/* list.c: do_map() of frames that are in an array. */
+int do_map_list(uint64_t dfn, const uint64_t *gfns, uint32_t nr, uint16_t flags);
+
 /* model.c: one operation's possible outcomes, and what it changes. */
 #define MODEL_MAX_OUTCOMES	8
 
@@ -175,6 +178,7 @@ void test_grants(void);
 void test_mmio(void);
 void test_map(void);
 void test_singles(void);
+void test_lists(void);
 void test_large(void);
 void test_high(void);
 void test_not_owned(const char *when);

@@ -50,6 +50,7 @@ static const struct group {
 	{ "ranges", test_ranges, false },
 	{ "map", test_map, false },
 	{ "singles", test_singles, false },
+	{ "lists", test_lists, false },
 	{ "large", test_large, false },
 	{ "high", test_high, false },
 	{ "frames", test_frames, false },

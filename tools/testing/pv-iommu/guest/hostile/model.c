@@ -69,13 +69,38 @@ static void gref_outcomes(const struct model *m,
 		may(out, -EACCES);
 }
 
+/* The @i'th frame of a list, or of a run. */
+static uint64_t frame_of(const struct xen_iommu_op_map *map, uint64_t i)
+{
+	return map->flags & XEN_IOMMU_MAP_list ?
+	       ((const uint64_t *)map->gfn)[i] : map->gfn + i;
+}
+
+/* fuzz.c sees to it that the array of a list is there. */
+static void list_outcomes(const struct xen_iommu_op_map *map, bool inval,
+			  struct outcome *out)
+{
+	uint64_t i;
+
+	if (!(env.caps.caps & XEN_IOMMU_CAP_list))
+		may(out, -EOPNOTSUPP);
+	for (i = 0; !inval && i < map->nr_frames; i++)
+		if (!pool_is_mine(frame_of(map, i), 1)) {
+			may(out, -EPERM);
+			return;
+		}
+}
+
 static void map_outcomes(const struct model *m, const struct xen_iommu_op *op,
 			 struct outcome *out)
 {
 	const struct xen_iommu_op_map *map = &op->u.map;
 	bool bad = bad_range(map->dfn, map->nr_frames);
-	bool inval = bad || !(map->flags & RW) || map->flags > 0xf;
+	bool inval = bad || !(map->flags & RW) || map->flags > 0x1f;
 
+	if (map->flags & XEN_IOMMU_MAP_list)
+		inval |= map->nr_frames > XEN_IOMMU_MAP_MAX_LIST ||
+			 map->flags & XEN_IOMMU_MAP_gref;
 	if (map->flags & XEN_IOMMU_MAP_gref)
 		inval |= map->nr_frames != 1 || map->gfn >> 32;
 	else
@@ -86,6 +111,8 @@ static void map_outcomes(const struct model *m, const struct xen_iommu_op *op,
 		may(out, -EINVAL);
 	if (map->flags & XEN_IOMMU_MAP_gref)
 		gref_outcomes(m, map, out);
+	else if (map->flags & XEN_IOMMU_MAP_list)
+		list_outcomes(map, inval, out);
 	else if (!map->nr_frames || !pool_is_mine(map->gfn, map->nr_frames))
 		may(out, -EPERM);
 	if (!bad && mapped(m, map->dfn, map->nr_frames))
@@ -216,7 +243,7 @@ static bool apply_map(struct model *m, const struct xen_iommu_op_map *map)
 		if (slot >= m->nr)
 			return false;
 		m->slot[slot].gfn = map->flags & XEN_IOMMU_MAP_gref ?
-				    grants_frame(map->gfn) : map->gfn + i;
+				    grants_frame(map->gfn) : frame_of(map, i);
 		m->slot[slot].flags = map->flags & (RW | XEN_IOMMU_MAP_gref);
 	}
 	return true;

@@ -82,9 +82,10 @@ static inline void pv_iommu_crash(void) {}
 
 /*
  * Is dom0 to have its memory so that what is aligned to 2 MiB for it is aligned in
- * the machine, too?  Only then can a large page map it for a device.
+ * the machine, too?  Only then can a large page map it for a device.  (Debug builds
+ * give it its frames in reverse.)
  */
-bool pv_iommu_aligns(void);
+bool pv_iommu_aligns(const struct domain *d);
 
 /*
  * Drop everything held for @d, which is dying.  Returns -ERESTART when there

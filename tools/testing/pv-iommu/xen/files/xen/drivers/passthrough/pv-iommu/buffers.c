@@ -84,7 +84,8 @@ static int do_some(struct domain *d, struct pv_iommu_call *call,
 static bool is_short(const struct xen_iommu_op *op)
 {
     return (op->op == XEN_IOMMUOP_map && op->u.map.nr_frames == 1 &&
-            !(op->u.map.flags & XEN_IOMMU_MAP_gref)) ||
+            !(op->u.map.flags & (XEN_IOMMU_MAP_gref |
+                                 XEN_IOMMU_MAP_list))) ||
            (op->op == XEN_IOMMUOP_unmap && op->u.unmap.nr_frames == 1);
 }
 

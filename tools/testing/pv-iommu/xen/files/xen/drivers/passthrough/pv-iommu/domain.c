@@ -19,13 +19,14 @@ struct pv_iommu_options __ro_after_init pv_iommu_opt = {
     .clear = true,
     .contexts = true,
     .gref = true,
+    .list = true,
     .align = true,
     .max_contexts = 512,
 };
 
 /*
- * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref] [,no-align]
- *          [,max-contexts=N] [,max-memory=MiB] [,reserved]
+ * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref] [,no-list]
+ *          [,no-align] [,max-contexts=N] [,max-memory=MiB] [,reserved]
  */
 static int __init cf_check parse_iommu_op(const char *s)
 {
@@ -50,6 +51,8 @@ static int __init cf_check parse_iommu_op(const char *s)
             opt->contexts = val;
         else if ( (val = parse_boolean("gref", s, ss)) >= 0 )
             opt->gref = val;
+        else if ( (val = parse_boolean("list", s, ss)) >= 0 )
+            opt->list = val;
         else if ( (val = parse_boolean("align", s, ss)) >= 0 )
             opt->align = val;
         else if ( (val = parse_boolean("reserved", s, ss)) >= 0 )
@@ -80,9 +83,10 @@ static int __init cf_check parse_iommu_op(const char *s)
 }
 custom_param("iommu-op", parse_iommu_op);
 
-bool __init pv_iommu_aligns(void)
+bool __init pv_iommu_aligns(const struct domain *d)
 {
-    return pv_iommu_opt.on && pv_iommu_opt.align;
+    return pv_iommu_opt.on && pv_iommu_opt.align && is_iommu_enabled(d) &&
+           !is_pv_32bit_domain(d);
 }
 
 /* An address space with so few tables may take from what is kept back. */

@@ -4,6 +4,9 @@
  * arguments are checked here, and statuses made.
  */
 
+#include <xen/event.h>
+#include <xen/guest_access.h>
+
 #include "buffers.h"
 
 static int op_enable(struct domain *d,
@@ -113,6 +116,62 @@ static int no_space(unsigned int ctx)
     return ctx ? -ENOENT : -EPERM;
 }
 
+/*
+ * Map the frames of a list, some of one table at a time, as far as it goes before
+ * something more urgent is to be done.  Undoing it is pv_iommu_map()'s.
+ */
+static int map_list(struct pv_iommu_call *call,
+                    const struct pv_iommu_map_op *op,
+                    struct pv_iommu_progress *prog)
+{
+    XEN_GUEST_HANDLE_PARAM(uint64_t) h =
+        guest_handle_from_ptr(_p(op->gfn), uint64_t);
+
+    if ( prog->done > op->nr )
+        return -EINVAL;
+
+    while ( !prog->err && prog->done < op->nr )
+    {
+        unsigned long gfns[PV_IOMMU_MAX_SINGLES], dfn = op->dfn + prog->done;
+        unsigned int n = min_t(unsigned long, op->nr - prog->done,
+                               PV_IOMMU_MAX_SINGLES);
+        int rc = 0;
+
+        n = min_t(unsigned int, n,
+                  PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
+        if ( copy_from_guest_offset(gfns, h, prog->done, n) )
+            rc = -EFAULT;
+        else
+            n = pv_iommu_map_singles(call, dfn, gfns, n, op->flags);
+
+        /* Only alone it tells why not. */
+        if ( !rc && unlikely(!n) )
+        {
+            const struct pv_iommu_map_op one = {
+                .dfn = dfn, .gfn = gfns[0], .nr = 1, .flags = op->flags,
+            };
+            struct pv_iommu_progress alone = {};
+
+            rc = pv_iommu_map(call, &one, &alone);
+            n = 1;
+        }
+
+        if ( unlikely(rc) )
+        {
+            prog->err = -rc;
+            prog->count = 0;
+            break;
+        }
+
+        prog->done += n;
+
+        if ( prog->done < op->nr && hypercall_preempt_check() )
+            return -ERESTART;
+    }
+
+    return prog->err ? pv_iommu_map(call, op, prog) : 0;
+}
+
 static int op_map(struct pv_iommu_call *call, unsigned int ctx,
                   struct xen_iommu_op_map *m, struct pv_iommu_progress *prog)
 {
@@ -124,15 +183,19 @@ static int op_map(struct pv_iommu_call *call, unsigned int ctx,
     };
 
     if ( op.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable |
-                      XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush) )
+                      XEN_IOMMU_MAP_gref | XEN_IOMMU_MAP_no_flush |
+                      XEN_IOMMU_MAP_list) )
         return -EINVAL;
 
-    if ( (op.flags & XEN_IOMMU_MAP_gref) && !pv_iommu_has_gref() )
+    if ( ((op.flags & XEN_IOMMU_MAP_gref) && !pv_iommu_has_gref()) ||
+         ((op.flags & XEN_IOMMU_MAP_list) && !pv_iommu_opt.list) )
         return -EOPNOTSUPP;
 
     if ( !(op.flags & (XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) ||
          (op.flags & XEN_IOMMU_MAP_gref ? op.nr != 1 || op.gfn >> 32
-                                        : m->domid) )
+                                        : m->domid) ||
+         (op.flags & XEN_IOMMU_MAP_list &&
+          (op.nr > XEN_IOMMU_MAP_MAX_LIST || op.flags & XEN_IOMMU_MAP_gref)) )
         return -EINVAL;
 
     if ( !is_owned(call->p) )
@@ -143,6 +206,9 @@ static int op_map(struct pv_iommu_call *call, unsigned int ctx,
 
     if ( is_reserved(call->p, op.dfn, op.nr) )
         return -EINVAL;
+
+    if ( op.flags & XEN_IOMMU_MAP_list )
+        return map_list(call, &op, prog);
 
     return op.flags & XEN_IOMMU_MAP_gref
            ? pv_iommu_map_gref(call, &op, m->domid)

@@ -221,14 +221,14 @@ int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
     bool write = op->flags & XEN_IOMMU_MAP_writable;
     uint64_t bits = access_bits(p, op->flags);
 
-    if ( op->nr - 1 > ~op->gfn )
-        return -EPERM;
-
     if ( prog->done > op->nr )
         return -EINVAL;
 
     if ( unlikely(prog->err) )
         return roll_back(call, op, prog);
+
+    if ( op->nr - 1 > ~op->gfn )
+        return -EPERM;
 
     while ( prog->done < op->nr )
     {

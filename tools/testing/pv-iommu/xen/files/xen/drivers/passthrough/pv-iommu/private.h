@@ -416,7 +416,7 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
 #define PV_IOMMU_MAX_CONTEXTS   4095    /* so many fit into a continuation */
 
 struct pv_iommu_options {
-    bool on, clear, contexts, gref, align;
+    bool on, clear, contexts, gref, list, align;
     bool firmware;              /* map what it has reserved for itself */
     unsigned int max_contexts;
     unsigned long max_pages;    /* of tables and records; 0: by memory */
