@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The queue: who waits for whose call.  Many CPUs share one domain, over a
- * hypervisor whose call takes as long as the others need to queue something.
+ * The queue: who waits for whose call.  As many CPUs as there are, up to eight, share
+ * one domain, over a hypervisor whose call takes as long as the others need to queue
+ * something.
  */
 
 #include <linux/completion.h>
