@@ -179,8 +179,8 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 }
 
 /*
- * Is a mapping of @nr short runs' frames the continuation of the last operation, which
- * is a list or can become one?
+ * Does a mapping of @nr frames, which may go into a list, go on where the last operation
+ * ends, and is that a list or can it become one?
  */
 static bool joins(const struct xpi_batch *batch, u64 dfn, u32 nr, u16 flags)
 {

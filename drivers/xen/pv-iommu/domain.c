@@ -127,14 +127,14 @@ int xpi_domain_init(struct xpi_domain *d, const struct xpi_backend *backend,
 	int ret;
 
 	d->grants = caps->flags & XEN_IOMMU_CAP_gref;
-	d->lists = caps->flags & XEN_IOMMU_CAP_list;
 	ret = xpi_shadow_init(&d->shadow, caps->max_dfn);
 	if (ret)
 		return ret;
 
 	ret = xpi_batch_init(&d->batch, backend,
 			     min(caps->max_ops, XPI_BATCH_OPS),
-			     d->lists ? XPI_BATCH_GFNS : 0, op_failed);
+			     caps->flags & XEN_IOMMU_CAP_list ?
+			     XPI_BATCH_GFNS : 0, op_failed);
 	if (ret)
 		goto out_shadow;
 

@@ -39,7 +39,6 @@
  * @nr_mapped: frames that are valid in @shadow
  * @nr_refused: of them, those that the hypervisor refused to map
  * @grants: the hypervisor maps other domains' pages; constant
- * @lists: it takes lists of frames; constant
  */
 struct xpi_domain {
 	struct xpi_shadow shadow;
@@ -47,7 +46,6 @@ struct xpi_domain {
 	unsigned long nr_mapped;
 	unsigned long nr_refused;
 	bool grants;
-	bool lists;
 };
 
 /* XEN_IOMMU_MAP_* for an entry of the shadow. */

@@ -70,7 +70,7 @@ static int translate(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 
 	b->pfn = pfn;
 	b->list = false;
-	if (d->lists && !b->run.foreign &&
+	if (d->batch.nr_gfns_max && !b->run.foreign &&
 	    b->run.nr < min_t(unsigned long, most, XPI_SHORT_RUN))
 		make_list(b, most);
 	return 0;

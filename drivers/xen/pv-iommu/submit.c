@@ -211,7 +211,10 @@ static void fail(struct xpi_batch *batch, struct xen_iommu_op *op)
 	batch->failed(batch, op);
 }
 
-/* Not where it was for no frame of it, nor where there is no memory. */
+/*
+ * Was a list refused for some of its frames?  Other errors are those of the call, or of
+ * want of memory, which the others would meet, too.
+ */
 static bool is_refused_list(const struct xen_iommu_op *op)
 {
 	return op->op == XEN_IOMMUOP_map &&
@@ -251,9 +254,12 @@ static void try_alone(struct xpi_batch *batch, const struct taken *t,
 		}
 	}
 
+	if (!alone.nr)
+		return;
+
 	xpi_count(XPI_SUBMIT_RETRY, 1);
 	/* None of them is a list, so this does not come back here. */
-	if (alone.nr && !submit_ops(batch, alone.ops, alone.nr))
+	if (!submit_ops(batch, alone.ops, alone.nr))
 		settle(batch, &alone);
 }
 
