@@ -3,8 +3,11 @@
  *   blocks   of the blocks of 2 MiB that dom0's memory has ("blocks"), how many are
  *            in one piece in the machine, and begin where a large page can
  *            ("aligned")
+ *   aligned buf=I
+ *            a single buffer, for both directions, that is such a block
  */
 
+#include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/seq_buf.h>
 #include <linux/sizes.h>
@@ -42,5 +45,46 @@ int dmt_blocks(struct dmt_dev *dmt, const char *args)
 		aligned += is_aligned(pfn);
 	}
 	seq_buf_printf(dmt->out, "blocks %u\naligned %u\n", blocks, aligned);
+	return 0;
+}
+
+/*
+ * The allocator does not say what it has.  What does not fit is held until something
+ * does, or it would be handed out again; the first word of each leads to the next.
+ */
+static void *alloc_aligned(void)
+{
+	void *mem, *others = NULL;
+
+	while ((mem = alloc_pages_exact(SZ_2M, GFP_KERNEL | __GFP_NORETRY |
+					       __GFP_NOWARN))) {
+		if (is_aligned(page_to_pfn(virt_to_page(mem))))
+			break;
+		*(void **)mem = others;
+		others = mem;
+	}
+	while (others) {
+		void *next = *(void **)others;
+
+		free_pages_exact(others, SZ_2M);
+		others = next;
+	}
+	return mem;
+}
+
+int dmt_aligned(struct dmt_dev *dmt, const char *args)
+{
+	struct dmt_buf *buf = dmt_arg_buf(dmt, args);
+
+	if (!buf || buf->allocated)
+		return -EINVAL;
+	memset(buf, 0, sizeof(*buf));
+	buf->mem = alloc_aligned();
+	if (!buf->mem)
+		return -ENOMEM;
+	buf->kind = DMT_SINGLE;
+	buf->dir = DMA_BIDIRECTIONAL;
+	buf->size = SZ_2M;
+	buf->allocated = true;
 	return 0;
 }

@@ -17,9 +17,9 @@
  *                          the device and the CPU see each other's data in
  *                          each of the first N pages; fails with -EILSEQ
  *   lookup buf=I | lookup addr=N         through the hypervisor
- *   list, reuse, stress, exhaust, nomem, scarce, hog, given, iova
- *                          see list.c, reuse.c, stress.c, exhaust.c, nomem.c,
- *                          given.c, iova.c
+ *   blocks, aligned, list, reuse, stress, exhaust, nomem, scarce, hog, given, iova
+ *                          see blocks.c, list.c, reuse.c, stress.c, exhaust.c,
+ *                          nomem.c, given.c, iova.c
  */
 
 #include <linux/debugfs.h>
@@ -367,6 +367,7 @@ static const struct {
 	{ "edu_check", cmd_edu_check },
 	{ "lookup", cmd_lookup },
 	{ "blocks", dmt_blocks },
+	{ "aligned", dmt_aligned },
 	{ "list", dmt_list },
 	{ "reuse", dmt_reuse },
 	{ "stress", dmt_stress },

@@ -13,7 +13,7 @@
  *   exhaust.c  mapping until no address is left
  *   nomem.c    mapping when there is no memory for it
  *   given.c    pages that were used for DMA and are Xen's now
- *   blocks.c   how much of dom0's memory large pages could map
+ *   blocks.c   how much of dom0's memory large pages could map, and a buffer of it
  *   iova.c     addresses first, memory later; where the kernel has that
  */
 
@@ -116,6 +116,7 @@ size_t dmt_buf_nr_frames(struct dmt_buf *buf);
 
 /* blocks.c */
 int dmt_blocks(struct dmt_dev *dmt, const char *args);
+int dmt_aligned(struct dmt_dev *dmt, const char *args);
 
 /* lookup.c */
 struct dmt_lookup {
