@@ -14,6 +14,8 @@
 #            (MUTANT="gfn-truncated no-flush" for some)
 # bench      what DMA costs, beside xen-swiotlb and bare Linux
 #            (CONFIGURATION="pv-lazy bare-lazy" for some)
+# model      what it would cost on hardware, predicted; seconds, and no QEMU
+#            (LABFLAGS=--document puts it into the documentation)
 # list       every scenario with one sentence
 # demo       boot once and show what the driver does
 # artifacts  build and print xen=PATH and module=PATH
@@ -32,7 +34,7 @@ RUN := PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$(CURDIR)/tools/testing/pv-iommu \
 LAB := $(RUN) lab
 
 .PHONY: all modules install check static check-all kunit coverage series \
-	mutants bench list demo artifacts deb host htmldocs clean python
+	mutants bench model list demo artifacts deb host htmldocs clean python
 
 all: modules
 
@@ -82,6 +84,9 @@ mutants: python
 
 bench: python
 	@$(LAB) bench $(LABFLAGS) $(CONFIGURATION)
+
+model: python
+	@$(RUN) bench.model $(LABFLAGS)
 
 series: python
 	@$(LAB) series $(VERSION)

@@ -19,8 +19,9 @@ def build(tree: Path, out: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as directory:
         source = Path(directory)
         pages = ["index"]
-        for path in sorted((tree / DOCUMENTATION).glob("*.rst")):
-            shutil.copy(path, source)
+        for kind in ("*.rst", "*.svg"):
+            for path in sorted((tree / DOCUMENTATION).glob(kind)):
+                shutil.copy(path, source)
         for path in sorted((tree / MANUALS).glob("*.8.rst")):
             shutil.copy(path, source)
             pages.append(path.name.removesuffix(".rst"))

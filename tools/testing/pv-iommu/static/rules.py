@@ -22,7 +22,8 @@ NO_LICENCE = re.compile(r"""
     | LICENSES/ | \.reuse/dep5$            # the licences, and who has them
 """, re.X)
 
-COMMENTS = {".h": "/* {} */", ".rst": ".. {}", ".md": "<!-- {} -->"}
+COMMENTS = {".h": "/* {} */", ".rst": ".. {}", ".md": "<!-- {} -->",
+            ".svg": "<!-- {} -->"}
 
 
 def licence_line(name: str) -> str:
