@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine for KUnit (see --qemu_config of kunit.py): two CPUs, devices."""
+"""The machine for KUnit (see --qemu_config of kunit.py): eight CPUs,
+devices; a kernel that is built for two uses two."""
 # pylint: disable=relative-beyond-top-level
 from ..qemu_config import QemuArchParams  # type: ignore[import,misc]
 
@@ -14,5 +15,5 @@ CONFIG_SERIAL_8250_CONSOLE=y''',
     kernel_command_line='console=ttyS0 no_timer_check panic=-1',
     # edu is a PCI device that no driver of this kernel wants; one is tested,
     # and the other is in its group.
-    extra_qemu_params=['-bios', 'qboot.rom', '-smp', '2', '-cpu', 'max',
+    extra_qemu_params=['-bios', 'qboot.rom', '-smp', '8', '-cpu', 'max',
                        '-device', 'edu', '-device', 'edu'])
