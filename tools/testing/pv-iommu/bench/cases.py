@@ -101,7 +101,6 @@ CASES = (
            MEMORY)
       for run, pieces in (("4m", "in 4 MiB"), ("4k", "scattered"))),
     Case("load", ONCE, "loading the module"),
-    Case("takeover", ONCE, "takeover in it"),
     Case("null-hypercall", ONCE, "null hypercall"),
     Case("idle", ONCE, "measuring itself"),
 )

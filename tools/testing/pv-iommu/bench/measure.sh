@@ -92,8 +92,6 @@ if [ "$DRIVER" != none ]; then
 	driver_load
 	stat_is load.ns $(($(log_ns 'took over') - began_ns))
 	stat_is load.hypercalls "$(driver_stat hypercalls)"
-	stat_is takeover.ns $(($(driver_says 'took over' |
-		sed -n 's/.* \([0-9]*\) us$/\1/p') * 1000))
 fi
 
 insmod /lab/pviommu-bench.ko || die "the benchmark does not load"
