@@ -115,12 +115,13 @@ VISIBLE_IF_KUNIT int xpi_detect(struct xpi *xpi)
 
 static void say_what_there_is(const struct xpi *xpi)
 {
-	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s%s%s%s, %u reserved ranges\n",
+	pr_info("iommu_op format %s, dfns up to %#llx, page sizes %#x,%s%s%s%s%s%s%s%s%s, %u reserved ranges\n",
 		xpi->backend->name, xpi->caps.max_dfn, xpi->caps.pgsize_mask,
 		xpi_has_contexts(xpi) ? " contexts" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_clear ? " clear" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_gref ? " gref" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_list ? " list" : "",
+		xpi->caps.flags & XEN_IOMMU_CAP_registers ? " registers" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_deferred_flush ?
 			" deferred-flush" : "",
 		xpi->caps.flags & XEN_IOMMU_CAP_large_pages ?

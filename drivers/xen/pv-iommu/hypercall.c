@@ -2,8 +2,8 @@
 /*
  * The only file that enters the hypervisor.
  *
- * The buffers format of iommu_op: see include/xen/interface/iommu_op.h, whose
- * layout is checked here.
+ * The buffers format of iommu_op, and in short calls registers: see
+ * include/xen/interface/iommu_op.h, whose layout is checked here.
  */
 
 #include <kunit/static_stub.h>
@@ -51,6 +51,9 @@ static_assert(offsetof(struct xen_iommu_op_lookup, pgsize) == 16);
 /* What a buffer may hold, as the hypervisor said it; 1 until it was asked. */
 static unsigned int max_ops_per_buf = 1;
 
+/* Operations may be in registers. */
+static bool use_registers;
+
 /* Buffers of one hypercall: enough, and still small enough for the stack. */
 #define MAX_BUFS	16
 
@@ -62,6 +65,14 @@ VISIBLE_IF_KUNIT long xpi_iommu_op(unsigned int nr_bufs,
 	xpi_count(XPI_HYPERCALLS, 1);
 	return xen_single_call(__HYPERVISOR_iommu_op, nr_bufs,
 			       (unsigned long)bufs, 0, 0, 0);
+}
+
+VISIBLE_IF_KUNIT long xpi_iommu_op_regs(u32 form, u64 map, u64 gfn, u64 unmap)
+{
+	KUNIT_STATIC_STUB_REDIRECT(xpi_iommu_op_regs, form, map, gfn, unmap);
+
+	xpi_count(XPI_HYPERCALLS, 1);
+	return xen_single_call(__HYPERVISOR_iommu_op, form, map, gfn, unmap, 0);
 }
 
 /* By itself, since many kernels clear such an array each time they come by. */
@@ -83,9 +94,92 @@ static noinline int submit_many(struct xen_iommu_op *ops, unsigned int nr)
 	return xpi_iommu_op(nr_bufs, bufs);
 }
 
+/* A frame number, and what is above it in a register. */
+static u64 reg(u64 number, u64 above)
+{
+	return number | above << XEN_IOMMU_REGS_SHIFT;
+}
+
+/* What registers hold: see XEN_IOMMU_REGS. */
+struct regs {
+	u64 map;
+	u64 gfn;
+	u64 unmap;
+};
+
+static bool few(u64 nr_frames)
+{
+	return nr_frames - 1 < XEN_IOMMU_REGS_MAX_FRAMES;
+}
+
+static bool unmap_fits(const struct xen_iommu_op *op, struct regs *r)
+{
+	if (!few(op->u.unmap.nr_frames) ||
+	    op->u.unmap.dfn >> XEN_IOMMU_REGS_SHIFT ||
+	    op->u.unmap.flags & ~XEN_IOMMU_UNMAP_no_flush)
+		return false;
+
+	r->unmap = reg(op->u.unmap.dfn, op->u.unmap.nr_frames) |
+		   (op->u.unmap.flags ? XEN_IOMMU_REGS_no_flush : 0);
+	return true;
+}
+
+static bool map_fits(const struct xen_iommu_op *op, struct regs *r)
+{
+	if (op->op != XEN_IOMMUOP_map || !few(op->u.map.nr_frames) ||
+	    (op->u.map.dfn | op->u.map.gfn) >> XEN_IOMMU_REGS_SHIFT ||
+	    op->u.map.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable))
+		return false;
+
+	r->map = reg(op->u.map.dfn, op->u.map.nr_frames);
+	r->gfn = reg(op->u.map.gfn, op->u.map.flags);
+	return true;
+}
+
+/*
+ * Do registers hold these operations, which are about one context?  They do what most
+ * hypercalls are for: a mapping, with an unmapping that was not urgent before it; or
+ * either.
+ */
+static bool all_fit(const struct xen_iommu_op *ops, unsigned int nr,
+		    struct regs *r)
+{
+	*r = (struct regs) {};
+	if (ops->op == XEN_IOMMUOP_unmap)
+		return unmap_fits(ops, r) &&
+		       (nr == 1 || (ops[1].ctx == ops->ctx &&
+				    map_fits(ops + 1, r)));
+	return nr == 1 && map_fits(ops, r);
+}
+
+/* Returns whether they are done; @ret is what the call returned then. */
+static bool submit_regs(struct xen_iommu_op *ops, unsigned int nr, int *ret)
+{
+	struct regs r;
+
+	if (!all_fit(ops, nr, &r))
+		return false;
+
+	xpi_count(XPI_REGISTERS, 1);
+	*ret = xpi_iommu_op_regs(XEN_IOMMU_REGS | ops->ctx, r.map, r.gfn,
+				 r.unmap);
+	if (unlikely(*ret && *ret != -EIO)) {
+		xpi_count(XPI_REGISTERS_REFUSED, 1);
+		return false;
+	}
+
+	ops[0].status = 0;
+	ops[nr - 1].status = 0;
+	return true;
+}
+
 static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
 {
 	struct xen_iommu_op_buf buf;
+	int ret;
+
+	if (nr <= 2 && use_registers && submit_regs(ops, nr, &ret))
+		return ret;
 
 	if (unlikely(nr > max_ops_per_buf))
 		return submit_many(ops, nr);
@@ -136,6 +230,7 @@ static int buffers_probe(struct xpi_caps *caps)
 		return op.status;
 
 	max_ops_per_buf = op.u.query_caps.max_ops;
+	use_registers = op.u.query_caps.caps & XEN_IOMMU_CAP_registers;
 	*caps = (struct xpi_caps) {
 		.mode = op.u.query_caps.mode,
 		.flags = op.u.query_caps.caps,

@@ -80,6 +80,7 @@ int xpi_machine_memory_map(struct boot_e820_entry *map, unsigned int *nr);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 long xpi_iommu_op(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs);
+long xpi_iommu_op_regs(u32 form, u64 map, u64 gfn, u64 unmap);
 #endif
 
 #endif /* _XEN_PV_IOMMU_HYPERCALL_H */

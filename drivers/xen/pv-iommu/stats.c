@@ -15,6 +15,8 @@ struct dentry *xpi_debugfs;
 
 static const char *const names[XPI_NR_COUNTERS] = {
 	[XPI_HYPERCALLS]	= "hypercalls",
+	[XPI_REGISTERS]		= "registers",
+	[XPI_REGISTERS_REFUSED]	= "registers_refused",
 	[XPI_SUBMIT_SYNC_MAP]	= "submit_sync_map",
 	[XPI_SUBMIT_SYNC]	= "submit_sync",
 	[XPI_SUBMIT_FLUSH_ALL]	= "submit_flush_all",

@@ -13,6 +13,8 @@
 
 enum xpi_counter {
 	XPI_HYPERCALLS,		/* every one, of whatever kind */
+	XPI_REGISTERS,		/* with operations in registers */
+	XPI_REGISTERS_REFUSED,	/* of them, done again with a buffer */
 	XPI_SUBMIT_SYNC_MAP,	/* because mappings are about to be used */
 	XPI_SUBMIT_SYNC,	/* because of a strict unmap */
 	XPI_SUBMIT_FLUSH_ALL,	/* because a flush queue drains */

@@ -72,6 +72,37 @@ struct xen_iommu_op_buf {
 DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
 
 /*
+ * With XEN_IOMMU_CAP_registers an unmap operation, a map operation, or both of
+ * them fit into the arguments themselves, for callers whose registers have 64 bits:
+ *
+ * long HYPERVISOR_iommu_op(uint32_t form, uint64_t map, uint64_t gfn, uint64_t unmap)
+ *
+ *   form   XEN_IOMMU_REGS, with the ctx in the low 16 bits
+ *   map    the dfn to map at; above it how many frames, or 0 to map none
+ *   gfn    the first frame to map; above it XEN_IOMMU_MAP_readable, _writable;
+ *          zero when none is mapped
+ *   unmap  the dfn to unmap from; above it how many frames, or 0 to unmap none,
+ *          and above that XEN_IOMMU_REGS_no_flush
+ *
+ * "Above it" is from bit XEN_IOMMU_REGS_SHIFT on.  What is unmapped has to be
+ * mapped, all of it, and what is mapped at must not be, not even until then.
+ *
+ * Return value:
+ *   0         all is done, and flushed unless no_flush is set.
+ *   -EIO      all is done, but the flush failed: as with buffers.
+ *   -EAGAIN   nothing is done, as something is unusual: the same operations in a
+ *             buffer have the status that tells what, or succeed.
+ *   -EINVAL   more than XEN_IOMMU_REGS_MAX_FRAMES; other flags; a number or flags
+ *             where there are no frames, or no flags where there are frames to map.
+ *             Nothing is done.
+ *   -ENOSYS, -EPERM  as above.  -E2BIG  the capability is missing.
+ */
+#define XEN_IOMMU_REGS				0x52450000U
+#define XEN_IOMMU_REGS_SHIFT			52
+#define XEN_IOMMU_REGS_MAX_FRAMES		64
+#define XEN_IOMMU_REGS_no_flush			(1ULL << 63)
+
+/*
  * query_caps: what there is, and whether it can be had.  Always allowed to the
  * hardware domain; changes nothing.
  */
@@ -109,6 +140,8 @@ DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
 #define XEN_IOMMU_CAP_caching_mode		(1U << 8)
 /* map accepts lists of frames. */
 #define XEN_IOMMU_CAP_list			(1U << 9)
+/* Operations may be in the arguments of the hypercall: XEN_IOMMU_REGS. */
+#define XEN_IOMMU_CAP_registers			(1U << 10)
 
 struct xen_iommu_op_query_caps {
 	uint16_t version;	/* OUT: XEN_IOMMU_OP_VERSION */

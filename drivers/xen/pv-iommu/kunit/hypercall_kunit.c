@@ -46,6 +46,12 @@ static long hypercall(unsigned int nr_bufs, struct xen_iommu_op_buf *bufs)
 	return ret;
 }
 
+/* Not even where the hypervisor that was asked before this one has them. */
+static long no_registers(u32 form, u64 map, u64 gfn, u64 unmap)
+{
+	return -E2BIG;
+}
+
 static int init(struct kunit *test)
 {
 	int ret = fixture_init(test);
@@ -54,6 +60,7 @@ static int init(struct kunit *test)
 	hypervisor->caps.max_ops = 4;
 	bend_caps = NULL;
 	kunit_activate_static_stub(test, xpi_iommu_op, hypercall);
+	kunit_activate_static_stub(test, xpi_iommu_op_regs, no_registers);
 	return ret;
 }
 

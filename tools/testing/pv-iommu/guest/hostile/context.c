@@ -219,7 +219,7 @@ static void test_one_call(void)
 static void test_groups(void)
 {
 	static void (*const groups[])(void) = {
-		test_map, test_singles, test_lists, test_large, test_high,
+		test_map, test_singles, test_lists, test_registers, test_large, test_high,
 		test_frames, test_domain, test_grants, test_mmio, test_refs,
 		test_cycles,
 	};

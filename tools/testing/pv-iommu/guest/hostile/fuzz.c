@@ -259,6 +259,19 @@ static bool verify(struct model *m, unsigned int index, const struct xen_iommu_o
 	return true;
 }
 
+/* What fits into registers, or nearly so. */
+static void random_short(const struct model *m, struct xen_iommu_op *op, uint16_t nr,
+			 uint64_t *s)
+{
+	do {
+		random_op(m, op, s);
+	} while (op->op != nr ||
+		 (nr == XEN_IOMMUOP_map ? op->u.map.flags & ~RW ||
+					  op->u.map.nr_frames > 0xfff :
+					  op->u.unmap.flags & XEN_IOMMU_UNMAP_sparse ||
+					  op->u.unmap.nr_frames > 0x7ff));
+}
+
 struct fuzz {
 	struct model model;
 	uint64_t state;
@@ -266,7 +279,41 @@ struct fuzz {
 	struct xen_iommu_op *sent;	/* a copy */
 	unsigned long calls;
 	unsigned long nr_ops;
+	unsigned long nr_regs;		/* calls in registers that were done */
 };
+
+/* Done as in a buffer, or not at all; which of the two, is the hypervisor's choice. */
+static bool one_short_call(struct fuzz *f)
+{
+	struct xen_iommu_op ops[2], *out = &ops[0], *in = &ops[1];
+	unsigned int which = 1 + rnd(&f->state) % 3, i;
+	bool too_long;
+	long ret;
+
+	random_short(&f->model, out, XEN_IOMMUOP_unmap, &f->state);
+	random_short(&f->model, in, XEN_IOMMUOP_map, &f->state);
+	ret = do_regs(which & 1 ? out : NULL, which & 2 ? in : NULL);
+	f->calls++;
+	too_long = (which & 1 && out->u.unmap.nr_frames > XEN_IOMMU_REGS_MAX_FRAMES) ||
+		   (which & 2 && in->u.map.nr_frames > XEN_IOMMU_REGS_MAX_FRAMES);
+	if (ret == (too_long ? -EINVAL : -EAGAIN))
+		return true;
+	if (ret || too_long) {
+		fail("fuzz", "hypercall in registers returned %s", hyp_strerr(ret));
+		return false;
+	}
+	if (which == 3 && in->u.map.dfn < out->u.unmap.dfn + out->u.unmap.nr_frames &&
+	    out->u.unmap.dfn < in->u.map.dfn + in->u.map.nr_frames) {
+		fail("fuzz", "mapped in registers where something was unmapped");
+		return false;
+	}
+	f->nr_regs++;
+	/* All of it was mapped, or it would not be done: no status but 0 is right. */
+	for (i = 0; i < 2; i++)
+		if (which & 1 << i && !verify(&f->model, i, &ops[i], &ops[i]))
+			return false;
+	return true;
+}
 
 static bool one_call(struct fuzz *f)
 {
@@ -327,14 +374,17 @@ void test_fuzz(void)
 		f.model.nr_grants = NR_GRANTS;
 	clean(env.base, SLOTS);
 	while (good && now() < end) {
-		good = one_call(&f);
+		good = env.caps.caps & XEN_IOMMU_CAP_registers &&
+		       rnd(&f.state) % 2 ? one_short_call(&f) : one_call(&f);
 		if (good && f.calls % 256 == 0 && !model_matches(&f.model, &dfn)) {
 			fail("fuzz", "dfn %#lx is not what the model says", dfn);
 			good = false;
 		}
 	}
-	printf("# fuzz: seed %#lx, %lu calls, %lu operations\n", env.seed, f.calls,
-	       f.nr_ops);
+	printf("# fuzz: seed %#lx, %lu calls, %lu operations, %lu calls in registers\n",
+	       env.seed, f.calls, f.nr_ops, f.nr_regs);
+	check(f.nr_regs || !(env.caps.caps & XEN_IOMMU_CAP_registers),
+	      "some operations in registers were done", "of %lu calls none", f.calls);
 	if (good && !model_matches(&f.model, &dfn)) {
 		fail("fuzz", "dfn %#lx is not what the model says", dfn);
 		good = false;

@@ -17,6 +17,8 @@
  *               what they leave behind when it is not
  *   high.c      frames above 4 GiB
  *   singles.c   operations that the hypervisor may take together
+ *   list.c      lists of frames
+ *   registers.c operations in registers
  *   life.c      taking over and giving back
  *   context.c   contexts, and the tests above in one
  *   switch.c    random operations on many contexts, and devices between them
@@ -137,6 +139,9 @@ double now(void);
 /* list.c: do_map() of frames that are in an array. */
 int do_map_list(uint64_t dfn, const uint64_t *gfns, uint32_t nr, uint16_t flags);
 
+/* registers.c: an unmap operation, a map operation, or both; either may be NULL. */
+long do_regs(const struct xen_iommu_op *out, const struct xen_iommu_op *in);
+
 /* model.c: one operation's possible outcomes, and what it changes. */
 #define MODEL_MAX_OUTCOMES	8
 
@@ -179,6 +184,7 @@ void test_mmio(void);
 void test_map(void);
 void test_singles(void);
 void test_lists(void);
+void test_registers(void);
 void test_large(void);
 void test_high(void);
 void test_not_owned(const char *when);

@@ -51,6 +51,7 @@ static const struct group {
 	{ "map", test_map, false },
 	{ "singles", test_singles, false },
 	{ "lists", test_lists, false },
+	{ "registers", test_registers, false },
 	{ "large", test_large, false },
 	{ "high", test_high, false },
 	{ "frames", test_frames, false },

@@ -37,6 +37,9 @@
 #define CONT_CTX_SHIFT      52          /* arg 4: context that is flushed */
 #define CONT_COUNT_MASK     ((1UL << CONT_CTX_SHIFT) - 1) /* frames counted */
 
+/* What says in the first argument that all is in registers. */
+#define REGS_MASK           0xffff0000U
+
 /* Operations are copied in and out in blocks of this many. */
 #define BLOCK               PV_IOMMU_MAX_SINGLES
 
@@ -194,6 +197,10 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
     rc = check_permission(d);
     if ( rc )
         return rc;
+
+    if ( (nr_bufs & REGS_MASK) == XEN_IOMMU_REGS && pv_iommu_opt.registers )
+        return pv_iommu_registers(d, nr_bufs & ~REGS_MASK,
+                                  (unsigned long)bufs.p, arg3, arg4);
 
     if ( nr_bufs >> CONT_MAGIC_SHIFT == CONT_MAGIC )
     {

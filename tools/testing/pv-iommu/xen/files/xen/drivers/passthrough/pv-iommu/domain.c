@@ -20,13 +20,15 @@ struct pv_iommu_options __ro_after_init pv_iommu_opt = {
     .contexts = true,
     .gref = true,
     .list = true,
+    .registers = true,
     .align = true,
     .max_contexts = 512,
 };
 
 /*
  * iommu-op=off | buffers [,no-clear] [,no-contexts] [,no-gref] [,no-list]
- *          [,no-align] [,max-contexts=N] [,max-memory=MiB] [,reserved]
+ *          [,no-registers] [,no-align] [,max-contexts=N] [,max-memory=MiB]
+ *          [,reserved]
  */
 static int __init cf_check parse_iommu_op(const char *s)
 {
@@ -53,6 +55,8 @@ static int __init cf_check parse_iommu_op(const char *s)
             opt->gref = val;
         else if ( (val = parse_boolean("list", s, ss)) >= 0 )
             opt->list = val;
+        else if ( (val = parse_boolean("registers", s, ss)) >= 0 )
+            opt->registers = val;
         else if ( (val = parse_boolean("align", s, ss)) >= 0 )
             opt->align = val;
         else if ( (val = parse_boolean("reserved", s, ss)) >= 0 )

@@ -27,23 +27,6 @@ static int op_enable(struct domain *d,
     return rc;
 }
 
-/* Is [@dfn, @dfn + @nr) a range at all, and within reach? */
-static bool bad_range(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
-{
-    return !nr || dfn > p->max_dfn || nr - 1 > p->max_dfn - dfn;
-}
-
-static bool is_reserved(const struct pv_iommu *p, uint64_t dfn, uint64_t nr)
-{
-    return pv_iommu_reserved_find(p->reserved, dfn, dfn + nr - 1);
-}
-
-/* Just for the error: the engine has its locks. */
-static bool is_owned(const struct pv_iommu *p)
-{
-    return p && ACCESS_ONCE(p->state) == PV_IOMMU_owned;
-}
-
 /*
  * The operations from here on are about another address space, or the first
  * one: what is owed to the one before is flushed.  Returns whether there is one

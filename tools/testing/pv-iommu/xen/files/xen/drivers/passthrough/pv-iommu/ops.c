@@ -10,6 +10,7 @@
 
 #include <xen/event.h>
 
+#include "buffers.h"
 #include "frames.h"
 
 /*
@@ -33,13 +34,14 @@ static bool reclaim(struct pv_iommu_call *call)
 /*
  * Map up to @nr frames in one table, as one page if @level is above 1.  They
  * are those from @mfns[0] on or, if @scattered, those of @mfns.  Returns how
- * many are mapped: less where RAM ends and MMIO begins, or the other way round.
+ * many are mapped: less where RAM ends and MMIO begins, or the other way round,
+ * but -EAGAIN then if it is to be one page, or @all.
  */
 static long always_inline map_locked(struct pv_iommu_call *call,
                                      unsigned long dfn,
                                      const unsigned long *mfns, bool scattered,
                                      unsigned int level, unsigned long nr,
-                                     bool write, uint64_t bits)
+                                     bool write, uint64_t bits, bool all)
 {
     struct pv_iommu *p = call->p;
     bool ram = false;
@@ -56,12 +58,12 @@ static long always_inline map_locked(struct pv_iommu_call *call,
     if ( ram )
         bits |= p->fmt.ref;
 
-    if ( level == 1 )
-        rc = pt_map(p, call, dfn, mfns, scattered, 1, n, bits);
-    else if ( n == nr )
-        rc = pt_map(p, call, dfn, mfns, false, level, 1, bits);
-    else
+    if ( n < nr && (all || level > 1) )
         rc = -EAGAIN;
+    else if ( level == 1 )
+        rc = pt_map(p, call, dfn, mfns, scattered, 1, n, bits);
+    else
+        rc = pt_map(p, call, dfn, mfns, false, level, 1, bits);
 
     if ( likely(!rc) )
         return n;
@@ -89,7 +91,8 @@ static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
         long rc;
 
         spin_lock(&p->dom->lock);
-        rc = map_locked(call, dfn, &mfn, false, level, nr, write, bits);
+        rc = map_locked(call, dfn, &mfn, false, level, nr, write, bits,
+                        false);
         spin_unlock(&p->dom->lock);
 
         if ( rc == -EAGAIN )
@@ -203,7 +206,8 @@ unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
 
     spin_lock(&p->dom->lock);
     rc = map_locked(call, dfn, gfns, true, 1, nr,
-                    flags & XEN_IOMMU_MAP_writable, access_bits(p, flags));
+                    flags & XEN_IOMMU_MAP_writable, access_bits(p, flags),
+                    false);
     spin_unlock(&p->dom->lock);
 
     if ( unlikely(rc <= 0) )
@@ -277,6 +281,42 @@ int pv_iommu_map_gref(struct pv_iommu_call *call,
         pv_iommu_put_foreign(p->dom, mfn, 1, write);
     else
         note_mapped(call, op->dfn, 1, op->flags);
+
+    return rc;
+}
+
+/*
+ * Unmap the @nr frames at @dfn and map what @map says, which is in one table;
+ * both of them or just one, where nothing is unusual: else -EAGAIN, and nothing
+ * is done.  The mapping is first, as it may fail, and unmapping what was looked
+ * at does not.
+ */
+int pv_iommu_exchange(struct pv_iommu_call *call,
+                      const struct pv_iommu_map_op *map, unsigned long dfn,
+                      unsigned long nr, enum pv_iommu_class class)
+{
+    struct pv_iommu *p = call->p;
+    unsigned long unmapped = 0;
+    int rc = -EAGAIN;
+
+    spin_lock(&p->dom->lock);
+
+    if ( p->state == PV_IOMMU_owned &&
+         (!nr || (!pending_full(pending(p, class)) && pt_plain(p, dfn, nr))) &&
+         (!map->nr || map_locked(call, map->dfn, &map->gfn, false, 1, map->nr,
+                                 map->flags & XEN_IOMMU_MAP_writable,
+                                 access_bits(p, map->flags), true) > 0) )
+    {
+        if ( nr )
+            pt_unmap(p, call, class, dfn, nr, &unmapped);
+        ASSERT(unmapped == nr);
+        rc = 0;
+    }
+
+    spin_unlock(&p->dom->lock);
+
+    if ( !rc && map->nr )
+        note_mapped(call, map->dfn, map->nr, map->flags);
 
     return rc;
 }

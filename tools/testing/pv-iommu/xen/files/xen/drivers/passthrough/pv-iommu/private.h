@@ -6,6 +6,7 @@
  *   operations.c
  *               and the operations in it: arguments, statuses
  *   query.c     its answers about capabilities and reserved ranges
+ *   registers.c operations that are in registers
  *   ops.c       map, unmap, lookup: runs, preemption
  *   frames.c    references on frames
  *   foreign.c   and on those that other domains granted
@@ -22,8 +23,9 @@
  *   pretend.c   what is not so, for tests
  *   ../vtd/pv-*.c, ../amd/pv-*.c: tables of the hardware, for pages and devices
  *
- * Only buffers.c, operations.c and query.c know the public header's layout (the XEN_IOMMU_*
- * flag values are used everywhere), so that other formats are other files.
+ * Only buffers.c, operations.c, registers.c and query.c know the public
+ * header's layout (the XEN_IOMMU_* flag values are used everywhere), so that
+ * other formats are other files.
  *
  * Locks, outermost first:
  *
@@ -357,6 +359,7 @@ unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
                        enum pv_iommu_class class, unsigned long dfn,
                        unsigned long nr, unsigned long *unmapped);
 unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e);
+bool pt_plain(struct pv_iommu *p, unsigned long dfn, unsigned long nr);
 unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
                       unsigned long mfn, unsigned long nr);
 unsigned long pt_unfix(struct pv_iommu *p, struct pv_iommu_call *call,
@@ -383,40 +386,11 @@ int pv_iommu_flush_call(struct pv_iommu_call *call);
 void pv_iommu_defer(struct pv_iommu_call *call);
 void pv_iommu_drain(struct pv_iommu *p);
 
-/* ops.c */
-struct pv_iommu_map_op {
-    unsigned long dfn, gfn, nr;
-    unsigned int flags;         /* XEN_IOMMU_MAP_* */
-};
-
-/*
- * How far an operation has come.  It travels in the guest's registers across
- * a continuation, so it may be forged: see ops.c for why that is harmless.
- */
-struct pv_iommu_progress {
-    unsigned long done;         /* frames */
-    unsigned long count;        /* frames that were mapped */
-    unsigned int err;           /* rolling back because of this errno value */
-};
-
-int pv_iommu_map(struct pv_iommu_call *call, const struct pv_iommu_map_op *op,
-                 struct pv_iommu_progress *prog);
-unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
-                                  unsigned long dfn, const unsigned long *gfns,
-                                  unsigned int nr, unsigned int flags);
-int pv_iommu_map_gref(struct pv_iommu_call *call,
-                      const struct pv_iommu_map_op *op, domid_t owner);
-int pv_iommu_unmap(struct pv_iommu_call *call, unsigned long dfn,
-                   unsigned long nr, unsigned int flags,
-                   struct pv_iommu_progress *prog);
-int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
-                    unsigned int *pgsize, unsigned int *flags);
-
 /* domain.c */
 #define PV_IOMMU_MAX_CONTEXTS   4095    /* so many fit into a continuation */
 
 struct pv_iommu_options {
-    bool on, clear, contexts, gref, list, align;
+    bool on, clear, contexts, gref, list, registers, align;
     bool firmware;              /* map what it has reserved for itself */
     unsigned int max_contexts;
     unsigned long max_pages;    /* of tables and records; 0: by memory */

@@ -416,6 +416,28 @@ unsigned long pt_unfix(struct pv_iommu *p, struct pv_iommu_call *call,
     return nr;
 }
 
+/*
+ * Are all of [@dfn, @dfn + @nr) mapped, in one table of level 1, and nothing of
+ * it by Xen itself?  So that nothing is in the way of unmapping them.
+ */
+bool pt_plain(struct pv_iommu *p, unsigned long dfn, unsigned long nr)
+{
+    unsigned int i, level = 1, idx = table_index(dfn, 1);
+    struct page_info *pg = table_descend(p, dfn, &level);
+    const uint64_t *t;
+
+    if ( level > 1 || idx + nr > PV_IOMMU_ENTRIES )
+        return false;
+
+    t = __map_domain_page(pg);
+    for ( i = 0; i < nr; ++i )
+        if ( !present(p, t[idx + i]) || (t[idx + i] & p->fmt.fixed) )
+            break;
+    unmap_domain_page(t);
+
+    return i == nr;
+}
+
 /* What @dfn is mapped to, and at which level; 0 when it is not mapped. */
 unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e)
 {

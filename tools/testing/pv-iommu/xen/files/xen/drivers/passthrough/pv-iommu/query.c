@@ -42,6 +42,7 @@ int pv_iommu_query_caps(struct domain *d, unsigned int max_ops,
                  (pv_iommu_has_contexts(d) ? XEN_IOMMU_CAP_contexts : 0) |
                  (pv_iommu_has_gref() ? XEN_IOMMU_CAP_gref : 0) |
                  (pv_iommu_opt.list ? XEN_IOMMU_CAP_list : 0) |
+                 (pv_iommu_opt.registers ? XEN_IOMMU_CAP_registers : 0) |
                  (p->max_leaf_level > 1 ? XEN_IOMMU_CAP_large_pages : 0) |
                  /* With one table for all, devices can forge them (AMD). */
                  (iommu_intremap && amd_iommu_perdev_intremap
