@@ -14,7 +14,6 @@ SECOND = 1e9
 PATH = "CPUs"
 QUEUE_LOCK = "queue lock"
 CALLS = "hypercalls"
-TABLE_LOCK = "table lock"
 REGISTERS = "register lock"
 UNIT = "unit"
 CACHE_LOCK = "cache lock"
@@ -61,7 +60,6 @@ def pv_limits(parts: Parts) -> dict[str, float]:
     case = parts.case
     limits = {PATH: case.cpus / pv_path(parts)}
     if case.layout == APART:
-        limits[TABLE_LOCK] = 1 / ((4 if case.strict else 2) * parts.table)
         if case.strict:
             limits[REGISTERS] = case.busy_units / (2 * parts.descriptor)
             limits[UNIT] = unit_limit(parts)

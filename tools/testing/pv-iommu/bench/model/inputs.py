@@ -37,10 +37,9 @@ BARE_ATOMICS = 8
 
 # By reading: lines of memory that another CPU has changed, and that are needed
 # with the driver's queue lock held; for an operation that Xen does for another
-# CPU; with Xen's table lock held; for a page table that CPUs share in Linux.
+# CPU; for a page table that CPUs share in Linux.
 QUEUE_LINES = 3
 OP_LINES = 2
-TABLE_LINES = 2
 SHARED_LINES = 2
 
 
@@ -74,8 +73,6 @@ INPUTS = {
     "hold": Input(60, 100, 150, "instr.", "with the queue lock held, once"),
     "pair": Input(300, 600, 1000, "instr.",
                   "Xen's for one more map and unmap in a call"),
-    "table": Input(40, 80, 120, "instr.",
-                   "with Xen's table lock held, once"),
 }
 
 
@@ -95,7 +92,6 @@ class Costs:
     wait: float
     hold: float
     pair: float
-    table: float
 
     def but(self, name: str, value: float) -> "Costs":
         return dataclasses.replace(self, **{name: value})

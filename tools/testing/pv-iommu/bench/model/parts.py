@@ -68,12 +68,6 @@ class Parts:
         self.shared = shared
         self.at_unit = costs.line * (others(case.cpus / case.busy_units)
                                      if case.layout == APART else 0)
-        # The lock of Xen's tables is one for all address spaces.
-        self.tables = inputs.TABLE_LINES * costs.line * (
-            others(case.cpus) if case.layout == APART else 0)
-
-        # Nor have Xen's counters of calls and flushes a lock.
-        self.counted = costs.line * others(case.cpus)
 
     def run(self, instructions: float, atomics: float = 0) -> float:
         return (instructions * self.costs.instruction
@@ -98,24 +92,15 @@ class Parts:
         return (self.run(inputs.SUBMIT + inputs.NULL_HYPERCALL + inputs.XEN
                          - self.costs.pair, inputs.CALL_ATOMICS)
                 + self.costs.hypercall
-                + self.costs.lfences * self.costs.lfence + 2 * self.shared
-                + self.counted)
-
-    @property
-    def table(self) -> float:
-        """With Xen's table lock held, once."""
-        return self.run(self.costs.table, 1) + self.tables
-
-    @property
-    def beside_table(self) -> float:
-        """The rest of one operation in Xen, with a reference to the page."""
-        return (self.run(self.costs.pair / 2 - self.costs.table, 1)
-                + inputs.OP_LINES * self.shared)
+                + self.costs.lfences * self.costs.lfence + 2 * self.shared)
 
     @property
     def done(self) -> float:
-        """One operation in Xen."""
-        return self.beside_table + self.table
+        """One operation in Xen, with a reference to the page.  The lock of the
+        address space's tables is nobody else's: calls for one queue are one
+        after another."""
+        return (self.run(self.costs.pair / 2, 2)
+                + inputs.OP_LINES * self.shared)
 
     @property
     def beside_flush(self) -> float:
@@ -124,8 +109,7 @@ class Parts:
         left = (inputs.PV_STRICT - inputs.CORE - inputs.DRIVER + inputs.SUBMIT
                 - 2 * (inputs.SUBMIT + inputs.NULL_HYPERCALL + inputs.XEN)
                 + self.costs.pair)
-        return self.run(left - 2 * self.costs.table
-                        - 2 * inputs.XEN_DESCRIPTOR)
+        return self.run(left - 2 * inputs.XEN_DESCRIPTOR, 2)
 
     @property
     def descriptor(self) -> float:
@@ -142,8 +126,7 @@ class Parts:
         """The invalidation begins while its wait descriptor is written."""
         unit = self.descriptor + max(self.costs.invalidation,
                                      self.descriptor + self.wait_alone)
-        return (self.beside_flush + 2 * self.table
-                + self.case.flushed * unit)
+        return self.beside_flush + self.case.flushed * unit
 
     # Linux without Xen
 

@@ -199,12 +199,11 @@ class Driver:
     submit.c and mapping.c in short; the names are theirs.
     """
 
-    def __init__(self, world: World, parts: Parts, units: list[Unit],
-                 table_lock: Lock) -> None:
+    def __init__(self, world: World, parts: Parts,
+                 units: list[Unit]) -> None:
         self.world = world
         self.parts = parts
         self.units = units
-        self.table_lock = table_lock
         self.lock = Lock(world)
         self.queues = FlushQueues(world, parts.case.sharers)
         self.submitting = False
@@ -235,22 +234,12 @@ class Driver:
             self.submitting = False
             self.world.happen(self.ended)
 
-    def in_table(self) -> Process:
-        yield self.table_lock
-        yield self.parts.table
-        self.table_lock.release()
-
     def call(self, operations: int, flush: bool) -> Process:
-        yield self.parts.call
-        for _ in range(operations):
-            yield self.parts.beside_table
-            yield from self.in_table()
+        yield self.parts.call + operations * self.parts.done
         if not flush:
             return
-        yield from self.in_table()
         for unit in self.units:
             yield from unit.by_xen()
-        yield from self.in_table()
         yield self.parts.beside_flush
 
     def flush_all(self) -> Process:
@@ -274,15 +263,13 @@ class Driver:
 
 def run_once(case: Case, costs: Costs, seed: int, spread: float) -> float:
     world, parts = World(seed), Parts(case, costs)
-    table_lock = Lock(world)
     units = [Unit(world, parts) for _ in range(case.units)]
     processes: list[Process] = []
     for number in range(case.cpus // case.sharers):
         # One unit for each device; one address space for all has all of them.
         reached = [units[number % case.units]] if case.flushed == 1 else units
-        space: Driver | Bare = \
-            Driver(world, parts, reached, table_lock) \
-            if case.system == PV else Bare(world, parts, reached)
+        space = Driver(world, parts, reached) if case.system == PV \
+            else Bare(world, parts, reached)
         processes += [space.cpu(cpu) for cpu in range(case.sharers)]
     each = EACH if case.strict else inputs.QUEUE_ROOM
     return world.run(processes, max(LEAST, each * case.cpus), spread)

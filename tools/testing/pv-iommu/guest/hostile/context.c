@@ -219,9 +219,9 @@ static void test_one_call(void)
 static void test_groups(void)
 {
 	static void (*const groups[])(void) = {
-		test_map, test_singles, test_lists, test_registers, test_large, test_high,
-		test_frames, test_domain, test_grants, test_mmio, test_refs,
-		test_cycles,
+		test_map, test_singles, test_lists, test_registers, test_large,
+		test_high, test_frames, test_domain, test_grants, test_mmio,
+		test_refs, test_cycles,
 	};
 	unsigned int i;
 	uint16_t ctx;
@@ -252,5 +252,6 @@ void test_contexts(void)
 	test_page_in_two();
 	test_one_call();
 	test_groups();
+	test_context_threads();
 	expect("enable after contexts", do_enable(XEN_IOMMU_ENABLE_clear, NULL), 0);
 }

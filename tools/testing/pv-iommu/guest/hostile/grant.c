@@ -356,6 +356,7 @@ static void test_many(void)
 static bool stop;
 
 struct racer {
+	uint16_t ctx;
 	unsigned long mapped, refused, bad;
 };
 
@@ -365,6 +366,7 @@ static void *map_and_unmap(void *arg)
 	struct racer *r = arg;
 	uint64_t dfn = env.base + 512;
 
+	hyp_ctx = r->ctx;
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
 		int ret = do_map_gref(dfn, guest.id, 5, RW);
 
@@ -385,7 +387,7 @@ static void test_race(void)
 	double until = now() + env.thread_seconds;
 	unsigned int rounds = 0;
 	pthread_t thread;
-	struct racer r = {};
+	struct racer r = { .ctx = hyp_ctx };
 
 	stop = false;
 	if (pthread_create(&thread, NULL, map_and_unmap, &r)) {

@@ -24,7 +24,8 @@
  *   switch.c    random operations on many contexts, and devices between them
  *   refs.c      page references: held long enough, and never lost
  *   nomem.c     Xen without memory for page tables
- *   threads.c   several CPUs at once, memory changing under a call, signals
+ *   threads.c   several CPUs at once, memory changing under a call
+ *   long.c      calls that are preempted
  *   fuzz.c      random operations; model.c tells what has to come of them
  */
 
@@ -195,6 +196,7 @@ void test_switch(void);
 void test_refs(void);
 void test_cycles(void);
 void test_threads(void);
+void test_context_threads(void);
 void test_long(void);
 void test_fuzz(void);
 

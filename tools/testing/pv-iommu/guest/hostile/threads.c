@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Several CPUs at once, memory changing under a call, signals. */
+/* Several CPUs at once, memory changing under a call. */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "hostile.h"
@@ -32,7 +29,12 @@ struct worker {
 	int bad_status;
 	unsigned int bad_op;
 	bool not_owned_is_fine;
+	uint16_t ctx;
+	bool ctx_goes;		/* another thread frees it, and makes it again */
 };
+
+/* A frame that another thread gives back, or FRAME_NONE. */
+static unsigned long leaving = FRAME_NONE;
 
 static bool stopped(void)
 {
@@ -62,6 +64,10 @@ static void race_op(struct xen_iommu_op *op, uint64_t *s)
 		op->u.map.gfn = env.run_gfn;
 		op->u.map.nr_frames = 1 + (r >> 8) % (env.run_nr < 24 ? env.run_nr : 24);
 		op->u.map.flags = RW | (r & 0x1000 ? XEN_IOMMU_MAP_no_flush : 0);
+		if (r & 0x2000 && leaving != FRAME_NONE) {
+			op->u.map.gfn = __atomic_load_n(&leaving, __ATOMIC_RELAXED);
+			op->u.map.nr_frames = 1;
+		}
 		if (r % 61 == 0 && env.large_gfn != FRAME_NONE) {
 			op->u.map.dfn = env.base;
 			op->u.map.gfn = env.large_gfn;
@@ -97,14 +103,37 @@ static bool status_possible(const struct worker *w, const struct xen_iommu_op *o
 	case -EEXIST:
 		return op->op == XEN_IOMMUOP_map;
 	case -ENOENT:
-		return op->op == XEN_IOMMUOP_lookup ||
+		return w->ctx_goes || op->op == XEN_IOMMUOP_lookup ||
 		       (op->op == XEN_IOMMUOP_unmap &&
 			!(op->u.unmap.flags & XEN_IOMMU_UNMAP_sparse));
 	case -EPERM:
-		return w->not_owned_is_fine;
+		return w->not_owned_is_fine ||
+		       (leaving != FRAME_NONE && op->op == XEN_IOMMUOP_map);
 	default:
 		return false;
 	}
+}
+
+/* An unmapping, a mapping, or both, in registers. */
+static void race_regs(struct worker *w, uint64_t *s)
+{
+	struct xen_iommu_op out, in;
+	uint64_t which = rnd(s) % 3;
+	long ret;
+
+	do {
+		race_op(&out, s);
+	} while (out.op != XEN_IOMMUOP_unmap);
+	do {
+		race_op(&in, s);
+	} while (in.op != XEN_IOMMUOP_map || in.u.map.nr_frames > 24);
+	out.u.unmap.nr_frames = 1 + out.u.unmap.nr_frames % 3;
+	in.u.map.flags = RW;
+	ret = do_regs(which == 1 ? NULL : &out, which == 2 ? NULL : &in);
+	if (ret && ret != -EAGAIN)
+		w->bad_ret = ret;
+	w->done += !ret;
+	w->calls++;
 }
 
 static void *race(void *arg)
@@ -116,12 +145,18 @@ static void *race(void *arg)
 	long ret;
 
 	bind_cpu(w->nr);
+	hyp_ctx = w->ctx;
 	while (!stopped() && !w->bad_ret && !w->bad_status) {
 		unsigned int n = 1 + rnd(&s) % BATCH;
 		struct xen_iommu_op_buf buf = { .size = n * sizeof(*ops) };
 
-		for (i = 0; i < n; i++)
+		if (env.caps.caps & XEN_IOMMU_CAP_registers)
+			for (i = rnd(&s) % BATCH; i; i--)
+				race_regs(w, &s);
+		for (i = 0; i < n; i++) {
 			race_op(&ops[i], &s);
+			ops[i].ctx = hyp_ctx;
+		}
 		buf.h.p = ops;
 		ret = hyp_iommu_op(1, &buf);
 		w->bad_ret = ret;
@@ -298,97 +333,95 @@ void test_threads(void)
 	      "something is");
 }
 
-static unsigned int alarms;
-
-static void on_alarm(int sig)
+/* A context comes and goes; there is no other, so it has the same number each time. */
+static void *come_and_go(void *arg)
 {
-	(void)sig;
-	alarms++;
+	struct worker *w = arg;
+	uint16_t ctx;
+
+	bind_cpu(w->nr);
+	while (!stopped() && !w->bad_status) {
+		w->bad_status = do_free(w->ctx) ?: do_alloc(&ctx);
+		if (!w->bad_status && ctx != w->ctx)
+			w->bad_status = -EEXIST;
+		w->done += !w->bad_status;
+		w->calls++;
+	}
+	return NULL;
 }
 
-/*
- * One call of 64 buffers, which takes long enough to be preempted, with a
- * signal pending every millisecond.
- */
-static void long_call(struct xen_iommu_op *ops, unsigned int per_buf, bool map)
-{
-	struct xen_iommu_op_buf *buf = hyp_alloc(PAGE_SIZE);
-	unsigned int i, nr = XEN_IOMMU_OP_MAX_BUFS * per_buf, bad = 0;
-	const char *name = map ? "long call of maps, with signals" :
-				 "long call of unmaps, with signals";
-	long ret;
+/* Why the page has no frame now, or 0. */
+static int page_is_out;
 
-	memset(ops, 0, nr * sizeof(*ops));
-	for (i = 0; i < nr; i++) {
-		ops[i].status = STATUS_PRESET;
-		ops[i].op = map ? XEN_IOMMUOP_map : XEN_IOMMUOP_unmap;
-		ops[i].u.map.dfn = env.base + 3 * i;
-		if (map) {
-			ops[i].u.map.gfn = env.gfn[i % env.pool_nr];
-			ops[i].u.map.nr_frames = 1;
-			ops[i].u.map.flags = RW;
-		} else {
-			ops[i].u.unmap.nr_frames = 1;
-		}
+/* A page loses its frame and gets another one, while it is mapped here and there. */
+static void *give_back(void *arg)
+{
+	struct worker *w = arg;
+
+	bind_cpu(w->nr);
+	while (!stopped() && !w->bad_status) {
+		w->bad_status = balloon("out");
+		/* As long as they are mapped, frames that have left count as dom0's. */
+		do {
+			page_is_out = balloon("in");
+			w->calls++;
+		} while (page_is_out == -ENOMEM && !stopped());
+		if (page_is_out != -ENOMEM)
+			w->bad_status = w->bad_status ?: page_is_out;
+		__atomic_store_n(&leaving, balloon_gfn(), __ATOMIC_RELAXED);
+		w->done += !w->bad_status;
 	}
-	for (i = 0; i < XEN_IOMMU_OP_MAX_BUFS; i++) {
-		buf[i].h.p = ops + i * per_buf;
-		buf[i].size = per_buf * sizeof(*ops);
-	}
-	ret = hyp_iommu_op(XEN_IOMMU_OP_MAX_BUFS, buf);
-	expect(name, ret, 0);
-	for (i = 0; i < nr; i++)
-		bad += ops[i].status != 0;
-	check(!bad, name, "%u of %u statuses", bad, nr);
-	hyp_free(buf, PAGE_SIZE);
+	return NULL;
 }
 
-static void long_range(void)
+/* Nothing that the threads had mapped keeps a frame, when it is unmapped. */
+static void expect_unreferenced(const char *name)
 {
-	uint64_t unmapped = 0;
+	unsigned long gfn = balloon_gfn();
 
-	if (env.run_nr < 1024) {
-		skip("map of a long range with signals", "longest run: %u frames",
-		     env.run_nr);
-		return;
-	}
-	expect("map of a long range with signals",
-	       do_map(env.base + 1, env.run_gfn, env.run_nr, RW), 0);
-	check(maps_to(env.base + 1, env.run_gfn) &&
-	      maps_to(env.base + env.run_nr, env.run_gfn + env.run_nr - 1) &&
-	      count_mapped(env.base, env.run_nr + 2) == env.run_nr,
-	      "the long range is mapped", "not all of it");
-	/* The last frame is in the way: long enough to be rolled back in parts. */
-	expect("a long range that fails at its end",
-	       do_map(env.base + 2 - env.run_nr, env.run_gfn, env.run_nr, RW), -EEXIST);
-	check(!count_mapped(env.base + 2 - env.run_nr, env.run_nr - 1),
-	      "a long range that fails leaves nothing", "it does");
-	expect("unmap of a long range with signals",
-	       do_unmap(env.base, WINDOW, XEN_IOMMU_UNMAP_sparse, &unmapped), 0);
-	check(unmapped == env.run_nr, "the long range is unmapped", "%lu of %u",
-	      unmapped, env.run_nr);
+	expect("giving back the page", balloon("out"), 0);
+	check(frames_m2p(gfn) == M2P_INVALID, name, "frame %#lx is kept", gfn);
+	expect("getting a frame again", balloon("in"), 0);
 }
 
-void test_long(void)
+void test_context_threads(void)
 {
-	struct itimerval every = { .it_interval.tv_usec = 1000,
-				   .it_value.tv_usec = 1000 };
-	struct sigaction act = { .sa_handler = on_alarm };
-	unsigned int per_buf = env.caps.max_ops < 256 ? env.caps.max_ops : 256;
-	size_t bytes = XEN_IOMMU_OP_MAX_BUFS * per_buf * sizeof(struct xen_iommu_op);
-	struct xen_iommu_op *ops = hyp_alloc(bytes);
+	struct worker w[MAX_THREADS] = {};
+	uint16_t ctx[2];
 	unsigned int i;
 
-	sigaction(SIGALRM, &act, NULL);
-	setitimer(ITIMER_REAL, &every, NULL);
+	expect("alloc", do_alloc(&ctx[0]), 0);
 	for (i = 0; i < 3; i++) {
-		long_call(ops, per_buf, true);
-		long_call(ops, per_buf, false);
-		long_range();
+		w[i].ctx = ctx[0];
+		w[i].ctx_goes = true;
 	}
-	memset(&every, 0, sizeof(every));
-	setitimer(ITIMER_REAL, &every, NULL);
-	printf("# %u signals\n", alarms);
-	expect_empty("long calls", env.base, WINDOW);
-	hyp_free(ops, bytes);
+	run(w, 2, race, 1, come_and_go, "threads in a context that comes and goes");
+
+	expect("alloc of a second", do_alloc(&ctx[1]), 0);
+	memset(w, 0, sizeof(w));
+	for (i = 0; i < 4; i++)
+		w[i].ctx = ctx[i % 2];
+	run(w, 4, race, 0, NULL, "threads with the same frames in two contexts");
+	leaving = balloon_gfn();
+	if (leaving != FRAME_NONE) {
+		memset(w, 0, sizeof(w));
+		for (i = 0; i < 4; i++)
+			w[i].ctx = ctx[i % 2];
+		run(w, 4, race, 1, give_back,
+		    "threads in two contexts with a frame that leaves");
+		leaving = FRAME_NONE;
+	}
+	for (i = 0; i < 2; i++) {
+		hyp_ctx = ctx[i];
+		clean(env.base, WINDOW);
+		check(!count_mapped(env.base, 2048), "nothing is left of the threads",
+		      "something is");
+	}
+	if (page_is_out)
+		expect("getting a frame at last", balloon("in"), 0);
+	if (balloon_gfn() != FRAME_NONE)
+		expect_unreferenced("no reference is left of the threads");
+	hyp_ctx = 0;
+	for (i = 0; i < 2; i++)
+		expect("free", do_free(ctx[i]), 0);
 }

@@ -75,7 +75,7 @@ void hyp_free(void *p, size_t bytes)
 	munmap(p, bytes);
 }
 
-uint16_t hyp_ctx;
+__thread uint16_t hyp_ctx;
 
 static bool about_space(uint16_t op)
 {

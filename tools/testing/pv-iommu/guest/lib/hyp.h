@@ -34,8 +34,8 @@ long hyp_iommu_op(unsigned long nr_bufs, const void *bufs);
 void *hyp_alloc(size_t bytes);
 void hyp_free(void *p, size_t bytes);
 
-/* The context of map, unmap, flush and lookup operations that name none. */
-extern uint16_t hyp_ctx;
+/* The context of a thread's map, unmap, flush and lookup operations that name none. */
+extern __thread uint16_t hyp_ctx;
 
 /*
  * @nr operations at @ops as one buffer.  @ops is used in place; the statuses

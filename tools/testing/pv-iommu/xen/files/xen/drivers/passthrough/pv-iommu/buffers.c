@@ -237,8 +237,9 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
             break;
     }
 
-    if ( dom )
-        ++*(rc == -ERESTART ? &dom->stat.continuations : &dom->stat.calls);
+    if ( call.p )
+        ++*(rc == -ERESTART ? &call.p->stat.continuations
+                            : &call.p->stat.calls);
 
     if ( rc == -ERESTART )
     {

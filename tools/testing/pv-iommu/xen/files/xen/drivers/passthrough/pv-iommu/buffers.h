@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * buffers.h: between buffers.c, which has buffers and continuations,
- * operations.c, which has what is in them, registers.c, which does without them,
- * and ops.c, which carries operations out.
+ * operations.c, which has what is in them, registers.c, which does without
+ * them, and ops.c, which carries operations out.
  */
 
 #ifndef __PV_IOMMU_BUFFERS_H__

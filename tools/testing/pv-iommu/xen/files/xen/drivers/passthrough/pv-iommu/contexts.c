@@ -126,9 +126,9 @@ int pv_iommu_ctx_alloc(struct domain *d, uint16_t *id)
 
     p->release_dfn = 0;
     ++dom->nr_ctx;
-    spin_lock(&dom->lock);
+    spin_lock(&p->lock);
     p->state = PV_IOMMU_owned;
-    spin_unlock(&dom->lock);
+    spin_unlock(&p->lock);
     *id = p->id;
 
  out:
@@ -185,9 +185,9 @@ int pv_iommu_ctx_free(struct domain *d, unsigned int id, bool continued)
             rc = -EBUSY;
         else
         {
-            spin_lock(&dom->lock);
+            spin_lock(&p->lock);
             p->state = PV_IOMMU_releasing;
-            spin_unlock(&dom->lock);
+            spin_unlock(&p->lock);
         }
         pcidevs_unlock();
     }
@@ -221,9 +221,9 @@ int pv_iommu_release_contexts(struct pv_iommu_dom *dom)
         if ( p->nr_devices )
             return -EBUSY;
 
-        spin_lock(&dom->lock);
+        spin_lock(&p->lock);
         p->state = PV_IOMMU_releasing;
-        spin_unlock(&dom->lock);
+        spin_unlock(&p->lock);
 
         rc = ctx_release(p);
         if ( rc )

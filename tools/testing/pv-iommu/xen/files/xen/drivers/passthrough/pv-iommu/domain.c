@@ -110,7 +110,7 @@ bool pv_iommu_may_take(const struct pv_iommu_dom *dom,
     if ( p && p->nr_tables >= FEW_TABLES )
         max -= max / 8;
 
-    return dom->nr_pages < max;
+    return atomic_read(&dom->nr_pages) < max;
 }
 
 const struct pv_iommu_vendor *pv_iommu_vendor(void)
@@ -161,6 +161,7 @@ struct pv_iommu *pv_iommu_make(struct pv_iommu_dom *dom, unsigned int id)
     p->vendor = dom->vendor;
     p->id = id;
     spin_lock_init(&p->flush_lock);
+    spin_lock_init(&p->lock);
     INIT_PAGE_LIST_HEAD(&p->tables);
     INIT_PAGE_LIST_HEAD(&p->empty);
 
@@ -219,7 +220,7 @@ struct pv_iommu_dom *pv_iommu_get(struct domain *d)
     dom->vendor = pv_iommu_vendor();
     spin_lock_init(&dom->ctl_lock);
     spin_lock_init(&dom->leave_lock);
-    spin_lock_init(&dom->lock);
+    spin_lock_init(&dom->record_lock);
 
     dom->space = xzalloc_array(struct pv_iommu *, pv_iommu_max_contexts() + 1);
     if ( dom->space )
@@ -334,6 +335,33 @@ static void dump_space(const struct pv_iommu *p)
            p->nr_empty, p->nr_large);
 }
 
+static void dump_domain(const struct domain *d, const struct pv_iommu_dom *dom)
+{
+    struct pv_iommu_stat sum = {};
+    unsigned int i, granted = 0;
+
+    for ( i = 0; i <= pv_iommu_max_contexts(); ++i )
+    {
+        const struct pv_iommu *p = dom->space[i];
+
+        if ( !p )
+            continue;
+
+        if ( !i || p->state )
+            dump_space(p);
+        sum.calls += p->stat.calls;
+        sum.continuations += p->stat.continuations;
+        sum.flushes += p->stat.flushes;
+        sum.early_flushes += p->stat.early_flushes;
+        sum.reclaims += p->stat.reclaims;
+        granted += atomic_read(&p->nr_foreign);
+    }
+
+    printk("%pd: %d pages, %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims, %u granted\n",
+           d, atomic_read(&dom->nr_pages), sum.calls, sum.continuations,
+           sum.flushes, sum.early_flushes, sum.reclaims, granted);
+}
+
 static void cf_check dump(unsigned char key)
 {
     const struct domain *d;
@@ -343,19 +371,9 @@ static void cf_check dump(unsigned char key)
     for_each_domain ( d )
     {
         const struct pv_iommu_dom *dom = ACCESS_ONCE(dom_iommu(d)->pv);
-        unsigned int i;
 
-        if ( !dom )
-            continue;
-
-        for ( i = 0; i <= pv_iommu_max_contexts(); ++i )
-            if ( dom->space[i] && (!i || dom->space[i]->state) )
-                dump_space(dom->space[i]);
-
-        printk("%pd: %lu pages, %lu calls, %lu continuations, %lu flushes (%lu for want of room), %lu reclaims, %d granted\n",
-               d, dom->nr_pages, dom->stat.calls, dom->stat.continuations,
-               dom->stat.flushes, dom->stat.early_flushes, dom->stat.reclaims,
-               atomic_read(&dom->nr_foreign));
+        if ( dom )
+            dump_domain(d, dom);
     }
 
     rcu_read_unlock(&domlist_read_lock);

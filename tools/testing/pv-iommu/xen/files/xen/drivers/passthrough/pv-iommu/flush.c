@@ -4,9 +4,9 @@
  *
  * Unmapping leaves the range to flush in pending[], with page tables that it
  * has unlinked and frames that are to be dropped.  A flush takes the whole lot,
- * under the table lock, by switching to the other of two buffers; only then
- * flushes; and only then drops.  As flush_lock is held all along, whoever finds
- * nothing pending once he has it knows that his entries are flushed, by
+ * with the address space's lock held, by switching to the other of two buffers;
+ * only then flushes; and only then drops.  As flush_lock is held all along, whoever
+ * finds nothing pending once he has it knows that his entries are flushed, by
  * whomever.
  */
 
@@ -93,7 +93,7 @@ static void drain(struct pv_iommu *p, struct pv_iommu_pending *pend)
         if ( run->kind == PV_IOMMU_RUN_OWN )
             frames_drop(p->dom, run->mfn, run->nr);
         else
-            pv_iommu_put_foreign(p->dom, run->mfn, run->nr,
+            pv_iommu_put_foreign(p, run->mfn, run->nr,
                                  run->kind & PV_IOMMU_RUN_WRITABLE);
     }
 
@@ -120,7 +120,7 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
                 "%pd: IOTLB flush failed, DMA-able frames and tables leaked\n",
                 p->d);
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
     next = pending(p, class);
     if ( pend->first <= pend->last )
         pending_range(next, pend->first, pend->last);
@@ -131,7 +131,7 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
         if ( run->kind != PV_IOMMU_RUN_OWN && !pending_full(next) )
             pending_run(next, run->mfn, run->nr, run->kind);
     }
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     INIT_PAGE_LIST_HEAD(&pend->dead);
     pending_reset(pend);
@@ -154,7 +154,7 @@ static int flush_range(struct pv_iommu *p, unsigned long first,
     if ( first > last )
         return 0;
 
-    ++p->dom->stat.flushes;
+    ++p->stat.flushes;
 
     all = !first && last >= p->max_dfn && modified;
     order = flsl(first ^ last);
@@ -176,7 +176,7 @@ static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
 {
     struct pv_iommu_pending *pend = pending(p, class);
 
-    ASSERT(spin_is_locked(&p->dom->lock));
+    ASSERT(spin_is_locked(&p->lock));
     p->cur[class] ^= 1;
 
     return pend;
@@ -198,12 +198,12 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
 
     call->flush = false;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
 
     if ( p->state != PV_IOMMU_owned )
     {
         /* Giving back drains all there is; the devices are elsewhere. */
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
         return 0;
     }
 
@@ -214,7 +214,7 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
         last = max(last, pend[i]->last);
     }
 
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     rc = flush_range(p, first, last, true);
 
@@ -261,9 +261,9 @@ void pv_iommu_defer(struct pv_iommu_call *call)
     if ( call->first > call->last )
         return;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
     pending_range(pending(p, PV_IOMMU_strict), call->first, call->last);
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     call->flush = true;
 }

@@ -21,8 +21,8 @@
  * an entry needs.  To be called without locks: getting a type may take a flush of
  * other CPUs' TLBs.
  */
-int pv_iommu_get_foreign(struct pv_iommu_dom *dom, domid_t owner,
-                         unsigned int gref, bool write, unsigned long *mfn)
+int pv_iommu_get_foreign(struct pv_iommu *p, domid_t owner, unsigned int gref,
+                         bool write, unsigned long *mfn)
 {
     struct domain *rd = rcu_lock_domain_by_id(owner);
     struct page_info *pg;
@@ -38,13 +38,13 @@ int pv_iommu_get_foreign(struct pv_iommu_dom *dom, domid_t owner,
         return rc;
 
     *mfn = mfn_x(page_to_mfn(pg));
-    atomic_inc(&dom->nr_foreign);
+    atomic_inc(&p->nr_foreign);
 
     return 0;
 }
 
 /* Entries for @nr frames are gone and flushed, or were never made. */
-void pv_iommu_put_foreign(struct pv_iommu_dom *dom, unsigned long mfn,
+void pv_iommu_put_foreign(struct pv_iommu *p, unsigned long mfn,
                           unsigned long nr, bool write)
 {
     unsigned long i;
@@ -59,7 +59,7 @@ void pv_iommu_put_foreign(struct pv_iommu_dom *dom, unsigned long mfn,
             put_page(pg);
     }
 
-    atomic_sub(nr, &dom->nr_foreign);
+    atomic_sub(nr, &p->nr_foreign);
 }
 
 /*

@@ -8,12 +8,11 @@
  * that it has just freed.  The hardware domain is trusted with its own pages,
  * just as it is with the host map.
  *
- * DMA comes back to the same frames all the time, and taking and dropping a
- * reference is two atomic operations on memory that is not in the cache.  So a
- * frame is referenced once, when it is mapped for the first time, and counted
- * here from then on, under the lock that changing the page tables takes anyway.
- * The reference stays when nothing maps the frame any more, until the domain
- * parts with it: pv_iommu_forget() is told.
+ * DMA comes back to the same frames all the time, and a page's own count is in
+ * memory that is rarely in the cache, and shared with all others who use it.  So a
+ * frame is referenced once, when it is mapped for the first time, and counted here
+ * from then on, 1024 of them in a page.  The reference stays when nothing maps the
+ * frame any more, until the domain parts with it: pv_iommu_forget() is told.
  */
 
 #include <xen/bitmap.h>
@@ -30,16 +29,21 @@
 int frames_init(struct pv_iommu_dom *dom)
 {
     unsigned long nr = (max_page >> CHUNK_SHIFT) + 1;
+    uint32_t **chunks;
 
     if ( dom->chunks )
         return 0;
 
-    dom->chunks = vzalloc(nr * sizeof(*dom->chunks));
-    if ( !dom->chunks )
+    chunks = vzalloc(nr * sizeof(*chunks));
+    if ( !chunks )
         return -ENOMEM;
 
+    /* Frames may be leaving already. */
+    spin_lock(&dom->record_lock);
+    dom->chunks = chunks;
     dom->nr_chunks = nr;
     dom->release_chunk = 0;
+    spin_unlock(&dom->record_lock);
 
     return 0;
 }
@@ -60,21 +64,29 @@ static uint32_t *record_make(struct pv_iommu_dom *dom, unsigned long mfn)
         if ( !new )
             return NULL;
         clear_page(new);
+        smp_wmb();
         dom->chunks[chunk] = new;
-        ++dom->nr_pages;
+        atomic_inc(&dom->nr_pages);
     }
 
     return frame_record(dom, mfn);
 }
 
-/* One of the domain's frames of RAM, with a reference that may be kept. */
-static int get_ram(struct pv_iommu_dom *dom, struct page_info *pg,
-                   unsigned long mfn)
+/*
+ * One of the domain's frames of RAM, with a reference: that is kept if 0 is
+ * returned, and is not needed if 1 is.  With record_lock held.
+ */
+static int count_ram(struct pv_iommu_dom *dom, const struct page_info *pg,
+                     unsigned long mfn)
 {
     uint32_t *r = record_make(dom, mfn);
 
     if ( !r )
         return -ENOMEM;
+
+    /* Another address space may have been faster. */
+    if ( record_get(r) )
+        return 1;
 
     if ( *r )
         return *r & FRAME_LEAVING ? -EPERM : -ENOMEM;
@@ -82,15 +94,30 @@ static int get_ram(struct pv_iommu_dom *dom, struct page_info *pg,
     /*
      * Neither what Xen has allocated to share it with the domain, nor what the
      * domain has parted with and something else still refers to.  If it does so
-     * right now, pv_iommu_forget() waits for the lock and finds the record.
+     * right now, pv_iommu_forget() waits for record_lock and finds the record.
      */
     if ( (pg->count_info & (PGC_allocated | PGC_xen_heap | PGC_extra)) !=
          PGC_allocated )
         return -EPERM;
 
-    *r = FRAME_REF | 1;
+    write_atomic(r, FRAME_REF | 1);
 
-    return 1;
+    return 0;
+}
+
+static int get_ram(struct pv_iommu_dom *dom, struct page_info *pg,
+                   unsigned long mfn)
+{
+    int rc;
+
+    spin_lock(&dom->record_lock);
+    rc = count_ram(dom, pg, mfn);
+    spin_unlock(&dom->record_lock);
+
+    if ( rc )
+        put_page(pg);
+
+    return rc < 0 ? rc : 1;
 }
 
 /*
@@ -129,19 +156,13 @@ static int get_slow(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
         struct page_info *pg = mfn_to_page(_mfn(mfn));
         const struct domain *owner = page_get_owner(pg);
 
-        /* With the lock held, let nobody else's page end with our reference. */
+        /* With a lock held, let nobody else's page end with our reference. */
         if ( owner != dom->d && owner != dom_io )
             return -EPERM;
 
         owner = page_get_owner_and_reference(pg);
         if ( likely(owner == dom->d) )
-        {
-            int rc = get_ram(dom, pg, mfn);
-
-            if ( rc < 0 )
-                put_page(pg);
-            return rc;
-        }
+            return get_ram(dom, pg, mfn);
 
         if ( owner )
             put_page(pg);
@@ -171,26 +192,11 @@ static unsigned long get_mmio(const struct pv_iommu_dom *dom,
     return i;
 }
 
-/*
- * Can a frame with this record be mapped once more just like that?  Of the
- * three highest bits, FRAME_REF is the only one set then.
- */
-static inline bool ready(uint32_t r)
-{
-    return r - FRAME_REF < FRAME_FULL;
-}
-
 static inline int get(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
 {
     uint32_t *r = frame_record_find(dom, mfn);
 
-    if ( likely(r) && likely(ready(*r)) )
-    {
-        ++*r;
-        return 1;
-    }
-
-    return get_slow(dom, mfn, write);
+    return likely(r) && likely(record_get(r)) ? 1 : get_slow(dom, mfn, write);
 }
 
 /* Get what is ready of a run; returns how many frames that is. */
@@ -208,8 +214,8 @@ static unsigned long get_ready(struct pv_iommu_dom *dom, unsigned long mfn,
             break;
 
         n = min(n, nr - done);
-        for ( i = 0; i < n && likely(ready(r[i])); ++i )
-            ++r[i];
+        for ( i = 0; i < n && likely(record_get(&r[i])); ++i )
+            ;
 
         done += i;
         if ( i < n )
@@ -249,7 +255,7 @@ long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
             continue;
 
         if ( rc > 0 )
-            --*frame_record(dom, mfn);
+            frames_unget(dom, &mfn, false, 1);
         break;
     }
 
@@ -258,50 +264,44 @@ long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
     return i;
 }
 
-/* Undo frames_get() of @nr frames of RAM, with the lock held all along. */
+/*
+ * Undo frames_get() of @nr frames of RAM, with the address space's lock held all
+ * along.
+ */
 void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr)
 {
     unsigned long i;
 
     for ( i = 0; i < nr; ++i )
-        --*frame_record(dom, scattered ? mfns[i] : mfns[0] + i);
+        (void)arch_fetch_and_add(frame_record(dom, scattered ? mfns[i]
+                                                             : mfns[0] + i),
+                                 -1U);
 }
 
-/* Add @delta, 1 or -1, to the counts of a run; returns all flags there are. */
-static inline uint32_t count(struct pv_iommu_dom *dom, unsigned long mfn,
-                             unsigned long nr, int delta)
+/*
+ * record_put() of @nr frames, up to the first that does not go; returns how many.
+ */
+unsigned long frames_put(struct pv_iommu_dom *dom, unsigned long mfn,
+                         unsigned long nr)
 {
-    uint32_t any = 0;
+    unsigned long done = 0;
 
-    while ( nr )
+    while ( done < nr )
     {
-        uint32_t *r = frame_record(dom, mfn);
-        unsigned long i, n = CHUNK_FRAMES - (mfn & (CHUNK_FRAMES - 1));
+        uint32_t *r = frame_record(dom, mfn + done);
+        unsigned long i, n = CHUNK_FRAMES - ((mfn + done) & (CHUNK_FRAMES - 1));
 
-        n = min(n, nr);
-        for ( i = 0; i < n; ++i )
-        {
-            any |= r[i];
-            r[i] += delta;
-        }
+        n = min(n, nr - done);
+        for ( i = 0; i < n && likely(record_put(&r[i])); ++i )
+            ;
 
-        mfn += n;
-        nr -= n;
+        done += i;
+        if ( i < n )
+            break;
     }
 
-    return any;
-}
-
-/* frame_put() of @nr frames: all or none. */
-bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr)
-{
-    if ( likely(!(count(dom, mfn, nr, -1) & FRAME_LEAVING)) )
-        return true;
-
-    count(dom, mfn, nr, 1);
-
-    return false;
+    return done;
 }
 
 /*
@@ -316,19 +316,18 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
         DECLARE_BITMAP(unused, DROP_FRAMES) = {};
         unsigned int i, n = min_t(unsigned long, nr, DROP_FRAMES);
 
-        spin_lock(&dom->lock);
+        spin_lock(&dom->record_lock);
         for ( i = 0; i < n; ++i )
         {
             uint32_t *r = frame_record(dom, mfn + i);
 
-            ASSERT(*r & FRAME_COUNT);
-            if ( --*r == (FRAME_REF | FRAME_LEAVING) )
+            if ( record_drop(r) )
             {
-                *r = 0;
+                write_atomic(r, 0);
                 __set_bit(i, unused);
             }
         }
-        spin_unlock(&dom->lock);
+        spin_unlock(&dom->record_lock);
 
         for ( i = find_first_bit(unused, n); i < n;
               i = find_next_bit(unused, n, i + 1) )
@@ -359,10 +358,10 @@ bool frames_release_step(struct pv_iommu_dom *dom)
     {
         uint32_t **chunks = dom->chunks;
 
-        spin_lock(&dom->lock);
+        spin_lock(&dom->record_lock);
         dom->chunks = NULL;
         dom->nr_chunks = dom->release_chunk = 0;
-        spin_unlock(&dom->lock);
+        spin_unlock(&dom->record_lock);
         vfree(chunks);
         return false;
     }
@@ -374,20 +373,20 @@ bool frames_release_step(struct pv_iommu_dom *dom)
     {
         uint32_t r;
 
-        spin_lock(&dom->lock);
+        spin_lock(&dom->record_lock);
         r = dom->chunks[chunk][i];
         dom->chunks[chunk][i] = 0;
-        spin_unlock(&dom->lock);
+        spin_unlock(&dom->record_lock);
 
         if ( r )
             put_page(mfn_to_page(_mfn((chunk << CHUNK_SHIFT) + i)));
     }
 
-    spin_lock(&dom->lock);
+    spin_lock(&dom->record_lock);
     free_xenheap_page(dom->chunks[chunk]);
     dom->chunks[chunk] = NULL;
-    --dom->nr_pages;
-    spin_unlock(&dom->lock);
+    atomic_dec(&dom->nr_pages);
+    spin_unlock(&dom->record_lock);
 
     spin_unlock(&dom->leave_lock);
 

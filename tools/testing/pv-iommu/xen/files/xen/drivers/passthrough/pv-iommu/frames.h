@@ -21,7 +21,14 @@
 #define CHUNK_SHIFT     (PAGE_SHIFT - 2)
 #define CHUNK_FRAMES    (1UL << CHUNK_SHIFT)
 
-/* Of a frame that has one; everything here with pv_iommu_dom.lock held. */
+/*
+ * Records are made, and taken away, with record_lock held.  A count goes up or
+ * down with the lock of an address space held in which the frame is mapped.  It may
+ * be mapped in others, too: so that is atomic.  What is not referenced, or leaving,
+ * or mapped too often, has to be looked at with record_lock held.
+ */
+
+/* Of a frame that has one. */
 static inline uint32_t *frame_record(const struct pv_iommu_dom *dom,
                                      unsigned long mfn)
 {
@@ -45,39 +52,72 @@ static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
 }
 
 /*
+ * Count one mapping more of a frame that can be mapped once more just like that:
+ * of the three highest bits, FRAME_REF is the only one set then.  Else false.
+ */
+static inline bool record_get(uint32_t *r)
+{
+    uint32_t old, seen = ACCESS_ONCE(*r);
+
+    for ( ; seen - FRAME_REF < FRAME_FULL; seen = old )
+    {
+        old = cmpxchg(r, seen, seen + 1);
+        if ( likely(old == seen) )
+            return true;
+    }
+
+    return false;
+}
+
+/*
  * An entry for a frame of RAM is gone, but not flushed: count one mapping less.
  * Returns false, and does nothing, if the domain has parted with the frame:
  * frames_drop() is for that, after the flush.
  */
-static inline bool frame_put(struct pv_iommu_dom *dom, unsigned long mfn)
+static inline bool record_put(uint32_t *r)
 {
-    uint32_t *r = frame_record(dom, mfn);
+    uint32_t old, seen = ACCESS_ONCE(*r);
 
-    ASSERT(*r & FRAME_COUNT);
+    for ( ; likely(!(seen & FRAME_LEAVING)); seen = old )
+    {
+        ASSERT(seen & FRAME_COUNT);
+        old = cmpxchg(r, seen, seen - 1);
+        if ( likely(old == seen) )
+            return true;
+    }
 
-    if ( unlikely(*r & FRAME_LEAVING) )
-        return false;
-
-    --*r;
-
-    return true;
+    return false;
 }
 
-/* frames.c; the first three with @lock held */
+/*
+ * The same when it is flushed, too: was it the last of a frame that is leaving?
+ * Then nobody changes the record any more.
+ */
+static inline bool record_drop(uint32_t *r)
+{
+    uint32_t old = arch_fetch_and_add(r, -1U);
+
+    ASSERT(old & FRAME_COUNT);
+
+    return old == (FRAME_REF | FRAME_LEAVING | 1);
+}
+
+/* frames.c; the first three with an address space's @lock held */
 long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
                 bool scattered, unsigned long nr, bool write, bool *ram);
 void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr);
-bool frames_put(struct pv_iommu_dom *dom, unsigned long mfn, unsigned long nr);
+unsigned long frames_put(struct pv_iommu_dom *dom, unsigned long mfn,
+                         unsigned long nr);
 void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
                  unsigned long nr);
 int frames_init(struct pv_iommu_dom *dom);
 bool frames_release_step(struct pv_iommu_dom *dom);
 
 /* foreign.c */
-int pv_iommu_get_foreign(struct pv_iommu_dom *dom, domid_t owner,
-                         unsigned int gref, bool write, unsigned long *mfn);
-void pv_iommu_put_foreign(struct pv_iommu_dom *dom, unsigned long mfn,
+int pv_iommu_get_foreign(struct pv_iommu *p, domid_t owner, unsigned int gref,
+                         bool write, unsigned long *mfn);
+void pv_iommu_put_foreign(struct pv_iommu *p, unsigned long mfn,
                           unsigned long nr, bool write);
 
 /* leaving.c; with @leave_lock held */

@@ -24,9 +24,9 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
             if ( level == 1 )
                 n = min(nr, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
 
-            spin_lock(&p->dom->lock);
+            spin_lock(&p->lock);
             rc = pt_map(p, &call, dfn, &mfn, false, level, n, bits);
-            spin_unlock(&p->dom->lock);
+            spin_unlock(&p->lock);
         } while ( rc == -EAGAIN && --level );
 
         if ( rc )
@@ -53,10 +53,10 @@ void pv_iommu_uninstall(struct pv_iommu *p, unsigned long dfn,
 
     while ( dfn < end )
     {
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         dfn += pt_unfix(p, &call, dfn, min(end - dfn, PV_IOMMU_ENTRIES + 0UL),
                         &unmapped);
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
     }
 
     pv_iommu_flush_call(&call);

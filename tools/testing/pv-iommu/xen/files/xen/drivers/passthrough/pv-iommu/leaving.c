@@ -15,13 +15,19 @@
 /* Mark the frame's record, if there is one; whether it has to be settled. */
 static bool leave(struct pv_iommu_dom *dom, unsigned long mfn, bool mapped)
 {
-    uint32_t *r = frame_record_find(dom, mfn);
+    uint32_t *r = frame_record_find(dom, mfn), old, seen;
 
-    if ( !r || !*r || (*r & FRAME_LEAVING) || (!mapped && (*r & FRAME_COUNT)) )
-        return false;
+    for ( seen = r ? ACCESS_ONCE(*r) : 0; ; seen = old )
+    {
+        if ( !seen || (seen & FRAME_LEAVING) ||
+             (!mapped && (seen & FRAME_COUNT)) )
+            return false;
 
-    *r |= FRAME_LEAVING;
-    ++*r;
+        old = cmpxchg(r, seen, (seen | FRAME_LEAVING) + 1);
+        if ( old == seen )
+            break;
+    }
+
     dom->leaving[dom->nr_leaving++] = mfn;
 
     return true;
@@ -60,20 +66,20 @@ void frames_settle(struct pv_iommu_dom *dom)
 
         for ( nr = dom->nr_leaving; nr; nr = dom->nr_leaving )
         {
-            spin_lock(&dom->lock);
+            spin_lock(&dom->record_lock);
             for ( i = dropped = 0; i < ARRAY_SIZE(mfn) && nr; ++i )
             {
                 unsigned long leaving = dom->leaving[--nr];
                 uint32_t *r = frame_record(dom, leaving);
 
                 /* A device may reach it unseen: it stays, as if mapped. */
-                if ( rc || --*r != (FRAME_REF | FRAME_LEAVING) )
+                if ( rc || !record_drop(r) )
                     continue;
-                *r = 0;
+                write_atomic(r, 0);
                 mfn[dropped++] = leaving;
             }
             dom->nr_leaving = nr;
-            spin_unlock(&dom->lock);
+            spin_unlock(&dom->record_lock);
 
             while ( dropped )
                 put_page(mfn_to_page(_mfn(mfn[--dropped])));
@@ -103,18 +109,18 @@ static void forget(struct domain *d, const struct page_info *pg, bool mapped)
         return;
 
     /* A frame that is not allocated any more gets no record if it has none. */
-    spin_lock(&dom->lock);
+    spin_lock(&dom->record_lock);
     known = frame_record_find(dom, mfn) && *frame_record_find(dom, mfn);
-    spin_unlock(&dom->lock);
+    spin_unlock(&dom->record_lock);
     if ( likely(!known) )
         return;
 
     /* As long as this is held, nobody else gives records back. */
     spin_lock(&dom->leave_lock);
 
-    spin_lock(&dom->lock);
+    spin_lock(&dom->record_lock);
     known = leave(dom, mfn, mapped);
-    spin_unlock(&dom->lock);
+    spin_unlock(&dom->record_lock);
 
     if ( (known && !mapped) || dom->nr_leaving == ARRAY_SIZE(dom->leaving) )
         frames_settle(dom);

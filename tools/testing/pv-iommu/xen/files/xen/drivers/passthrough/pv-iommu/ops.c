@@ -22,11 +22,11 @@ static bool reclaim(struct pv_iommu_call *call)
     struct pv_iommu *p = call->p;
     bool any;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
     any = p->state == PV_IOMMU_owned && pt_prune(p, call, 0);
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
-    p->dom->stat.reclaims += any;
+    p->stat.reclaims += any;
 
     return any && !pv_iommu_flush(call, false, ~0UL, 0);
 }
@@ -90,10 +90,10 @@ static long map_stride(struct pv_iommu_call *call, unsigned long dfn,
             : min(left, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
         long rc;
 
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         rc = map_locked(call, dfn, &mfn, false, level, nr, write, bits,
                         false);
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
 
         if ( rc == -EAGAIN )
             --level;
@@ -116,11 +116,11 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         unsigned long done = 0;
         bool full;
 
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
 
         if ( unlikely(p->state != PV_IOMMU_owned) )
         {
-            spin_unlock(&p->dom->lock);
+            spin_unlock(&p->lock);
             return -EPERM;
         }
 
@@ -128,7 +128,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         if ( likely(!full) )
             done = pt_unmap(p, call, class, dfn, nr, unmapped);
 
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
 
         if ( likely(done) )
             return done;
@@ -137,7 +137,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         {
             int rc = pv_iommu_flush(call, class == PV_IOMMU_lazy, ~0UL, 0);
 
-            ++p->dom->stat.early_flushes;
+            ++p->stat.early_flushes;
             if ( rc )
                 return rc;
         }
@@ -204,11 +204,11 @@ unsigned int pv_iommu_map_singles(struct pv_iommu_call *call,
     struct pv_iommu *p = call->p;
     long rc;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
     rc = map_locked(call, dfn, gfns, true, 1, nr,
                     flags & XEN_IOMMU_MAP_writable, access_bits(p, flags),
                     false);
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     if ( unlikely(rc <= 0) )
         return 0;
@@ -264,21 +264,21 @@ int pv_iommu_map_gref(struct pv_iommu_call *call,
     struct pv_iommu *p = call->p;
     bool write = op->flags & XEN_IOMMU_MAP_writable, retried = false;
     unsigned long mfn;
-    int rc = pv_iommu_get_foreign(p->dom, owner, op->gfn, write, &mfn);
+    int rc = pv_iommu_get_foreign(p, owner, op->gfn, write, &mfn);
 
     if ( rc )
         return rc;
 
     do {
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         rc = p->state != PV_IOMMU_owned
              ? -EPERM : pt_map(p, call, op->dfn, &mfn, false, 1, 1,
                                access_bits(p, op->flags) | p->fmt.foreign);
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
     } while ( rc == -ENOMEM && !retried && (retried = reclaim(call)) );
 
     if ( rc )
-        pv_iommu_put_foreign(p->dom, mfn, 1, write);
+        pv_iommu_put_foreign(p, mfn, 1, write);
     else
         note_mapped(call, op->dfn, 1, op->flags);
 
@@ -299,7 +299,7 @@ int pv_iommu_exchange(struct pv_iommu_call *call,
     unsigned long unmapped = 0;
     int rc = -EAGAIN;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
 
     if ( p->state == PV_IOMMU_owned &&
          (!nr || (!pending_full(pending(p, class)) && pt_plain(p, dfn, nr))) &&
@@ -313,7 +313,7 @@ int pv_iommu_exchange(struct pv_iommu_call *call,
         rc = 0;
     }
 
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     if ( !rc && map->nr )
         note_mapped(call, map->dfn, map->nr, map->flags);
@@ -333,7 +333,7 @@ static int split_ends(struct pv_iommu_call *call, unsigned long dfn,
     int rc;
 
     do {
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
 
         rc = 0;
         if ( p->state == PV_IOMMU_owned && p->nr_large )
@@ -343,7 +343,7 @@ static int split_ends(struct pv_iommu_call *call, unsigned long dfn,
                 rc = pt_split(p, call, dfn + nr);
         }
 
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
     } while ( rc && !retried && (retried = reclaim(call)) );
 
     return rc;
@@ -391,17 +391,17 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
     unsigned int level;
     uint64_t e;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
 
     if ( p->state != PV_IOMMU_owned )
     {
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
         return -EPERM;
     }
 
     level = pt_lookup(p, dfn, &e);
 
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     if ( !level )
         return -ENOENT;

@@ -38,10 +38,11 @@
  *               they are dropped; held over flushes
  *   flush_lock  of an address space: one flush at a time; held until the
  *               references that the flush covers are dropped
- *   lock        the page tables of all address spaces, the records of frames and
- *               what waits for a flush.  Held for one stride (at most one page
- *               table of small pages, or 32 of 2 MiB); nothing is flushed
- *               under it
+ *   lock        of an address space: its page tables, and what waits for a flush.
+ *               Held for one stride (at most one page table of small pages, or
+ *               8 of 2 MiB); nothing is flushed under it
+ *   record_lock which frames have records, and those that are leaving.  Counts
+ *               in a record change without it: see frames.h
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
  * mapping_lock) are never held together with lock.
@@ -219,23 +220,18 @@ struct pv_iommu_dom {
     /* What is reserved in shared mode, and in contexts; made once. */
     struct pv_iommu_reserved_list *reserved, *bus;
 
-    spinlock_t leave_lock;
-
-    spinlock_t lock;
+    /* Looked at for each frame; changed with record_lock held. */
     uint32_t **chunks;          /* frames.c */
     unsigned long nr_chunks;
+
+    spinlock_t record_lock __cacheline_aligned;
     unsigned long release_chunk; /* how far frames_release_step() is */
+    spinlock_t leave_lock;
     unsigned long nr_leaving;
     unsigned long leaving[PV_IOMMU_MAX_LEAVING]; /* frames, by number */
-    unsigned long nr_pages;     /* that tables and records take */
-    atomic_t nr_foreign;        /* mappings of other domains' pages */
+    atomic_t nr_pages;          /* that tables and records take */
 
     struct rcu_head rcu;
-
-    /* For the debug key; not exact. */
-    struct {
-        unsigned long calls, continuations, flushes, early_flushes, reclaims;
-    } stat;
 };
 
 /* A range that devices need mapped dfn == mfn. */
@@ -252,7 +248,15 @@ struct pv_iommu_unit {
     unsigned int nr_devices;
 };
 
-/* One address space. */
+/* For the debug key; not exact. */
+struct pv_iommu_stat {
+    unsigned long calls, continuations, flushes, early_flushes, reclaims;
+};
+
+/*
+ * One address space.  It shares no cache line with what CPUs write that work on
+ * another one.
+ */
 struct pv_iommu {
     struct pv_iommu_dom *dom;
     struct domain *d;
@@ -288,7 +292,7 @@ struct pv_iommu {
 
     spinlock_t flush_lock;
 
-    /* Protected by the domain's lock. */
+    spinlock_t lock;            /* protects what follows, and @state */
     struct page_info *root[PV_IOMMU_MAX_LEVELS + 1]; /* by level */
     /* The roots, all with an entry in use, and those in recent[]. */
     struct page_list_head tables;
@@ -298,7 +302,10 @@ struct pv_iommu {
     unsigned long nr_large;     /* mappings by large pages */
     unsigned int cur[PV_IOMMU_classes];
     struct pv_iommu_pending pending[PV_IOMMU_classes][2];
-};
+
+    atomic_t nr_foreign;        /* mappings of other domains' pages */
+    struct pv_iommu_stat stat;
+} __cacheline_aligned;
 
 /* How many single frames are mapped together. */
 #define PV_IOMMU_MAX_SINGLES    32U
@@ -349,7 +356,7 @@ static inline void pending_range(struct pv_iommu_pending *pend,
     pend->last = max(pend->last, last);
 }
 
-/* pt.c; all with @lock held */
+/* pt.c; all with the address space's @lock held */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
            const unsigned long *mfns, bool scattered, unsigned int level,
            unsigned int nr, uint64_t bits);

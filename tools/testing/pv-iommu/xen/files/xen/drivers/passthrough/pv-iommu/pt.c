@@ -204,7 +204,7 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
 }
 
 /* Large pages that are cleared under one hold of the lock. */
-#define MAX_LARGE       32
+#define MAX_LARGE       8
 
 /* Entries of one table that were cleared. */
 struct cleared {
@@ -232,6 +232,18 @@ static void always_inline account(struct pv_iommu *p,
     pending_range(pending(p, class), c->first, c->last);
     if ( class == PV_IOMMU_strict )
         call->flush = true;
+}
+
+/* Frames are not mapped any more: some may have to wait for the flush. */
+static inline void put_frames(struct pv_iommu *p,
+                              struct pv_iommu_pending *pend,
+                              unsigned long mfn, unsigned long nr)
+{
+    unsigned long done = nr == 1 ? record_put(frame_record(p->dom, mfn))
+                                 : frames_put(p->dom, mfn, nr);
+
+    if ( unlikely(done < nr) )
+        pending_run(pend, mfn + done, nr - done, PV_IOMMU_RUN_OWN);
 }
 
 /*
@@ -269,10 +281,8 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
             pending_run(pend, mfn, run,
                         PV_IOMMU_RUN_FOREIGN |
                         (e & p->fmt.write ? PV_IOMMU_RUN_WRITABLE : 0));
-        else if ( (e & p->fmt.ref) &&
-                  unlikely(!(run == 1 ? frame_put(p->dom, mfn)
-                                      : frames_put(p->dom, mfn, run))) )
-            pending_run(pend, mfn, run, PV_IOMMU_RUN_OWN);
+        else if ( e & p->fmt.ref )
+            put_frames(p, pend, mfn, run);
     }
 
     return n;
@@ -316,8 +326,8 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
                 c->first = dfn + done;
             c->last = dfn + done + size - 1;
 
-            if ( (e & p->fmt.ref) && !frames_put(p->dom, mfn, size) )
-                pending_run(pend, mfn, size, PV_IOMMU_RUN_OWN);
+            if ( e & p->fmt.ref )
+                put_frames(p, pend, mfn, size);
         }
 
         done += step;

@@ -51,7 +51,7 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
     if ( rc )
         return rc;
 
-    ++dom->stat.calls;
+    ++call.p->stat.calls;
 
     return pv_iommu_flush_call(&call);
 }

@@ -100,7 +100,7 @@ struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
     pg->u.inuse.type_info = (dfn >> PV_IOMMU_STRIDE) << TABLE_BASE_SHIFT |
                             (unsigned long)level << TABLE_LEVEL_SHIFT;
     ++p->nr_tables;
-    ++p->dom->nr_pages;
+    atomic_inc(&p->dom->nr_pages);
 
     return pg;
 }
@@ -109,10 +109,7 @@ void pt_free(struct pv_iommu *p, struct page_info *pg)
 {
     pg->u.inuse.type_info = 0;
     free_domheap_page(pg);
-
-    spin_lock(&p->dom->lock);
-    --p->dom->nr_pages;
-    spin_unlock(&p->dom->lock);
+    atomic_dec(&p->dom->nr_pages);
 }
 
 /* table_descend() all the way. */
@@ -174,7 +171,7 @@ int pt_init(struct pv_iommu *p)
     unsigned int level;
     int rc = 0;
 
-    spin_lock(&p->dom->lock);
+    spin_lock(&p->lock);
 
     for ( level = p->levels; level >= p->min_levels; --level )
     {
@@ -199,7 +196,7 @@ int pt_init(struct pv_iommu *p)
         }
     }
 
-    spin_unlock(&p->dom->lock);
+    spin_unlock(&p->lock);
 
     return rc;
 }

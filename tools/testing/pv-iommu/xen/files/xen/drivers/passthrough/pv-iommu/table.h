@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * table.h: between pt.c and table.c.  Everything with pv_iommu_dom.lock held.
+ * table.h: between pt.c and table.c.  Everything with pv_iommu.lock held.
  */
 
 #ifndef __PV_IOMMU_TABLE_H__
@@ -82,7 +82,7 @@ static inline struct page_info *table_descend(struct pv_iommu *p,
 {
     struct page_info *pg = *table_recent(p, dfn);
 
-    ASSERT(spin_is_locked(&p->dom->lock));
+    ASSERT(spin_is_locked(&p->lock));
 
     /* DMA comes back to where it was just now. */
     if ( *level == 1 && likely(pg) &&

@@ -156,9 +156,9 @@ static int build_end(struct pv_iommu *p)
     rc = p->vendor->switch_root(p, true);
     if ( !rc )
     {
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         p->state = PV_IOMMU_owned;
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
     }
     else if ( p->vendor->switch_root(p, false) )
         stick(p);
@@ -196,13 +196,13 @@ int pv_iommu_clear(struct pv_iommu *p)
         unsigned long nr = 0;
         bool full;
 
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         pend = pending(p, PV_IOMMU_strict);
         full = pending_full(pend);
         if ( !full )
             nr = pt_unmap(p, &call, PV_IOMMU_strict, p->release_dfn,
                           p->max_dfn + 1 - p->release_dfn, &p->dropped);
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
 
         if ( full )
             pv_iommu_drain(p);
@@ -352,9 +352,9 @@ static int release_begin(struct pv_iommu *p)
     rc = p->vendor->switch_root(p, false);
     if ( !rc )
     {
-        spin_lock(&p->dom->lock);
+        spin_lock(&p->lock);
         p->state = PV_IOMMU_releasing;
-        spin_unlock(&p->dom->lock);
+        spin_unlock(&p->lock);
     }
     else if ( p->vendor->switch_root(p, true) )
         stick(p);
