@@ -12,11 +12,11 @@ from dataclasses import dataclass
 SWIOTLB = 406
 BARE_LAZY = 1830
 BARE_STRICT = 2440
-PV_LAZY = 3310
-PV_STRICT = 4850
+PV_LAZY = 3210
+PV_STRICT = 4710
 # Of those of the driver, lazy: what is of the core, what of the driver.
 CORE = 1300
-DRIVER = 650
+DRIVER = 760
 NULL_HYPERCALL = 288
 # What is left is Xen's own, for a call with one map and one unmap.
 XEN = PV_LAZY - CORE - DRIVER - NULL_HYPERCALL
@@ -71,7 +71,7 @@ INPUTS = {
                       "between two, when a unit has many to do"),
     "wait": Input(0.3, 0.5, 0.8, "of it", "a wait descriptor by itself"),
     "hold": Input(60, 100, 150, "instr.", "with the queue lock held, once"),
-    "pair": Input(300, 600, 1000, "instr.",
+    "pair": Input(300, 500, 800, "instr.",
                   "Xen's for one more map and unmap in a call"),
 }
 

@@ -268,8 +268,11 @@ def run_once(case: Case, costs: Costs, seed: int, spread: float) -> float:
     for number in range(case.cpus // case.sharers):
         # One unit for each device; one address space for all has all of them.
         reached = [units[number % case.units]] if case.flushed == 1 else units
-        space = Driver(world, parts, reached) if case.system == PV \
-            else Bare(world, parts, reached)
+        space: Driver | Bare
+        if case.system == PV:
+            space = Driver(world, parts, reached)
+        else:
+            space = Bare(world, parts, reached)
         processes += [space.cpu(cpu) for cpu in range(case.sharers)]
     each = EACH if case.strict else inputs.QUEUE_ROOM
     return world.run(processes, max(LEAST, each * case.cpus), spread)

@@ -18,7 +18,7 @@ from bench.model.simulate import simulate
 from ..ui import LabError
 
 # No latency at all: what is left is instructions, one in a nanosecond.
-NO_LATENCY = Costs(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, hold=100, pair=600)
+NO_LATENCY = Costs(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, hold=100, pair=500)
 
 # How far closed form and simulation may be apart; latency.rst says so, too.
 TOLERANCE = 0.21
@@ -44,7 +44,7 @@ class InputsTest(unittest.TestCase):
         # but for the flush of a lazy queue, which is once in 255
         for mode, count in ((STRICT, inputs.PV_STRICT),
                             (LAZY, inputs.PV_LAZY)):
-            for pair in (300, 600, 1000):
+            for pair in (300, 500, 800):
                 costs = NO_LATENCY.but("pair", pair)
                 self.assertAlmostEqual(
                     1e9 / predict(alone(PV, mode), costs).rate / count, 1,
