@@ -52,6 +52,12 @@ struct pv_iommu_position {
     struct pv_iommu_progress prog;
 };
 
+/* Context 0 there always is, but it may not be the domain's. */
+static inline int no_space(unsigned int ctx)
+{
+    return ctx ? -ENOENT : -EPERM;
+}
+
 /* Is [@dfn, @dfn + @nr) a range at all, and within reach? */
 static inline bool bad_range(const struct pv_iommu *p, uint64_t dfn,
                              uint64_t nr)

@@ -93,12 +93,6 @@ unsigned int pv_iommu_op_singles(struct pv_iommu_call *call,
     return n;
 }
 
-/* Context 0 there always is, but it may not be the domain's. */
-static int no_space(unsigned int ctx)
-{
-    return ctx ? -ENOENT : -EPERM;
-}
-
 /*
  * Map the frames of a list, some of one table at a time, as far as it goes before
  * something more urgent is to be done.  Undoing it is pv_iommu_map()'s.

@@ -49,7 +49,7 @@ static long always_inline map_locked(struct pv_iommu_call *call,
     int rc;
 
     if ( unlikely(p->state != PV_IOMMU_owned) )
-        return -EPERM;
+        return no_space(p->id);
 
     n = frames_get(p->dom, mfns, scattered, nr, write, &ram);
     if ( unlikely(n < 0) )
@@ -121,7 +121,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
         if ( unlikely(p->state != PV_IOMMU_owned) )
         {
             spin_unlock(&p->lock);
-            return -EPERM;
+            return no_space(p->id);
         }
 
         full = pending_full(pending(p, class));
@@ -156,7 +156,8 @@ static int roll_back(struct pv_iommu_call *call,
         long rc = unmap_stride(call, PV_IOMMU_strict, op->dfn + prog->count,
                                prog->done - prog->count, &unmapped);
 
-        if ( rc == -EPERM )
+        /* The space has gone, with all that is mapped there. */
+        if ( rc == -EPERM || rc == -ENOENT )
             break;
 
         /*
@@ -272,7 +273,7 @@ int pv_iommu_map_gref(struct pv_iommu_call *call,
     do {
         spin_lock(&p->lock);
         rc = p->state != PV_IOMMU_owned
-             ? -EPERM : pt_map(p, call, op->dfn, &mfn, false, 1, 1,
+             ? no_space(p->id) : pt_map(p, call, op->dfn, &mfn, false, 1, 1,
                                access_bits(p, op->flags) | p->fmt.foreign);
         spin_unlock(&p->lock);
     } while ( rc == -ENOMEM && !retried && (retried = reclaim(call)) );
@@ -396,7 +397,7 @@ int pv_iommu_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *gfn,
     if ( p->state != PV_IOMMU_owned )
     {
         spin_unlock(&p->lock);
-        return -EPERM;
+        return no_space(p->id);
     }
 
     level = pt_lookup(p, dfn, &e);
