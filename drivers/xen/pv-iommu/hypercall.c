@@ -107,15 +107,18 @@ struct regs {
 	u64 unmap;
 };
 
-static bool few(u64 nr_frames)
+/* Few frames, and none across what is refused for certain. */
+static bool range_fits(u64 dfn, u64 nr_frames)
 {
-	return nr_frames - 1 < XEN_IOMMU_REGS_MAX_FRAMES;
+	return nr_frames - 1 < XEN_IOMMU_REGS_MAX_FRAMES &&
+	       !(dfn >> XEN_IOMMU_REGS_SHIFT) &&
+	       dfn / XEN_IOMMU_REGS_BOUNDARY ==
+	       (dfn + nr_frames - 1) / XEN_IOMMU_REGS_BOUNDARY;
 }
 
 static bool unmap_fits(const struct xen_iommu_op *op, struct regs *r)
 {
-	if (!few(op->u.unmap.nr_frames) ||
-	    op->u.unmap.dfn >> XEN_IOMMU_REGS_SHIFT ||
+	if (!range_fits(op->u.unmap.dfn, op->u.unmap.nr_frames) ||
 	    op->u.unmap.flags & ~XEN_IOMMU_UNMAP_no_flush)
 		return false;
 
@@ -126,8 +129,9 @@ static bool unmap_fits(const struct xen_iommu_op *op, struct regs *r)
 
 static bool map_fits(const struct xen_iommu_op *op, struct regs *r)
 {
-	if (op->op != XEN_IOMMUOP_map || !few(op->u.map.nr_frames) ||
-	    (op->u.map.dfn | op->u.map.gfn) >> XEN_IOMMU_REGS_SHIFT ||
+	if (op->op != XEN_IOMMUOP_map ||
+	    !range_fits(op->u.map.dfn, op->u.map.nr_frames) ||
+	    op->u.map.gfn >> XEN_IOMMU_REGS_SHIFT ||
 	    op->u.map.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable))
 		return false;
 

@@ -85,7 +85,8 @@ DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
  *          and above that XEN_IOMMU_REGS_no_flush
  *
  * "Above it" is from bit XEN_IOMMU_REGS_SHIFT on.  What is unmapped has to be
- * mapped, all of it, and what is mapped at must not be, not even until then.
+ * mapped, all of it, and what is mapped at must not be, not even until then.  No
+ * range may reach across a multiple of XEN_IOMMU_REGS_BOUNDARY dfns.
  *
  * Return value:
  *   0         all is done, and flushed unless no_flush is set.
@@ -100,6 +101,7 @@ DEFINE_GUEST_HANDLE_STRUCT(xen_iommu_op_buf);
 #define XEN_IOMMU_REGS				0x52450000U
 #define XEN_IOMMU_REGS_SHIFT			52
 #define XEN_IOMMU_REGS_MAX_FRAMES		64
+#define XEN_IOMMU_REGS_BOUNDARY			512
 #define XEN_IOMMU_REGS_no_flush			(1ULL << 63)
 
 /*

@@ -189,7 +189,7 @@ static void one_or_both_go_into_registers(struct kunit *test)
 
 static void numbers_and_contexts_keep_all_their_bits(struct kunit *test)
 {
-	struct xen_iommu_op op = a_map(ABOVE(1) - 1, ABOVE(1) - 2, 64);
+	struct xen_iommu_op op = a_map(ABOVE(1) - 64, ABOVE(1) - 2, 64);
 
 	/* It is not there; so the buffer says that. */
 	seen.ret = -EAGAIN;
@@ -199,7 +199,7 @@ static void numbers_and_contexts_keep_all_their_bits(struct kunit *test)
 	KUNIT_EXPECT_NE(test, 0, op.status);
 	KUNIT_EXPECT_EQ(test, 1U, seen.bufs);
 	KUNIT_EXPECT_EQ(test, XEN_IOMMU_REGS | CTX, seen.form);
-	KUNIT_EXPECT_EQ(test, (ABOVE(1) - 1) | ABOVE(64), seen.map);
+	KUNIT_EXPECT_EQ(test, (ABOVE(1) - 64) | ABOVE(64), seen.map);
 	KUNIT_EXPECT_EQ(test, (ABOVE(1) - 2) | ABOVE(XEN_IOMMU_MAP_readable),
 			seen.gfn);
 }
@@ -210,25 +210,31 @@ struct unfit {
 	struct xen_iommu_op ops[3];
 };
 
+/* Both with a boundary 12 frames behind them. */
 #define A_MAP(frames, fl) {						\
 	.op = XEN_IOMMUOP_map, .u.map.dfn = 500, .u.map.gfn = 5000,	\
 	.u.map.nr_frames = (frames), .u.map.flags = (fl),		\
 }
 
 #define AN_UNMAP(frames, fl) {						\
-	.op = XEN_IOMMUOP_unmap, .u.unmap.dfn = 900,			\
+	.op = XEN_IOMMUOP_unmap, .u.unmap.dfn = 1012,			\
 	.u.unmap.nr_frames = (frames), .u.unmap.flags = (fl),		\
 }
 
 static const struct unfit unfit[] = {
-	{ "long map", 1, { A_MAP(65, RW) } },
-	{ "long unmap", 1, { AN_UNMAP(65, 0) } },
+	{ "long map", 1, { { .op = XEN_IOMMUOP_map, .u.map.dfn = 512,
+		.u.map.gfn = 5000, .u.map.nr_frames = 65,
+		.u.map.flags = RW } } },
+	{ "long unmap", 1, { { .op = XEN_IOMMUOP_unmap, .u.unmap.dfn = 512,
+		.u.unmap.nr_frames = 65 } } },
 	{ "very long unmap", 1, { AN_UNMAP(1ULL << 40, 0) } },
 	{ "map of none", 1, { A_MAP(0, RW) } },
 	{ "unmap of none", 1, { AN_UNMAP(0, 0) } },
 	{ "frame with a mark", 1, { { .op = XEN_IOMMUOP_map, .u.map.dfn = 500,
 		.u.map.gfn = 5000 | ABOVE(1), .u.map.nr_frames = 1,
 		.u.map.flags = RW } } },
+	{ "map across a boundary", 1, { A_MAP(13, RW) } },
+	{ "unmap across a boundary", 1, { AN_UNMAP(13, 0) } },
 	{ "grant", 1, { A_MAP(1, RW | XEN_IOMMU_MAP_gref) } },
 	{ "list", 1, { A_MAP(2, RW | XEN_IOMMU_MAP_list) } },
 	{ "sparse", 1, { AN_UNMAP(1, XEN_IOMMU_UNMAP_sparse) } },
