@@ -157,6 +157,7 @@ void xpi_batch_drop(struct xpi_batch *batch)
 
 	batch->nr = 0;
 	batch->nr_gfns = 0;
+	batch->open.left = 0;
 	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
 	batch->nr_unmaps = 0;
 	batch->flushes = false;
@@ -174,47 +175,63 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 		.ctx = batch->ctx,
 		.status = XPI_STATUS_UNREACHED,
 	};
+	batch->open.left = 0;
 	batch->gen_all = batch->gen;
 	return new;
 }
 
-/*
- * Does a mapping of @nr frames, which may go into a list, go on where the last operation
- * ends, and is that a list or can it become one?
- */
-static bool joins(const struct xpi_batch *batch, u64 dfn, u32 nr, u16 flags)
+/* The last operation may go on as a list, of which there are @nr frames. */
+static void leave_open(struct xpi_batch *batch, u64 dfn, u32 nr, u16 flags,
+		       u64 *next)
 {
-	const struct xen_iommu_op_map *map;
+	unsigned int used = next ? nr : 0;
 
-	if (!batch->nr_gfns_max || !batch->nr ||
-	    batch->ops[batch->nr - 1].op != XEN_IOMMUOP_map)
-		return false;
+	if (batch->nr_gfns - used + XPI_LIST_FRAMES > batch->nr_gfns_max)
+		return;
 
-	map = &batch->ops[batch->nr - 1].u.map;
-	return map->dfn + map->nr_frames == dfn &&
-	       (map->flags & ~XEN_IOMMU_MAP_list) == flags &&
-	       map->nr_frames + nr <= XPI_LIST_FRAMES &&
-	       batch->nr_gfns + XPI_LIST_FRAMES <= batch->nr_gfns_max &&
-	       (map->flags & XEN_IOMMU_MAP_list ||
-		map->nr_frames < XPI_SHORT_RUN);
+	batch->open.left = XPI_LIST_FRAMES - nr;
+	batch->open.flags = flags;
+	batch->open.dfn = dfn + nr;
+	batch->open.next = next;
 }
 
-/* Make a list, or a longer one, of the last operation; returns where it goes on. */
-static u64 *extend(struct xpi_batch *batch, u32 nr)
+/* Does a mapping that may go into a list go on where the last operation ends? */
+static bool joins(const struct xpi_batch *batch, u64 dfn, u32 nr, u16 flags)
 {
-	struct xen_iommu_op_map *map = &batch->ops[batch->nr - 1].u.map;
+	return nr <= batch->open.left && dfn == batch->open.dfn &&
+	       flags == batch->open.flags;
+}
+
+/* Make the last operation, which is open, a list. */
+static void make_list(struct xpi_batch *batch, struct xen_iommu_op_map *map)
+{
 	u64 *list = batch->gfns + batch->nr_gfns;
 	u32 i;
 
-	if (!(map->flags & XEN_IOMMU_MAP_list)) {
-		for (i = 0; i < map->nr_frames; i++)
-			*list++ = map->gfn + i;
-		map->gfn = (unsigned long)(list - map->nr_frames);
-		map->flags |= XEN_IOMMU_MAP_list;
-	}
+	for (i = 0; i < map->nr_frames; i++)
+		list[i] = map->gfn + i;
+	batch->nr_gfns += map->nr_frames;
+	batch->open.next = list + map->nr_frames;
+	map->gfn = (unsigned long)list;
+	map->flags |= XEN_IOMMU_MAP_list;
+}
+
+/* Have the last operation, which is open, go on; returns where its frames go. */
+static u64 *extend(struct xpi_batch *batch, u32 nr)
+{
+	struct xen_iommu_op_map *map = &batch->ops[batch->nr - 1].u.map;
+	u64 *list;
+
+	if (unlikely(!batch->open.next))
+		make_list(batch, map);
+
+	list = batch->open.next;
+	batch->open.next += nr;
+	batch->open.dfn += nr;
+	batch->open.left -= nr;
+	batch->nr_gfns += nr;
 	map->nr_frames += nr;
 	batch->frames[batch->nr - 1] = map->nr_frames;
-	batch->nr_gfns = list + nr - batch->gfns;
 	return list;
 }
 
@@ -246,16 +263,18 @@ static void add_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags, domid_t owner)
 {
+	bool is_short = nr_frames < XPI_SHORT_RUN;
 	u64 *list;
 	u32 i;
 
-	if (nr_frames < XPI_SHORT_RUN && !(flags & XEN_IOMMU_MAP_gref) &&
-	    joins(batch, dfn, nr_frames, flags)) {
+	if (is_short && joins(batch, dfn, nr_frames, flags)) {
 		list = extend(batch, nr_frames);
 		for (i = 0; i < nr_frames; i++)
 			list[i] = gfn + i;
 	} else {
 		add_map(batch, dfn, gfn, nr_frames, flags, owner);
+		if (is_short && !(flags & XEN_IOMMU_MAP_gref))
+			leave_open(batch, dfn, nr_frames, flags, NULL);
 	}
 	WRITE_ONCE(batch->gen_map, batch->gen);
 
@@ -287,6 +306,7 @@ void xpi_batch_map_list(struct xpi_batch *batch, u64 dfn, const u64 *gfns,
 		batch->nr_gfns += nr_frames;
 		add_map(batch, dfn, (unsigned long)list, nr_frames,
 			flags | XEN_IOMMU_MAP_list, 0);
+		leave_open(batch, dfn, nr_frames, flags, list + nr_frames);
 	}
 	memcpy(list, gfns, nr_frames * sizeof(*list));
 	WRITE_ONCE(batch->gen_map, batch->gen);

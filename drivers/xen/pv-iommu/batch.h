@@ -63,6 +63,11 @@ enum xpi_cause {
  * @gfns: the frames of lists
  * @nr: operations in @ops
  * @nr_gfns: frames in @gfns
+ * @open: the last operation, if it is a mapping that may go on as a list
+ * @open.left: how many frames it may still take; 0 if it is none
+ * @open.flags: its flags, but for XEN_IOMMU_MAP_list
+ * @open.dfn: where it goes on
+ * @open.next: where the next frame goes, or NULL while it is no list
  * @nr_unmaps: unmap operations among them
  * @flushes: some of them make the hypervisor flush the IOTLB
  * @unflushed: lazily unmapped and not yet flushed: unmaps that are queued or
@@ -102,6 +107,12 @@ struct xpi_batch {
 	struct xen_iommu_op *ops;
 	u64 *frames;
 	u64 *gfns;
+	struct {
+		u32 left;
+		u16 flags;
+		u64 dfn;
+		u64 *next;
+	} open;
 	unsigned int nr_unmaps;
 	bool flushes;
 	bool unflushed;

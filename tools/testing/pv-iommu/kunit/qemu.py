@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The machine for KUnit (see --qemu_config of kunit.py): eight CPUs,
-devices; a kernel that is built for two uses two."""
+"""The machine for KUnit (see --qemu_config of kunit.py): eight CPUs and
+devices; kernels that are built for two CPUs use two."""
 # pylint: disable=relative-beyond-top-level
 from ..qemu_config import QemuArchParams  # type: ignore[import,misc]
 
