@@ -119,7 +119,7 @@ static bool range_fits(u64 dfn, u64 nr_frames)
 static bool unmap_fits(const struct xen_iommu_op *op, struct regs *r)
 {
 	if (!range_fits(op->u.unmap.dfn, op->u.unmap.nr_frames) ||
-	    op->u.unmap.flags & ~XEN_IOMMU_UNMAP_no_flush)
+	    op->u.unmap.pad || op->u.unmap.flags & ~XEN_IOMMU_UNMAP_no_flush)
 		return false;
 
 	r->unmap = reg(op->u.unmap.dfn, op->u.unmap.nr_frames) |
@@ -131,7 +131,7 @@ static bool map_fits(const struct xen_iommu_op *op, struct regs *r)
 {
 	if (op->op != XEN_IOMMUOP_map ||
 	    !range_fits(op->u.map.dfn, op->u.map.nr_frames) ||
-	    op->u.map.gfn >> XEN_IOMMU_REGS_SHIFT ||
+	    op->u.map.gfn >> XEN_IOMMU_REGS_SHIFT || op->u.map.domid ||
 	    op->u.map.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable))
 		return false;
 
