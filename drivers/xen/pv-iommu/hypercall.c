@@ -107,7 +107,7 @@ struct regs {
 	u64 unmap;
 };
 
-/* Few frames, and none across what is refused for certain. */
+/* A range of few frames, on one side of each boundary that registers may not cross. */
 static bool range_fits(u64 dfn, u64 nr_frames)
 {
 	return nr_frames - 1 < XEN_IOMMU_REGS_MAX_FRAMES &&
