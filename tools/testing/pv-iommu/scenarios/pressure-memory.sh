@@ -9,17 +9,8 @@
 
 # refused OPTIONS...: mapping fails for want of memory, in the driver
 refused() {
-	for refused_try in 1 2 3; do
-		# what the other CPU reclaims meanwhile the mapping could have
-		sync
-		echo 3 >/proc/sys/vm/drop_caches
-		refused_before=$(driver_stat map_refused)
-		dmt nomem "$@" && break
-		# it had, and all of it was mapped
-		if [ "$(dmt_get refused)" != 0 ] || [ $refused_try = 3 ]; then
-			die "nomem $*: $(tr '\n' ' ' <"$DMT")"
-		fi
-	done
+	refused_before=$(driver_stat map_refused)
+	dmt nomem "$@" || die "nomem $*: $(tr '\n' ' ' <"$DMT")"
 	is "$(dmt_get refused)" -12 >/run/check ||
 		die "nomem $*: $(cat /run/check)"
 	[ "$(driver_stat map_refused)" -gt "$refused_before" ] ||

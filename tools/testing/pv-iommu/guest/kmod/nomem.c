@@ -31,6 +31,7 @@
 #include <linux/sched.h>
 #include <linux/seq_buf.h>
 #include <linux/sizes.h>
+#include <linux/stop_machine.h>
 #include <linux/swap.h>
 
 #include "dmatest.h"
@@ -59,22 +60,35 @@ static void give(struct list_head *pages, u64 max)
 	}
 }
 
+struct without {
+	struct device *dev;
+	struct dmt_buf *buf;
+	u64 leave;
+	int ret;
+};
+
+/*
+ * All other CPUs stand still: nobody else wants memory meanwhile, and none of them
+ * reclaims or frees what the mapping could then have.
+ */
+static int map_stopped(void *data)
+{
+	struct without *w = data;
+	LIST_HEAD(pages);
+
+	take(&pages, GFP_ATOMIC);
+	give(&pages, w->leave);
+	w->ret = dmt_buf_map(w->dev, w->buf);
+	give(&pages, U64_MAX);
+	return 0;
+}
+
 /* dma_map_*() with nothing left for it to allocate. */
 static int map_without(struct device *dev, struct dmt_buf *buf, u64 leave)
 {
-	unsigned long flags;
-	LIST_HEAD(pages);
-	int ret;
+	struct without w = { .dev = dev, .buf = buf, .leave = leave };
 
-	/* The reserves are for a moment, in which nobody else wants memory. */
-	take(&pages, GFP_NOWAIT);
-	local_irq_save(flags);
-	take(&pages, GFP_ATOMIC);
-	give(&pages, leave);
-	ret = dmt_buf_map(dev, buf);
-	local_irq_restore(flags);
-	give(&pages, U64_MAX);
-	return ret;
+	return stop_machine(map_stopped, &w, NULL) ?: w.ret;
 }
 
 /* Is a page of the buffer mapped anywhere that the device can address? */
