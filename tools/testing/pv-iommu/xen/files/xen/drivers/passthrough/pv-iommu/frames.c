@@ -242,9 +242,13 @@ static inline bool pair_put(uint32_t *first)
     return false;
 }
 
-/* Get what is ready of a run; returns how many frames that is. */
-static unsigned long get_ready(struct pv_iommu_dom *dom, unsigned long mfn,
-                               unsigned long nr)
+/*
+ * Count one mapping more, or one less, for a run of frames, up to the first of which
+ * the record does not allow that; returns how many.
+ */
+static unsigned long always_inline count_run(struct pv_iommu_dom *dom,
+                                             unsigned long mfn,
+                                             unsigned long nr, bool more)
 {
     unsigned long done = 0;
 
@@ -259,9 +263,10 @@ static unsigned long get_ready(struct pv_iommu_dom *dom, unsigned long mfn,
         n = min(n, nr - done);
         for ( i = 0; i < n; )
         {
-            if ( is_pair(mfn + done + i, n - i) && likely(pair_get(&r[i])) )
+            if ( is_pair(mfn + done + i, n - i) &&
+                 likely(more ? pair_get(&r[i]) : pair_put(&r[i])) )
                 i += 2;
-            else if ( likely(record_get(&r[i])) )
+            else if ( likely(more ? record_get(&r[i]) : record_put(&r[i])) )
                 ++i;
             else
                 break;
@@ -284,7 +289,7 @@ static unsigned long get_ready(struct pv_iommu_dom *dom, unsigned long mfn,
 long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
                 bool scattered, unsigned long nr, bool write, bool *ram)
 {
-    unsigned long i = scattered ? 0 : get_ready(dom, mfns[0], nr);
+    unsigned long i = scattered ? 0 : count_run(dom, mfns[0], nr, true);
     int first = i ? 1 : get(dom, mfns[0], write);
 
     if ( unlikely(first < 0) )
@@ -335,30 +340,7 @@ void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
 unsigned long frames_put(struct pv_iommu_dom *dom, unsigned long mfn,
                          unsigned long nr)
 {
-    unsigned long done = 0;
-
-    while ( done < nr )
-    {
-        uint32_t *r = frame_record(dom, mfn + done);
-        unsigned long i, n = CHUNK_FRAMES - ((mfn + done) & (CHUNK_FRAMES - 1));
-
-        n = min(n, nr - done);
-        for ( i = 0; i < n; )
-        {
-            if ( is_pair(mfn + done + i, n - i) && likely(pair_put(&r[i])) )
-                i += 2;
-            else if ( likely(record_put(&r[i])) )
-                ++i;
-            else
-                break;
-        }
-
-        done += i;
-        if ( i < n )
-            break;
-    }
-
-    return done;
+    return count_run(dom, mfn, nr, false);
 }
 
 /*

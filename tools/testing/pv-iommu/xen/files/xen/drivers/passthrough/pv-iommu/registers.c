@@ -31,6 +31,8 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
     };
     int rc;
 
+    BUILD_BUG_ON(XEN_IOMMU_REGS_BOUNDARY != PV_IOMMU_ENTRIES);
+
     if ( op.nr > XEN_IOMMU_REGS_MAX_FRAMES || nr > XEN_IOMMU_REGS_MAX_FRAMES ||
          (op.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable)) ||
          !op.nr != !op.flags || (!op.nr && (map | gfn)) || (!nr && unmap) )
