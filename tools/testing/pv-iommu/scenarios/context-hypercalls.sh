@@ -11,6 +11,7 @@
 #: expect xen DMAR: reason 0[56]|iommu_fault_status: Primary Pending Fault
 
 DFN=0x40000
+PLACES="0x20000 0x31000 0x42000 0x53000 0x64000 0x75000"
 BALLOON=/sys/kernel/debug/pviommu-balloon
 
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-op.sh
@@ -72,6 +73,21 @@ op -c "$two" flush all
 check "a flush of another context leaves the IOTLB alone" reaches
 op -c "$one" flush all
 check "a flush of its own does not" faults
+
+# More places, far from each other, than Xen keeps apart until the flush.
+for there in $PLACES; do
+	DFN=$there
+	op -c "$one" map "$DFN" "$gfn" r
+	check "mapped at $DFN: the device reads it" reaches
+done
+for there in $PLACES; do
+	op -c "$one" unmap "$there" no_flush
+done
+op -c "$one" flush 0x1000 1
+for there in $PLACES; do
+	DFN=$there
+	check "a flush of any range has $DFN flushed, too" faults
+done
 
 op -c "$one" map "$DFN" "$gfn" r
 check "mapped again, the device reads it" reaches

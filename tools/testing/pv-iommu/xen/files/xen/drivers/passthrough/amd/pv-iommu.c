@@ -9,6 +9,7 @@
 
 #include "../pv-iommu/private.h"
 #include "iommu.h"
+#include "pv-iommu.h"
 
 /* Bits 1 ... 4 are ignored by hardware; Xen's own tables use them, too. */
 #define PTE_REF     (1UL << 1)
@@ -389,34 +390,6 @@ static void cf_check amd_crash(const struct pv_iommu_dom *dom)
                                    new.dte.domain_id);
         }
     }
-}
-
-/* Sizes of an invalidation that Xen knows how to ask for. */
-static int cf_check amd_flush(struct pv_iommu *p, unsigned long dfn,
-                              unsigned int order, bool modified)
-{
-    struct amd_iommu *iommu;
-    unsigned int i = 0;
-
-    if ( !p->unit || (!modified && !p->caching_mode) )
-        return 0;
-
-    for_each_amd_iommu ( iommu )
-    {
-        const struct pv_iommu_unit *unit = &p->unit[i++];
-
-        if ( !ACCESS_ONCE(unit->nr_devices) )
-            continue;
-
-        if ( order > 18 )
-            amd_iommu_flush_domid(iommu, unit->domid,
-                                  INV_IOMMU_ALL_PAGES_ADDRESS, 0);
-        else
-            amd_iommu_flush_domid(iommu, unit->domid, pfn_to_paddr(dfn),
-                                  !order ? 0 : order <= 9 ? 9 : 18);
-    }
-
-    return 0;
 }
 
 static const struct pv_iommu_vendor amd_vendor = {

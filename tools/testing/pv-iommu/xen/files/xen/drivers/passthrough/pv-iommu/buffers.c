@@ -185,7 +185,7 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
 {
     struct domain *d = current->domain;
     struct pv_iommu_dom *dom;
-    struct pv_iommu_call call = { .first = ~0UL };
+    struct pv_iommu_call call = {};
     struct xen_iommu_op_buf buf[XEN_IOMMU_OP_MAX_BUFS];
     struct pv_iommu_position pos = {};
     unsigned int ctx = 0;

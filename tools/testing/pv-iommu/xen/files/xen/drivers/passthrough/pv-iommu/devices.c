@@ -44,7 +44,7 @@ static int identity_get(struct pv_iommu *p, unsigned long first,
                         unsigned long last)
 {
     struct pv_iommu_identity *r = identity_find(p, first, last);
-    struct pv_iommu_call call = { .p = p, .first = ~0UL };
+    struct pv_iommu_call call = { .p = p, .ranges = { 1, { { first, last } } } };
     unsigned long done = 0;
     int rc;
 
@@ -68,7 +68,7 @@ static int identity_get(struct pv_iommu *p, unsigned long first,
     }
 
     /* Devices may be there that have tables in their caches which went. */
-    rc = pv_iommu_flush(&call, false, first, last);
+    rc = pv_iommu_flush(&call, false);
     if ( rc )
         return rc;
 

@@ -17,8 +17,7 @@
 
 static void pending_reset(struct pv_iommu_pending *pend)
 {
-    pend->first = ~0UL;
-    pend->last = 0;
+    pend->ranges.nr = 0;
     pend->nr_runs = 0;
     pend->nr_frames = 0;
 }
@@ -122,8 +121,7 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
 
     spin_lock(&p->lock);
     next = pending(p, class);
-    if ( pend->first <= pend->last )
-        pending_range(next, pend->first, pend->last);
+    ranges_join(&next->ranges, &pend->ranges);
     for ( i = 0; i < pend->nr_runs; ++i )
     {
         const struct pv_iommu_run *run = &pend->runs[i];
@@ -137,38 +135,16 @@ static void leak(struct pv_iommu *p, enum pv_iommu_class class,
     pending_reset(pend);
 }
 
-/*
- * Flush the smallest naturally aligned power of two that has all of the range:
- * that is what the hardware can do, and what avoids iommu_flush_iotlb()'s
- * domain-selective flush, which takes place even if there were only additions.
- */
-static int flush_range(struct pv_iommu *p, unsigned long first,
-                       unsigned long last, bool modified)
+static int flush_ranges(struct pv_iommu *p,
+                        const struct pv_iommu_ranges *ranges, bool modified)
 {
-    unsigned int flags = IOMMU_FLUSHF_added |
-                         (modified ? IOMMU_FLUSHF_modified : 0);
-    unsigned int order;
-    bool all;
-    int rc;
-
-    if ( first > last )
+    if ( !ranges->nr )
         return 0;
 
     ++p->stat.flushes;
 
-    all = !first && last >= p->max_dfn && modified;
-    order = flsl(first ^ last);
-    first = (first >> order) << order;
-
-    if ( p->id )
-        rc = p->vendor->flush(p, first, all ? BITS_PER_LONG : order, modified);
-    else if ( all )
-        rc = iommu_iotlb_flush_all(p->d, flags);
-    else
-        rc = iommu_iotlb_flush(p->d, _dfn(first), 1UL << order, flags);
-
     /* The one error that the interface has for it. */
-    return rc ? -EIO : 0;
+    return p->vendor->flush(p, ranges, modified) ? -EIO : 0;
 }
 
 static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
@@ -182,21 +158,31 @@ static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
     return pend;
 }
 
+/* The ranges of the call so far; what is found from now on is for another flush. */
+static void take_ranges(struct pv_iommu_call *call,
+                        struct pv_iommu_ranges *ranges)
+{
+    ranges->nr = 0;
+    ranges_join(ranges, &call->ranges);
+    call->ranges.nr = 0;
+}
+
 /*
- * Flush everything strict, if @lazy everything lazy as well, and in any case
- * [@first, @last], unless that is empty.  With flush_lock held.
+ * Flush everything strict, if @lazy everything lazy as well, and in any case the
+ * ranges of the call.  With flush_lock held.
  */
-int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
-                          unsigned long first, unsigned long last)
+int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy)
 {
     struct pv_iommu *p = call->p;
     struct pv_iommu_pending *pend[PV_IOMMU_classes];
+    struct pv_iommu_ranges ranges;
     unsigned int i, nr = lazy ? PV_IOMMU_classes : PV_IOMMU_strict + 1;
     int rc;
 
     ASSERT(spin_is_locked(&p->flush_lock));
 
     call->flush = false;
+    take_ranges(call, &ranges);
 
     spin_lock(&p->lock);
 
@@ -210,13 +196,12 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
     for ( i = 0; i < nr; ++i )
     {
         pend[i] = switch_pending(p, i);
-        first = min(first, pend[i]->first);
-        last = max(last, pend[i]->last);
+        ranges_join(&ranges, &pend[i]->ranges);
     }
 
     spin_unlock(&p->lock);
 
-    rc = flush_range(p, first, last, true);
+    rc = flush_ranges(p, &ranges, true);
 
     for ( i = 0; i < nr; ++i )
         if ( likely(!rc) )
@@ -227,13 +212,12 @@ int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
     return rc;
 }
 
-int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
-                   unsigned long last)
+int pv_iommu_flush(struct pv_iommu_call *call, bool lazy)
 {
     int rc;
 
     spin_lock(&call->p->flush_lock);
-    rc = pv_iommu_flush_locked(call, lazy, first, last);
+    rc = pv_iommu_flush_locked(call, lazy);
     spin_unlock(&call->p->flush_lock);
 
     return rc;
@@ -242,15 +226,14 @@ int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
 /* The flush at the end of a hypercall. */
 int pv_iommu_flush_call(struct pv_iommu_call *call)
 {
-    unsigned long first = call->first, last = call->last;
-
-    call->first = ~0UL;
-    call->last = 0;
+    struct pv_iommu_ranges ranges;
 
     if ( call->flush )
-        return pv_iommu_flush(call, false, first, last);
+        return pv_iommu_flush(call, false);
 
-    return flush_range(call->p, first, last, false);
+    take_ranges(call, &ranges);
+
+    return flush_ranges(call->p, &ranges, false);
 }
 
 /* The hypercall is preempted: leave its flush to the continuation. */
@@ -258,11 +241,11 @@ void pv_iommu_defer(struct pv_iommu_call *call)
 {
     struct pv_iommu *p = call->p;
 
-    if ( call->first > call->last )
+    if ( !call->ranges.nr )
         return;
 
     spin_lock(&p->lock);
-    pending_range(pending(p, PV_IOMMU_strict), call->first, call->last);
+    ranges_join(&pending(p, PV_IOMMU_strict)->ranges, &call->ranges);
     spin_unlock(&p->lock);
 
     call->flush = true;

@@ -48,7 +48,7 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
 void pv_iommu_uninstall(struct pv_iommu *p, unsigned long dfn,
                         unsigned long nr)
 {
-    struct pv_iommu_call call = { .p = p, .first = ~0UL };
+    struct pv_iommu_call call = { .p = p };
     unsigned long end = dfn + nr, unmapped = 0;
 
     while ( dfn < end )

@@ -45,7 +45,7 @@ static int flush_spaces(struct pv_iommu_dom *dom)
         struct pv_iommu_call call = { .p = p };
 
         if ( p && ACCESS_ONCE(p->state) == PV_IOMMU_owned )
-            rc = pv_iommu_flush(&call, true, ~0UL, 0) ?: rc;
+            rc = pv_iommu_flush(&call, true) ?: rc;
     }
 
     return rc;

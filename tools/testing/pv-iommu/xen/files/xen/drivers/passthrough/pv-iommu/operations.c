@@ -243,9 +243,12 @@ static int op_flush(struct pv_iommu_call *call, unsigned int ctx,
     if ( !is_owned(call->p) )
         return no_space(ctx);
 
-    return f->flags & XEN_IOMMU_FLUSH_all
-           ? pv_iommu_flush(call, true, 0, call->p->max_dfn)
-           : pv_iommu_flush(call, true, f->dfn, f->dfn + f->nr_frames - 1);
+    if ( f->flags & XEN_IOMMU_FLUSH_all )
+        ranges_add(&call->ranges, 0, call->p->max_dfn);
+    else
+        ranges_add(&call->ranges, f->dfn, f->dfn + f->nr_frames - 1);
+
+    return pv_iommu_flush(call, true);
 }
 
 static int op_lookup(struct pv_iommu_call *call, unsigned int ctx,

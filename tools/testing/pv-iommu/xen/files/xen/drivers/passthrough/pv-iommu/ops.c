@@ -28,7 +28,7 @@ static bool reclaim(struct pv_iommu_call *call)
 
     p->stat.reclaims += any;
 
-    return any && !pv_iommu_flush(call, false, ~0UL, 0);
+    return any && !pv_iommu_flush(call, false);
 }
 
 /*
@@ -135,7 +135,7 @@ static long always_inline unmap_stride(struct pv_iommu_call *call,
 
         if ( full )
         {
-            int rc = pv_iommu_flush(call, class == PV_IOMMU_lazy, ~0UL, 0);
+            int rc = pv_iommu_flush(call, class == PV_IOMMU_lazy);
 
             ++p->stat.early_flushes;
             if ( rc )
@@ -188,8 +188,7 @@ static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
     if ( !call->p->flush_new || (flags & XEN_IOMMU_MAP_no_flush) )
         return;
 
-    call->first = min(call->first, dfn);
-    call->last = max(call->last, dfn + nr - 1);
+    ranges_add(&call->ranges, dfn, dfn + nr - 1);
 }
 
 /*

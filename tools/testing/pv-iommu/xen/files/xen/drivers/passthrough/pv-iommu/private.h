@@ -12,6 +12,7 @@
  *   foreign.c   and on those that other domains granted
  *   leaving.c   frames that leave the domain
  *   flush.c     IOTLB flushes, and what may be dropped only after one
+ *   ranges.h    what they are about
  *   pt.c        the page tables: entries
  *   table.c     the page tables: tables
  *   domain.c    what the address spaces of a domain share
@@ -21,7 +22,8 @@
  *   hostmap.c   copying the host map
  *   reserved.c  the ranges that the domain may not touch
  *   pretend.c   what is not so, for tests
- *   ../vtd/pv-*.c, ../amd/pv-*.c: tables of the hardware, for pages and devices
+ *   ../vtd/pv-*.c, ../amd/pv-*.c: tables of the hardware, for pages and devices,
+ *               and its queues of flushes
  *
  * Only buffers.c, operations.c, registers.c and query.c know the public
  * header's layout (the XEN_IOMMU_* flag values are used everywhere), so that
@@ -59,6 +61,8 @@
 #include <xen/spinlock.h>
 
 #include <public/iommu_op.h>
+
+#include "ranges.h"
 
 #define PV_IOMMU_MAX_LEVELS     4
 #define PV_IOMMU_STRIDE         9
@@ -114,7 +118,13 @@ struct pv_iommu_vendor {
      * and flush every cache.  pcidevs_lock is held.
      */
     int (*switch_root)(struct pv_iommu *p, bool ours);
-    /* The rest is about contexts; pcidevs_lock is held, but in flush(). */
+    /*
+     * Flush @ranges, where entries became present, and others if @modified.  Of
+     * the vendor code's locks only what protects the units' queues is needed.
+     */
+    int (*flush)(struct pv_iommu *p, const struct pv_iommu_ranges *ranges,
+                 bool modified);
+    /* The rest is about contexts; pcidevs_lock is held. */
     void (*query)(const struct pci_dev *pdev, struct pv_iommu_device *dev);
     /* Call @fn at least for what the device needs mapped dfn == mfn. */
     int (*identity)(const struct pci_dev *pdev, iommu_grdm_t *fn, void *data);
@@ -138,9 +148,6 @@ struct pv_iommu_vendor {
      * runs any more.
      */
     void (*crash)(const struct pv_iommu_dom *dom);
-    /* Flush 2^@order frames from @dfn, all of them if it is BITS_PER_LONG. */
-    int (*flush)(struct pv_iommu *p, unsigned long dfn, unsigned int order,
-                 bool modified);
     /* The host map's root and levels; the domain's mapping_lock is held. */
     paddr_t (*host_root)(struct domain *d, unsigned int *levels);
     /* A range of dfns that the bus does not leave to translation, if any. */
@@ -185,7 +192,7 @@ struct pv_iommu_run {
 #define PV_IOMMU_MAX_PENDING    4096
 
 struct pv_iommu_pending {
-    unsigned long first, last;  /* dfns to flush; first > last: none */
+    struct pv_iommu_ranges ranges; /* dfns to flush */
     unsigned int nr_runs;
     unsigned long nr_frames;
     struct pv_iommu_run *runs;
@@ -315,7 +322,7 @@ struct pv_iommu_call {
     struct pv_iommu *p;
     bool begun;                 /* some operations are done */
     bool flush;                 /* something strict is pending */
-    unsigned long first, last;  /* dfns of new mappings that are to flush */
+    struct pv_iommu_ranges ranges; /* dfns to flush besides what is pending */
     int rc;                     /* of flushes on the way */
 };
 
@@ -348,14 +355,6 @@ static inline bool pending_full(const struct pv_iommu_pending *pend)
            pend->nr_frames >= PV_IOMMU_MAX_PENDING;
 }
 
-/* All dfns from @first to @last are to be flushed, too. */
-static inline void pending_range(struct pv_iommu_pending *pend,
-                                 unsigned long first, unsigned long last)
-{
-    pend->first = min(pend->first, first);
-    pend->last = max(pend->last, last);
-}
-
 /* pt.c; all with the address space's @lock held */
 int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
            const unsigned long *mfns, bool scattered, unsigned int level,
@@ -385,10 +384,8 @@ int pv_iommu_pending_init(struct pv_iommu *p);
 void pv_iommu_pending_free(struct pv_iommu *p);
 void pending_run(struct pv_iommu_pending *pend, unsigned long mfn,
                  unsigned long nr, unsigned int kind);
-int pv_iommu_flush(struct pv_iommu_call *call, bool lazy, unsigned long first,
-                   unsigned long last);
-int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy,
-                          unsigned long first, unsigned long last);
+int pv_iommu_flush(struct pv_iommu_call *call, bool lazy);
+int pv_iommu_flush_locked(struct pv_iommu_call *call, bool lazy);
 int pv_iommu_flush_call(struct pv_iommu_call *call);
 void pv_iommu_defer(struct pv_iommu_call *call);
 void pv_iommu_drain(struct pv_iommu *p);

@@ -47,7 +47,7 @@ static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
 
     set_entry(entry, 0);
     table_unlink(p, call, pg);
-    pending_range(pending(p, PV_IOMMU_strict), dfn,
+    ranges_add(&pending(p, PV_IOMMU_strict)->ranges, dfn,
                   dfn + level_frames(level) - 1);
 
     return 1;
@@ -172,7 +172,7 @@ static int split(struct pv_iommu *p, struct pv_iommu_call *call, uint64_t *t,
     set_entry(&t[idx], table_entry(p, new));
 
     dfn &= ~(size - 1);
-    pending_range(pending(p, PV_IOMMU_strict), dfn, dfn + size - 1);
+    ranges_add(&pending(p, PV_IOMMU_strict)->ranges, dfn, dfn + size - 1);
     call->flush = true;
 
     return 0;
@@ -229,7 +229,7 @@ static void always_inline account(struct pv_iommu *p,
     iommu_sync_cache(first, (last - first + 1) * sizeof(*t));
     table_use(p, pg, -(int)c->nr);
     *unmapped += c->nr * level_frames(level);
-    pending_range(pending(p, class), c->first, c->last);
+    ranges_add(&pending(p, class)->ranges, c->first, c->last);
     if ( class == PV_IOMMU_strict )
         call->flush = true;
 }

@@ -22,7 +22,7 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
                                 ? PV_IOMMU_lazy : PV_IOMMU_strict;
     unsigned long dfn = unmap & NUMBER_MASK;
     unsigned int nr = above(unmap & ~XEN_IOMMU_REGS_no_flush);
-    struct pv_iommu_call call = { .first = ~0UL };
+    struct pv_iommu_call call = {};
     const struct pv_iommu_map_op op = {
         .dfn = map & NUMBER_MASK,
         .gfn = gfn & NUMBER_MASK,

@@ -235,7 +235,7 @@ bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
 
     any = p->nr_empty > keep;
     if ( any )
-        pending_range(pending(p, PV_IOMMU_strict), 0, p->max_dfn);
+        ranges_add(&pending(p, PV_IOMMU_strict)->ranges, 0, p->max_dfn);
 
     while ( p->nr_empty > keep )
     {

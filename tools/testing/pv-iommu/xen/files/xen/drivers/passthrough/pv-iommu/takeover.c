@@ -186,7 +186,7 @@ static int build_end(struct pv_iommu *p)
  */
 int pv_iommu_clear(struct pv_iommu *p)
 {
-    struct pv_iommu_call call = { .p = p, .first = ~0UL };
+    struct pv_iommu_call call = { .p = p };
 
     ASSERT(p->state == PV_IOMMU_releasing);
 

@@ -290,46 +290,6 @@ int cf_check vtd_attach(struct domain *d, struct pv_iommu *p,
     return 0;
 }
 
-int cf_check vtd_flush(struct pv_iommu *p, unsigned long dfn,
-                       unsigned int order, bool modified)
-{
-    const struct acpi_drhd_unit *drhd;
-    int rc = 0;
-
-    if ( !p->unit )
-        return 0;
-
-    for_each_drhd_unit ( drhd )
-    {
-        struct vtd_iommu *iommu = drhd->iommu;
-        const struct pv_iommu_unit *unit = &p->unit[iommu->index];
-        bool dsi = order > cap_max_amask_val(iommu->cap) ||
-                   !cap_pgsel_inv(iommu->cap);
-        int did, ret;
-
-        if ( !ACCESS_ONCE(unit->nr_devices) )
-            continue;
-
-        did = get_iommu_did(unit->domid, iommu, false);
-        if ( did < 0 )
-            continue;
-
-        vtd_ops_preamble_quirk(iommu);
-        ret = iommu->flush.iotlb(iommu, did, dsi ? 0 : pfn_to_paddr(dfn),
-                                 dsi ? 0 : order,
-                                 dsi ? DMA_TLB_DSI_FLUSH : DMA_TLB_PSI_FLUSH,
-                                 !modified, find_ats_dev_drhd(iommu));
-        vtd_ops_postamble_quirk(iommu);
-
-        if ( ret > 0 )
-            iommu_flush_write_buffer(iommu);
-        else
-            rc = ret ?: rc;
-    }
-
-    return rc;
-}
-
 /*
  * Local variables:
  * mode: C

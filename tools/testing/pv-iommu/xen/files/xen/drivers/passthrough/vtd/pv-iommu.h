@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pv-iommu.h: between pv-iommu.c and pv-contexts.c; see pv-iommu/private.h.
+ * pv-iommu.h: between pv-iommu.c, pv-contexts.c and pv-invalidate.c; see pv-iommu/private.h.
  */
 
 #ifndef __VTD_PV_IOMMU_H__
@@ -28,8 +28,8 @@ void cf_check vtd_part(struct pv_iommu *p, unsigned int index);
 int cf_check vtd_attach(struct domain *d, struct pv_iommu *p,
                         const struct pci_dev *pdev,
                         const struct pv_iommu_device *dev);
-int cf_check vtd_flush(struct pv_iommu *p, unsigned long dfn,
-                       unsigned int order, bool modified);
+int cf_check vtd_flush(struct pv_iommu *p,
+                       const struct pv_iommu_ranges *ranges, bool modified);
 
 #endif /* __VTD_PV_IOMMU_H__ */
 
