@@ -61,7 +61,7 @@ def pv_limits(parts: Parts) -> dict[str, float]:
     limits = {PATH: case.cpus / pv_path(parts)}
     if case.layout == APART:
         if case.strict:
-            limits[REGISTERS] = case.busy_units / (2 * parts.descriptor)
+            limits[REGISTERS] = case.busy_units / parts.descriptors
             limits[UNIT] = unit_limit(parts)
     elif case.cpus > 1:
         limits[QUEUE_LOCK] = 1 / (2 * parts.queue)

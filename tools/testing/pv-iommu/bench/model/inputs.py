@@ -25,9 +25,9 @@ XEN = PV_LAZY - CORE - DRIVER - NULL_HYPERCALL
 QUEUE_ROOM = 255
 
 # By reading the code: instructions of the driver's for a submission, and those
-# with a unit's lock held, of Xen for one descriptor and of Linux for both.
+# with a unit's lock held for both descriptors of a flush.
 SUBMIT = 150
-XEN_DESCRIPTOR = 40
+XEN_DESCRIPTORS = 120
 LINUX_DESCRIPTORS = 300
 
 # By reading: atomic operations (not contended) of an operation or a call.
@@ -69,7 +69,6 @@ INPUTS = {
                           "from the write to the status in memory"),
     "interval": Input(0.3, 0.7, 1, "of it",
                       "between two, when a unit has many to do"),
-    "wait": Input(0.3, 0.5, 0.8, "of it", "a wait descriptor by itself"),
     "hold": Input(60, 100, 150, "instr.", "with the queue lock held, once"),
     "pair": Input(300, 500, 800, "instr.",
                   "Xen's for one more map and unmap in a call"),
@@ -89,7 +88,6 @@ class Costs:
     write: float
     invalidation: float
     interval: float
-    wait: float
     hold: float
     pair: float
 

@@ -45,7 +45,7 @@ class Case:
 
     @property
     def flushed(self) -> int:
-        """Units that one flush goes to, one after another.
+        """Units that one flush goes to.
 
         With contexts a device has one.  The address space that all devices
         share has all of them; Linux without Xen has none such.
@@ -109,24 +109,19 @@ class Parts:
         left = (inputs.PV_STRICT - inputs.CORE - inputs.DRIVER + inputs.SUBMIT
                 - 2 * (inputs.SUBMIT + inputs.NULL_HYPERCALL + inputs.XEN)
                 + self.costs.pair)
-        return self.run(left - 2 * inputs.XEN_DESCRIPTOR, 2)
+        return self.run(left - inputs.XEN_DESCRIPTORS, 2)
 
     @property
-    def descriptor(self) -> float:
-        """One descriptor for a unit, with Xen's lock for its registers."""
-        return (self.run(inputs.XEN_DESCRIPTOR, 1) + 2 * self.costs.read
-                + self.costs.write + self.at_unit)
-
-    @property
-    def wait_alone(self) -> float:
-        return self.costs.invalidation * self.costs.wait
+    def descriptors(self) -> float:
+        """Both for a unit, with Xen's lock for its registers."""
+        return (self.run(inputs.XEN_DESCRIPTORS, 1) + self.costs.write
+                + self.at_unit)
 
     @property
     def xen_flush(self) -> float:
-        """The invalidation begins while its wait descriptor is written."""
-        unit = self.descriptor + max(self.costs.invalidation,
-                                     self.descriptor + self.wait_alone)
-        return self.beside_flush + self.case.flushed * unit
+        """All units have theirs before the first is waited for."""
+        return (self.beside_flush + self.case.flushed * self.descriptors
+                + self.costs.invalidation)
 
     # Linux without Xen
 

@@ -18,7 +18,7 @@ from bench.model.simulate import simulate
 from ..ui import LabError
 
 # No latency at all: what is left is instructions, one in a nanosecond.
-NO_LATENCY = Costs(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, hold=100, pair=500)
+NO_LATENCY = Costs(1, 0, 0, 0, 0, 0, 0, 0, 0, 0, hold=100, pair=500)
 
 # How far closed form and simulation may be apart; latency.rst says so, too.
 TOLERANCE = 0.21
@@ -144,7 +144,7 @@ class SimulationTest(unittest.TestCase):
         rate = simulate(Case(PV, STRICT, ONE, 128, 16), TYPICAL)
         alone_with_flush = 1e9 / Parts(Case(PV, STRICT, ONE, 128, 16),
                                        TYPICAL).xen_flush
-        self.assertGreater(rate, 10 * alone_with_flush)
+        self.assertGreater(rate, 3 * alone_with_flush)
 
 
 class PageTest(unittest.TestCase):
