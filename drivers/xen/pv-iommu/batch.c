@@ -157,6 +157,7 @@ void xpi_batch_drop(struct xpi_batch *batch)
 
 	batch->nr = 0;
 	batch->nr_gfns = 0;
+	batch->nr_frames = 0;
 	batch->open.left = 0;
 	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
 	batch->nr_unmaps = 0;
@@ -230,6 +231,7 @@ static u64 *extend(struct xpi_batch *batch, u32 nr)
 	batch->open.dfn += nr;
 	batch->open.left -= nr;
 	batch->nr_gfns += nr;
+	batch->nr_frames += nr;
 	map->nr_frames += nr;
 	batch->frames[batch->nr - 1] = map->nr_frames;
 	return list;
@@ -246,6 +248,7 @@ static void add_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 	op->u.map.flags = flags;
 	op->u.map.domid = owner;
 	batch->frames[batch->nr - 1] = nr_frames;
+	batch->nr_frames += nr_frames;
 	xpi_count(XPI_OPS_MAP, 1);
 }
 
@@ -254,7 +257,7 @@ static void add_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
  * @batch: the queue, with the queue lock held and xpi_batch_room()
  * @dfn: first device frame
  * @gfn: first guest frame, or a grant reference
- * @nr_frames: contiguous on both sides
+ * @nr_frames: contiguous on both sides; at most XPI_BATCH_FRAMES
  * @flags: XEN_IOMMU_MAP_*
  * @owner: whose grant it is; else 0
  *
@@ -319,7 +322,7 @@ void xpi_batch_map_list(struct xpi_batch *batch, u64 dfn, const u64 *gfns,
  * xpi_batch_unmap() - queue an unmapping
  * @batch: the queue, with the queue lock held and xpi_batch_room()
  * @dfn: first device frame
- * @nr_frames: of them
+ * @nr_frames: of them; at most XPI_BATCH_FRAMES
  * @flags: XEN_IOMMU_UNMAP_*; with no_flush, the IOTLB need not be flushed before
  *	the next xpi_batch_queue_flush()
  *
@@ -335,6 +338,7 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 	op->u.unmap.nr_frames = nr_frames;
 	op->u.unmap.flags = flags;
 	batch->frames[batch->nr - 1] = nr_frames;
+	batch->nr_frames += nr_frames;
 	if (lazy) {
 		batch->unflushed = true;
 	} else {

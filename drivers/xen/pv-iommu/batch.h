@@ -36,9 +36,14 @@ enum xpi_cause {
 	XPI_CAUSE_FULL,
 };
 
-/* Operations, and frames in lists, for which one hypercall is made. */
-#define XPI_BATCH_OPS	512U
-#define XPI_BATCH_GFNS	4096U
+/*
+ * Operations, frames in lists, and frames at all for which one hypercall is made.
+ * Interrupts are off meanwhile: so nobody waits longer for a larger mapping, which
+ * takes more hypercalls instead.
+ */
+#define XPI_BATCH_OPS		512U
+#define XPI_BATCH_GFNS		4096U
+#define XPI_BATCH_FRAMES	4096U
 
 /*
  * Where the hypervisor takes lists of frames, runs that are shorter go into one, which
@@ -63,6 +68,7 @@ enum xpi_cause {
  * @gfns: the frames of lists
  * @nr: operations in @ops
  * @nr_gfns: frames in @gfns
+ * @nr_frames: frames that the operations are about
  * @open: the last operation, if it is a mapping that may go on as a list
  * @open.left: how many frames it may still take; 0 if it is none
  * @open.flags: its flags, but for XEN_IOMMU_MAP_list
@@ -104,6 +110,7 @@ struct xpi_batch {
 	spinlock_t lock ____cacheline_aligned_in_smp;	/* queue lock */
 	unsigned int nr;
 	unsigned int nr_gfns;
+	unsigned int nr_frames;
 	struct xen_iommu_op *ops;
 	u64 *frames;
 	u64 *gfns;
@@ -171,6 +178,8 @@ bool xpi_batch_make_usable(struct xpi_batch *batch);
  * @batch: the queue, with the queue lock held
  * @nr_gfns: XPI_LIST_FRAMES for a mapping that may go into a list, else 0
  *
+ * The last one may have XPI_BATCH_FRAMES by itself.
+ *
  * Context: Any.
  * Return: true if so.
  */
@@ -179,7 +188,7 @@ static inline bool xpi_batch_room(const struct xpi_batch *batch,
 {
 	lockdep_assert_held(&batch->lock);
 
-	return batch->nr < batch->size &&
+	return batch->nr < batch->size && batch->nr_frames < XPI_BATCH_FRAMES &&
 	       (!batch->nr_gfns_max ||
 		batch->nr_gfns + nr_gfns <= batch->nr_gfns_max);
 }

@@ -4,15 +4,11 @@
 #include <linux/errno.h>
 #include <linux/minmax.h>
 #include <linux/pfn.h>
-#include <linux/sizes.h>
 
 #include "domain.h"
 #include "entries.h"
 #include "gfn.h"
 #include "stats.h"
-
-/* A run is one operation, if it is no longer than this. */
-#define RUN_FRAMES	((unsigned long)SZ_1G >> PAGE_SHIFT)
 
 /**
  * struct block - frames that one operation maps
@@ -28,10 +24,14 @@ struct block {
 	u64 gfns[XPI_LIST_FRAMES];
 };
 
-/* Up to an aligned end, so that no run is cut where it fills a table. */
+/*
+ * What one operation may be about.  Up to an aligned end, so that no run is cut where
+ * it fills a table, nor a large page.
+ */
 static unsigned long chunk(u64 dfn, unsigned long nr)
 {
-	return nr > RUN_FRAMES ? RUN_FRAMES - dfn % RUN_FRAMES : nr;
+	return nr > XPI_BATCH_FRAMES ? XPI_BATCH_FRAMES - dfn % XPI_BATCH_FRAMES :
+				       nr;
 }
 
 /*

@@ -3,6 +3,9 @@
 
 #include <kunit/static_stub.h>
 
+#include <linux/math.h>
+#include <linux/minmax.h>
+
 #include <asm/xen/page.h>
 
 #include "../gfn.h"
@@ -296,15 +299,19 @@ static void a_mapping_larger_than_the_queue_is_done_whole(struct kunit *test)
 
 /* A hypervisor that does not care, for sizes that the model takes long for. */
 static unsigned int nr_big_ops;
-static u64 next_dfn, next_gfn, big_wrong;
+static u64 next_dfn, next_gfn, big_wrong, most_frames;
 
 static int big_submit(struct xen_iommu_op *ops, unsigned int nr)
 {
+	u64 begin = next_dfn;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		bool map = ops[i].op == XEN_IOMMUOP_map;
 
+		ops[i].status = 0;
+		if (ops[i].op == XEN_IOMMUOP_flush)
+			continue;
 		if (ops[i].u.map.dfn != next_dfn ||
 		    (map && ops[i].u.map.gfn != next_gfn))
 			big_wrong++;
@@ -312,8 +319,8 @@ static int big_submit(struct xen_iommu_op *ops, unsigned int nr)
 				  ops[i].u.unmap.nr_frames;
 		next_gfn += map ? ops[i].u.map.nr_frames : 0;
 		nr_big_ops++;
-		ops[i].status = 0;
 	}
+	most_frames = max(most_frames, next_dfn - begin);
 	return 0;
 }
 
@@ -337,10 +344,12 @@ static void more_lazy_unmaps_than_the_queue_holds_are_all_done(struct kunit *tes
 	KUNIT_EXPECT_EQ(test, 0UL, model_nr_stale(m));
 }
 
-static void gibibytes_are_mapped_in_a_few_operations(struct kunit *test)
+/* Interrupts are off in a call, so none is longer for a larger mapping. */
+static void gibibytes_are_mapped_by_many_calls(struct kunit *test)
 {
 	struct xpi_domain *d = fixture_domain(test);
 	const unsigned long nr = (SZ_1G >> PAGE_SHIFT) + 1000;
+	const unsigned int nr_ops = DIV_ROUND_UP(100 + nr, XPI_BATCH_FRAMES);
 	struct fixture *f = test->priv;
 
 	f->contiguous = true;
@@ -349,15 +358,43 @@ static void gibibytes_are_mapped_in_a_few_operations(struct kunit *test)
 	next_gfn = fixture_contiguous(1000UL);
 	nr_big_ops = 0;
 	big_wrong = 0;
+	most_frames = 0;
 	fixture_map_ok(test, d, 100, 1000, nr);
 	KUNIT_EXPECT_EQ(test, 100ULL + nr, next_dfn);
-	KUNIT_EXPECT_EQ(test, 2U, nr_big_ops);
+	KUNIT_EXPECT_EQ(test, nr_ops, nr_big_ops);
 
 	next_dfn = 100;
 	fixture_unmap_strict(test, d, 100, nr);
 	KUNIT_EXPECT_EQ(test, 100ULL + nr, next_dfn);
-	KUNIT_EXPECT_EQ(test, 4U, nr_big_ops);
+	KUNIT_EXPECT_EQ(test, 2 * nr_ops, nr_big_ops);
 	KUNIT_EXPECT_EQ(test, 0ULL, big_wrong);
+	KUNIT_EXPECT_LT(test, most_frames, 2ULL * XPI_BATCH_FRAMES);
+	d->batch.backend = &model_backend;
+}
+
+/* Nor for many that are not waited for. */
+static void lazy_unmaps_of_many_frames_go_early(struct kunit *test)
+{
+	struct xpi_domain *d = fixture_domain(test);
+	const u64 begin = XPI_BATCH_FRAMES, end = 4 * begin;
+	struct fixture *f = test->priv;
+	u64 dfn;
+
+	f->contiguous = true;
+	d->batch.backend = &big_backend;
+	next_dfn = begin;
+	next_gfn = fixture_contiguous(begin);
+	big_wrong = 0;
+	fixture_map_ok(test, d, begin, begin, end - begin);
+
+	next_dfn = begin;
+	most_frames = 0;
+	for (dfn = begin; dfn < end; dfn += 256)
+		KUNIT_ASSERT_EQ(test, 256UL, xpi_domain_unmap(d, dfn, 256, true));
+	xpi_domain_flush_all(d);
+	KUNIT_EXPECT_EQ(test, end, next_dfn);
+	KUNIT_EXPECT_EQ(test, 0ULL, big_wrong);
+	KUNIT_EXPECT_EQ(test, (u64)XPI_BATCH_FRAMES, most_frames);
 	d->batch.backend = &model_backend;
 }
 
@@ -403,7 +440,8 @@ static struct kunit_case cases[] = {
 	KUNIT_CASE(mmio_is_mapped_and_not_counted),
 	KUNIT_CASE(a_mapping_larger_than_the_queue_is_done_whole),
 	KUNIT_CASE(more_lazy_unmaps_than_the_queue_holds_are_all_done),
-	KUNIT_CASE_SLOW(gibibytes_are_mapped_in_a_few_operations),
+	KUNIT_CASE_SLOW(gibibytes_are_mapped_by_many_calls),
+	KUNIT_CASE(lazy_unmaps_of_many_frames_go_early),
 	KUNIT_CASE(counters_agree_with_what_was_done),
 	{}
 };
