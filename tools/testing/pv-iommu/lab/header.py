@@ -39,6 +39,8 @@ for the lab:
     #: ends                    the machine is off after it: it is the last
     #: crashes                 dom0 does, and the scenario goes on in a crash
                               kernel: see lib-crash.sh
+    #: counted                 QEMU counts instructions, one of which takes a
+                              nanosecond
     #: timeout SECONDS         from its begin to its verdict (default 300)
     #: memory MEGABYTES        of the machine (default 6144)
     #: dom0mem MEGABYTES       of dom0 (default 1024), from the top of it
@@ -198,7 +200,7 @@ def parse(path: Path) -> list[Scenario]:
 
 TEXTS = ("about", "linux")
 NUMBERS = ("timeout", "memory", "dom0mem")
-SWITCHES = ("first", "ends", "crashes")
+SWITCHES = ("first", "ends", "crashes", "counted")
 LISTS = ("core", "slow", "guest", "trace")
 WORDS: dict[str, Collection[str]] = {
     "needs": NEEDS, "xen": XENS, "where": ("dom0", "host"),
