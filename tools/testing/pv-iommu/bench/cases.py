@@ -33,14 +33,16 @@ ONCE = "once"
 
 # The metrics that tables and plots have; the others are for the CSV.
 TIME, RATES, MEMORY = "ns", ("iops", "mibs"), "kib"
+# The longest stretch with interrupts off, in null hypercalls.
+HELD = "held"
 # What counted runs have of the cases with a rate; times are instructions there.
 INSTRUCTIONS = "instructions"
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """metric is a time or memory (less is better), or one of RATES (more is
-    better); size is what one operation moves or maps."""
+    """metric is a time, memory or HELD (less is better), or one of RATES (more
+    is better); size is what one operation moves or maps."""
     name: str
     group: str
     title: str
@@ -100,6 +102,15 @@ CASES = (
     *(Case(f"memory-1g-{run}", "the driver's tables", f"for 1 GiB, {pieces}",
            MEMORY)
       for run, pieces in (("4m", "in 4 MiB"), ("4k", "scattered"))),
+    *(Case(f"held-{name}", "interrupts off", title, HELD)
+      for name, title in (
+          ("idle", "nothing"), ("known", "1000 null hypercalls"),
+          ("single-4k", "single 4 KiB"), ("single-1m", "single 1 MiB"),
+          ("sg-256", "list of 256 pages"),
+          ("fresh", "64 MiB, scattered, the first time"),
+          ("64m-4k", "64 MiB, scattered"), ("256m-4k", "256 MiB, scattered"),
+          ("64m-4m", "64 MiB, in 4 MiB"), ("256m-4m", "256 MiB, in 4 MiB"),
+          ("1g-4m", "1 GiB, in 4 MiB"), ("stress", "the stress"))),
     Case("load", ONCE, "loading the module"),
     Case("null-hypercall", ONCE, "null hypercall"),
     Case("idle", ONCE, "measuring itself"),
@@ -185,6 +196,18 @@ def frames(config: str, name: str, limit: float) -> Target:
                   measure, ((config, name, True),))
 
 
+def grows(config: str, run: str, large: str, limit: float) -> Target:
+    """The longest stretch with interrupts off: that of a mapping over that of
+    one of 64 MiB."""
+    names = f"held-{large}-{run}", f"held-64m-{run}"
+
+    def measure(results: "Results") -> float | None:
+        held = [results.counted(config, name, HELD) for name in names]
+        return held[0] / held[1] if held[0] and held[1] else None
+    return Target(f"{HELD}, {config} {names[0]} / {names[1]}", "<=", limit,
+                  measure, tuple((config, name, True) for name in names))
+
+
 # over, under, case, relation, limit: of times
 LESS: tuple[tuple[str, str, str, str, float], ...] = (
     *(("pv-lazy", "bare-lazy", f"single-{size}", "<=", 2.0)
@@ -233,6 +256,10 @@ TARGETS = (
     count("pv-strict", "single-4k", "hypercalls", "==", 2),
     count("pv-lazy", "sg-256", "hypercalls", "<=", 1 + 1 / 32),
     frames("pv-lazy", "big-1g-4k", 4096),
+    *(grows(config, run, large, 1.25) for config in ("pv-lazy", "pv-strict")
+      for run, large in (("4k", "256m"), ("4m", "256m"), ("4m", "1g"))),
+    *(count(config, "held-stress", HELD, "<=", 500)
+      for config in ("pv-lazy", "pv-strict")),
     count("pv-lazy", "memory-1g-4k", MEMORY, "<=", 0.0025 * GIB / KIB),
     count("pv-lazy", "memory-1g-4m", MEMORY, "<=", 0.0001 * GIB / KIB),
 )

@@ -19,7 +19,7 @@ from typing import Any
 from lab.ui import LabError, say
 
 from . import plot
-from .cases import CONFIGS, PAIRS, TARGETS, UNIT_CASE, Case
+from .cases import CONFIGS, HELD, PAIRS, TARGETS, UNIT_CASE, Case
 from .results import ERROR, Results, Run
 from .text import PLAIN, digits, quantity, scaled, table, tally
 
@@ -88,6 +88,8 @@ def group_tables(results: Results) -> Iterator[tuple[str, str]]:
         rows = [[case.title, *(cell(results, config, case)
                                for config in results.configs)]
                 for case in cases]
+        if not any(set(row[1:]) - {"-"} for row in rows):
+            continue
         text = table(header(results), rows)
         for case in cases:
             for config in results.configs:
@@ -165,6 +167,17 @@ def exact_tables(results: Results) -> Iterator[tuple[str, str]]:
                 table(header(results), rows)
 
 
+def held_table(results: Results) -> Iterator[tuple[str, str]]:
+    rows = grouped(results, partial(
+        exact_cells, results,
+        lambda config, name: results.counted(config, name, HELD), digits),
+        lambda group, cases: group)
+    if rows:
+        yield (f"Longest stretch with interrupts off, in "
+               f"{UNIT_CASE.replace('-', ' ')}s (exact)",
+               table(header(results), rows))
+
+
 def target_table(results: Results) -> str:
     rows = []
     verdicts = []
@@ -189,7 +202,8 @@ def missed(runs: Iterable[Run]) -> int:
 def summary(results: Results) -> str:
     parts = [*group_tables(results), ("Ratios of the same round, median "
                                       "(min–max)", ratio_table(results)),
-             *exact_tables(results), ("Targets", target_table(results))]
+             *exact_tables(results), *held_table(results),
+             ("Targets", target_table(results))]
     rounds = len(results.rounds())
     first = (f"Medians of {rounds} rounds; ± is half of max - min where that "
              f"is more than {100 * SPREAD:.0f} %" if rounds > 1 else

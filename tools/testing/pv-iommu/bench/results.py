@@ -8,8 +8,8 @@ from typing import Any, NotRequired, TypedDict
 
 from lab.ui import LabError
 
-from .cases import (CASES, CONFIGS, INSTRUCTIONS, MEMORY, MIB, OTHER, RATES,
-                    TIME, UNIT_CASE, Case)
+from .cases import (CASES, CONFIGS, HELD, INSTRUCTIONS, MEMORY, MIB, OTHER,
+                    RATES, TIME, UNIT_CASE, Case)
 
 ERROR = "error"
 
@@ -49,7 +49,7 @@ def parse(where: str, stats: dict[str, str]) -> Stats:
 
 def guess(name: str, metrics: set[str]) -> Case:
     """A case that is not in the table."""
-    metric = next((each for each in (TIME, *RATES, MEMORY)
+    metric = next((each for each in (TIME, *RATES, MEMORY, HELD)
                    if each in metrics), TIME)
     return Case(name, OTHER, name, metric)
 

@@ -6,6 +6,7 @@
  *   measure.c  samples, and what is made of them
  *   basic.c    cases: idle, hypercall, single, coherent
  *   sg.c, big.c, threads.c  one case each
+ *   hold.c     for how long interrupts are off; cases: masked, wait
  *   pool.c     memory for sg and big
  */
 
@@ -42,6 +43,7 @@ struct bench {
 	u64 seed;
 	u64 iters;
 	u64 batch;
+	u64 every;
 	enum dma_data_direction dir;
 
 	void *priv;		/* the case's */
@@ -50,6 +52,9 @@ struct bench {
 	/* The result. */
 	u64 *ps[BENCH_NR];	/* picoseconds per operation, iters of each */
 	u64 ops;
+	u64 late;		/* the timer, at most; ns */
+	u64 late_first;		/* the same of what does not count */
+	u64 fired;
 	dma_addr_t dma;		/* first seen, or DMA_MAPPING_ERROR */
 };
 
@@ -84,12 +89,17 @@ extern const struct bench_case bench_coherent;
 extern const struct bench_case bench_sg;
 extern const struct bench_case bench_big;
 extern const struct bench_case bench_threads;
+extern const struct bench_case bench_masked;
+extern const struct bench_case bench_wait;
 
 /* measure.c */
 int bench_measure(struct bench *b);
 u64 bench_ps(u64 ns, u64 ops);
 unsigned int bench_depth(const struct bench *b, u64 bytes);
 void bench_report(struct bench *b, struct seq_buf *out);
+
+/* hold.c */
+int bench_probed(struct bench *b, int (*measure)(struct bench *b));
 
 /* basic.c */
 int bench_map_unmap(const struct bench *b, void *mem, dma_addr_t *first);

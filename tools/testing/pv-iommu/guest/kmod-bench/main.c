@@ -15,6 +15,9 @@
  *   coherent size=N        dma_alloc_coherent()
  *   threads [n=N] [size=N] like single, on N CPUs at a time
  *   big size=N run=N       iommu_map_sg() of runs of 4K to 4M
+ *   masked                 null hypercalls with interrupts off, and as many
+ *                          with interrupts on
+ *   wait size=N            N ms for what others do; no results but late
  *
  *   mask=BITS              of the device; default 64
  *   dir=to|from|both       default "to": the only one in which a page may be
@@ -23,13 +26,17 @@
  *   batch=N                operations a sample; default 16, but 1 for big and
  *                          for coherent from 64K on
  *   seed=N                 for the order of pages
+ *   every=N                have a timer on this CPU, due N to 2N ns after it has
+ *                          come
  *
  * Numbers can end in K, M or G.
  *
  * Results: ns (median of an operation and its opposite), p10, p90, min, in
  * nanoseconds; map_ns and unmap_ns (medians) of single, sg and big; iters; ops,
  * how often it was done in all, with what was not measured; dma, the first
- * address seen.
+ * address seen.  With a timer: late, how late it came at most, which is for how
+ * long interrupts were off; late_first, the same of the samples that do not
+ * count; fired, how often it came.
  */
 
 #include <linux/debugfs.h>
@@ -69,6 +76,8 @@ static const struct bench_case *const cases[] = {
 	&bench_coherent,
 	&bench_threads,
 	&bench_big,
+	&bench_masked,
+	&bench_wait,
 };
 
 static const struct bench_case *find_case(const char *name)
@@ -110,6 +119,7 @@ static int set_number(struct bench *b, const char *key, u64 val)
 		{ "seed", &b->seed },
 		{ "iters", &b->iters },
 		{ "batch", &b->batch },
+		{ "every", &b->every },
 	};
 	unsigned int i;
 
@@ -168,7 +178,9 @@ static int measure(struct bench *b)
 
 	if (b->how->prepare)
 		ret = b->how->prepare(b);
-	if (!ret)
+	if (!ret && b->every)
+		ret = bench_probed(b, b->how->measure ?: bench_measure);
+	else if (!ret)
 		ret = b->how->measure ? b->how->measure(b) : bench_measure(b);
 	if (b->how->release)
 		b->how->release(b);

@@ -68,6 +68,8 @@ static int pass(struct bench *b, int (*sample)(struct bench *b, u64 i))
 	int ret;
 
 	for (i = 0; i < BENCH_WARM_UP + b->iters; i++) {
+		if (i == BENCH_WARM_UP)
+			b->late_first = xchg(&b->late, 0);
 		/* The first real sample overwrites those of the warm-up. */
 		ret = sample(b, i < BENCH_WARM_UP ? 0 : i - BENCH_WARM_UP);
 		if (ret)
@@ -123,6 +125,9 @@ void bench_report(struct bench *b, struct seq_buf *out)
 		put(out, "unmap_ns", b, BENCH_UNMAP, 50);
 	}
 	seq_buf_printf(out, "iters %llu\nops %llu\n", b->iters, b->ops);
+	if (b->every)
+		seq_buf_printf(out, "late %llu\nlate_first %llu\nfired %llu\n",
+			       b->late, b->late_first, b->fired);
 	if (b->dma != DMA_MAPPING_ERROR)
 		seq_buf_printf(out, "dma %#llx\n", (u64)b->dma);
 }

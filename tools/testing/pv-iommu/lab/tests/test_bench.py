@@ -9,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from bench import layout, plot, report
+from bench import run as bench_run
 from bench.cases import CASES, TARGETS, Case, named
 from bench.results import Results
 from bench.text import digits, quantity, table, tally
@@ -304,6 +305,28 @@ class TargetTest(unittest.TestCase):
         self.assertRegex(text, r"tables \(less is better\)")
         self.assertIn("8.00 KiB", text)
 
+    def test_held(self):
+        """However large a mapping is, interrupts are off for no longer."""
+        name = "held, pv-lazy held-1g-4m / held-64m-4m"
+        for value, word in ((250, "met"), (260, "missed"), (3600, "missed")):
+            runs = run("pv-lazy", exact=True, held_64m_4m__held=200,
+                       held_1g_4m__held=value)
+            self.assertEqual(verdict(name, runs), (value / 200, word))
+        text = report.summary(Results([runs]))
+        below = text.partition("\nLongest stretch with interrupts off, in null "
+                               "hypercalls (exact)\n")[2]
+        self.assertRegex(below, r"64 MiB, in 4 MiB +200\n"
+                                r" +1 GiB, in 4 MiB +3600\n")
+        self.assertNotIn("interrupts off (", text)
+        self.assertEqual(verdict(name, run(
+            "pv-lazy", exact=True, held_1g_4m__held=250)),
+            (None, "not measured"))
+        for value, word in ((500, "met"), (600, "missed")):
+            self.assertEqual(verdict(
+                "held per pv-strict held-stress",
+                run("pv-strict", exact=True, held_stress__held=value)),
+                (value, word))
+
     def test_not_measured(self):
         for target in TARGETS:
             self.assertEqual(target.verdict(Results([])),
@@ -337,6 +360,30 @@ class TargetTest(unittest.TestCase):
                 report.missed([bare, run("pv-lazy", single_4k__ns=value)]),
                 missed)
         self.assertEqual(report.missed([]), 0)
+
+
+class RunsTest(unittest.TestCase):
+    def test_what_counts_only_has_no_rounds(self):
+        made = []
+
+        class Runner:
+            def __init__(self, parts, directory, *_, **__):
+                self.directory = directory
+
+            def run_one(self, scenario):
+                made.append((self.directory.name, scenario.name,
+                             scenario.counted))
+                return mock.Mock(reasons=[], record=mock.Mock(stats={}))
+        scenarios = bench_run.configurations(["pv-lazy", "held", "measure"])
+        self.assertEqual([(each.name, each.counted) for each in scenarios],
+                         [("held", True), ("measure", False)])
+        with mock.patch.object(bench_run, "Runner", Runner), \
+                mock.patch.object(bench_run, "say"):
+            bench_run.measure(mock.Mock(), Path("x"), mock.Mock(), scenarios, 2)
+        self.assertEqual(made, [("round-0", "measure", False),
+                                ("round-1", "measure", False),
+                                ("counted", "held", True),
+                                ("counted", "measure", True)])
 
 
 class FilesTest(unittest.TestCase):
