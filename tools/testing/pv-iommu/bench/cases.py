@@ -187,11 +187,12 @@ def count(config: str, name: str, metric: str, relation: str,
 
 
 def frames(config: str, name: str, limit: float) -> Target:
-    """Frames that one hypercall maps."""
+    """Frames that one hypercall maps or unmaps."""
     def measure(results: "Results") -> float | None:
-        calls = sum(results.counted(config, name, cause) or 0
-                    for cause in ("submit_full", "submit_sync_map"))
-        return named(name).size / PAGE / calls if calls else None
+        moved = sum(results.counted(config, name, way) or 0
+                    for way in ("frames_map", "frames_unmap"))
+        calls = results.counted(config, name, "hypercalls")
+        return moved / calls if moved and calls else None
     return Target(f"frames per hypercall, {config} {name}", ">=", limit,
                   measure, ((config, name, True),))
 

@@ -287,14 +287,11 @@ class TargetTest(unittest.TestCase):
 
     def test_frames(self):
         name = "frames per hypercall, pv-lazy big-1g-4k"
-        # those that unmap do not count
-        self.assertEqual(verdict(name, run(
-            "pv-lazy", exact=True, big_1g_4k__hypercalls=65,
-            big_1g_4k__submit_full=63, big_1g_4k__submit_sync_map=1)),
-            (4096, "met"))
-        self.assertEqual(verdict(name, run(
-            "pv-lazy", exact=True, big_1g_4k__submit_full=64,
-            big_1g_4k__submit_sync_map=1))[1], "missed")
+        for calls, value, word in ((128, 4096, "met"), (131, None, "missed")):
+            found = verdict(name, run(
+                "pv-lazy", exact=True, big_1g_4k__hypercalls=calls,
+                big_1g_4k__frames_map=262144, big_1g_4k__frames_unmap=262144))
+            self.assertEqual(found, (value or 524288 / calls, word))
 
     def test_memory(self):
         runs = run("pv-lazy", exact=True, memory_1g_4m__kib=8)
