@@ -188,7 +188,9 @@ class SelfBuilt:
         self.kind = KINDS[name]
 
     def inputs(self) -> Inputs:
-        files = [path for path in paths.KERNEL.rglob("*") if path.is_file()]
+        files = [paths.KERNEL / "build-kernel.sh",
+                 *(paths.KERNEL / f"config/{part}.config"
+                   for part in ("base", *self.kind.variant.split("+")))]
         return {"source": self.linux.record["SHA256"],
                 "variant": self.kind.variant, "compiler": self.compiler,
                 **hash_files(files, paths.TREE), **series_inputs()}

@@ -11,11 +11,13 @@ import textwrap
 import time
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
-from .. import apt, header, paths, report
+from .. import apt, header, kernels, paths, report
 from ..assembly import words_for
 from ..build import Parts
+from ..cache import Cache
 from ..channel import Channel, Closed
 from ..cpio import Archive
 from ..hostside import Log, NetPeer, Pattern
@@ -155,6 +157,20 @@ class HeaderTest(InDirectory):
                          ["name@vtd/6.1", "other@amdvi/6.1", "late@amdvi/6.1"])
         self.assertEqual([s.id for s in header.core_of(known, "6.1")],
                          ["other@amdvi/6.1"])
+
+
+class KernelsTest(unittest.TestCase):
+    def test_fragments(self):
+        """A kernel is made of those of its own variant, which are there."""
+        source = cast(kernels.Source, SimpleNamespace(record={"SHA256": "x"}))
+        for name, kind in kernels.KINDS.items():
+            if kind.package:
+                continue
+            kernel = kernels.SelfBuilt(source, cast(Cache, None), "gcc", name)
+            self.assertEqual(
+                {Path(path).stem for path in kernel.inputs()
+                 if "/kernel/config/" in path},
+                {"base", *kind.variant.split("+")}, name)
 
 
 class SourcesTest(InDirectory):
