@@ -31,6 +31,8 @@ for the lab:
                               change their type; "iova-api": dma_iova_link()
                               and its like; "bare": that it runs without Xen as
                               well, as Debian's do
+    #: only KERNEL            the one that it runs on, wherever others run on
+                              the default
     #: require xen|linux REGEX  a line that must be in the log in the end
     #: where host             the host runs it, with no machine: lines "ok TEXT"
                               count, exit code 0 passes, 77 skips
@@ -116,6 +118,7 @@ class Scenario:
     kernel: str = kernels.DEFAULT
     core: tuple[str, ...] = ()
     needs: str = ""
+    only: str = ""
     slow: tuple[str, ...] = ()
     counted: bool = False
     parallel: bool = False
@@ -149,7 +152,7 @@ class Scenario:
 
     def on(self, kernel: str) -> "Scenario | None":
         """The same on another kernel, or None where that makes no sense."""
-        if self.where == "host" or \
+        if self.where == "host" or self.only not in ("", kernel) or \
                 not NEEDS[self.needs](kernels.KINDS[kernel]):
             return None
         return dataclasses.replace(self, kernel=kernel)
@@ -187,6 +190,8 @@ def parse(path: Path) -> list[Scenario]:
             where = f"{path.name}:{number}"
             _directive(fields, variants, word, rest.strip(), where)
     scenario = Scenario(name=path.stem, path=path, **fields)
+    if scenario.only:
+        scenario = dataclasses.replace(scenario, kernel=scenario.only)
     if not scenario.about:
         raise LabError(f"{path.name}: no '#: about' line")
     if not variants:
@@ -203,7 +208,8 @@ NUMBERS = ("timeout", "memory", "dom0mem")
 SWITCHES = ("first", "ends", "crashes", "counted")
 LISTS = ("core", "slow", "guest", "trace")
 WORDS: dict[str, Collection[str]] = {
-    "needs": NEEDS, "xen": XENS, "where": ("dom0", "host"),
+    "needs": NEEDS, "only": kernels.KINDS, "xen": XENS,
+    "where": ("dom0", "host"),
 }
 
 
@@ -284,7 +290,8 @@ def load_all(directory: Path = paths.SCENARIOS) -> list[Scenario]:
 
 
 def of_default(scenarios: Iterable[Scenario]) -> list[Scenario]:
-    """All that make sense on the default kernel, or need none."""
+    """All that make sense on the default kernel, or need none, or another
+    one only."""
     return [s for s in scenarios if s.where == "host" or s.on(s.kernel)]
 
 

@@ -94,6 +94,7 @@ class HeaderTest(InDirectory):
                      "#: timeout soon", "#: variant x cpu=1",
                      "#: variant x like=y", "#: variant x cpus=many",
                      "#: variant x switch=off", "#: variant x module=a",
+                     "#: only 7.1",
                      "#: expect dom0 x", "#: device nvme size"):
             with self.assertRaises(LabError, msg=line):
                 self.parse(f"#: about It.\n{line}\n")
@@ -157,6 +158,19 @@ class HeaderTest(InDirectory):
                          ["name@vtd/6.1", "other@amdvi/6.1", "late@amdvi/6.1"])
         self.assertEqual([s.id for s in header.core_of(known, "6.1")],
                          ["other@amdvi/6.1"])
+
+    def test_only_kernel(self):
+        """It runs there where others run on the default, and nowhere else."""
+        found, = self.parse("#: about It.\n#: only 7.2\n#: core vtd\n")
+        self.assertEqual(found.id, "name@vtd/7.2")
+        for chosen in (header.of_default([found]),
+                       header.select([found], ["name"]),
+                       header.core_of([found], "7.2")):
+            self.assertEqual(chosen, [found])
+        for kernel in ("6.12", "7.2-debug"):
+            self.assertEqual(header.all_of([found], kernel), [])
+            with self.assertRaisesRegex(LabError, f"no sense on {kernel}"):
+                header.select([found], [f"name/{kernel}"])
 
 
 class KernelsTest(unittest.TestCase):
