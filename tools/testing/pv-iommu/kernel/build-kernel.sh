@@ -107,6 +107,17 @@ build() {
 	cp "$obj/.config" "$out/kdir/.config"
 }
 
+# The program to the kernel's benchmark, static: dom0's root has no libraries.  Its
+# Makefile works inside the source only.
+build_benchmark() {
+	mkdir "$out/tools"
+	make -C "$src/tools/dma" CFLAGS=-static >> "$log" 2>&1 ||
+		fail "make in tools/dma failed, see $log."
+	cp "$src/tools/dma/dma_map_benchmark" "$out/tools/"
+	make -C "$src/tools/dma" clean >> "$log" 2>&1 ||
+		fail "make clean in tools/dma failed, see $log."
+}
+
 # What gcov needs beside the counters, at the paths that the kernel names.
 collect_gcov() {
 	mkdir -p "$out/gcov"
@@ -126,5 +137,6 @@ cp "$obj/.config" "$out/config"
 cp "$obj/System.map" "$out/System.map"
 cp "$obj/include/config/kernel.release" "$out/release"
 case +$variant+ in *+gcov+*) collect_gcov ;; esac
+case +$variant+ in *+benchmark+*) build_benchmark ;; esac
 [ -n "${WORK-}" ] || rm -rf "$work"
 say "$(cat "$out/release") ($variant) is in $out"

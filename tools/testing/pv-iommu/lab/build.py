@@ -330,9 +330,13 @@ class Parts:
         return self.cache.get(f"guest-{name}", inputs, build)
 
     def guest(self, part: str, name: str) -> dict[str, Path]:
-        """name in dom0 -> file, for one program or module."""
+        """name in dom0 -> file, for one program or module of ours, or for a
+        program of the kernel's own source."""
         path = self.guest_entry(name) / part
         if not path.is_file():
-            raise LabError(f"{paths.GUEST} builds no '{part}'")
+            path = self.kernel(name).entry() / "tools" / part
+        if not path.is_file():
+            raise LabError(f"neither {paths.GUEST} nor the kernel {name} "
+                           f"has '{part}'")
         where = "lab" if path.suffix == ".ko" else "lab/bin"
         return {f"{where}/{part}": path}

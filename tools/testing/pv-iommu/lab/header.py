@@ -18,7 +18,8 @@ for the lab:
     #: linux TEXT              more arguments for Linux
     #: device NAME [KEY=VALUE] a device, see devices.py
     #: guest PART...           "fio", "ethtool", "perf", "bpftrace", "dpdk",
-                              "kexec" with a kernel, what guest/ builds
+                              "kexec" with a kernel, what guest/ builds, or
+                              a program that is built with the kernel
     #: trace EVENT...          QEMU trace events to record
     #: expect xen|linux REGEX  log lines that would else be a failure
     #: core VARIANT...         these run on the other kernels too

@@ -55,7 +55,7 @@ KINDS = {
     DEFAULT: Kind("Debian's 6.12", package="linux-image-6.12-amd64",
                   unload=True),
     "6.1": Kind("Debian's 6.1", package="linux-image-amd64", retype=False),
-    "7.2": Kind("7.2, the driver built in", variant="builtin"),
+    "7.2": Kind("7.2, the driver built in", variant="builtin+benchmark"),
     "7.2-module": Kind("7.2 with lockdep and the same, the driver a module",
                        variant="module+debug", unload=True),
     "7.2-debug": Kind("7.2 with lockdep, DMA_API_DEBUG and more, built in",
