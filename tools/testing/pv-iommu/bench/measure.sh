@@ -94,10 +94,7 @@ if [ "$DRIVER" != none ]; then
 	stat_is load.hypercalls "$(driver_stat hypercalls)"
 fi
 
-insmod /lab/pviommu-bench.ko || die "the benchmark does not load"
-RUN=/sys/kernel/debug/pviommu-bench/$PCI_EDU64/run
-wait_for 5 test -e "$RUN" || die "no $RUN"
-
+measure_up "$PCI_EDU64"
 measure idle idle
 [ "$XEN" = none ] || measure null-hypercall hypercall
 # there is nothing that could bring memory into the reach of 28 bits there, and

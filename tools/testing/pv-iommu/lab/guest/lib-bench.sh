@@ -46,6 +46,44 @@ counts_end() {
 	per_operation "$1.flushes" "$counts_flushes" "$2"
 }
 
+# measure_up PCI: our module has the device
+measure_up() {
+	insmod /lab/pviommu-bench.ko || die "the benchmark does not load"
+	RUN=/sys/kernel/debug/pviommu-bench/$1/run
+	wait_for 5 test -e "$RUN" || die "no $RUN"
+}
+
+# kernel_up PCI; kernel_down PCI: the kernel's own benchmark has the device
+kernel_up() {
+	echo dma_map_benchmark >"/sys/bus/pci/devices/$1/driver_override" ||
+		die "$1 takes no driver_override"
+	echo "$1" >/sys/bus/pci/drivers_probe
+	wait_for 5 test -e /sys/kernel/debug/dma_map_benchmark ||
+		die "dma_map_benchmark does not take $1"
+}
+
+kernel_down() {
+	echo "$1" >/sys/bus/pci/drivers/dma_map_benchmark/unbind ||
+		die "dma_map_benchmark does not let go of $1"
+	echo >"/sys/bus/pci/devices/$1/driver_override"
+}
+
+# kernel_says map|unmap: the average that the kernel's program found, in its unit
+kernel_says() {
+	sed -nE "s/^average $1 latency\(us\):([0-9]+\.[0-9]) .*/\1/p" /run/kernel
+}
+
+# kernel_run OPTIONS...: the kernel's program; averages in $MAP_US and $UNMAP_US
+kernel_run() {
+	dma_map_benchmark "$@" >/run/kernel 2>&1 ||
+		die "dma_map_benchmark $*: $(tail -n 1 /run/kernel)"
+	MAP_US=$(kernel_says map)
+	UNMAP_US=$(kernel_says unmap)
+	case $MAP_US/$UNMAP_US in
+	/* | */) die "dma_map_benchmark $* says: $(tr '\n' ' ' </run/kernel)" ;;
+	esac
+}
+
 # block_kib BLOCK: in KiB, as fio has what it moved
 block_kib() {
 	case $1 in
