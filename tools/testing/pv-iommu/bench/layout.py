@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterable
 
-from .cases import CONFIGS, TIME, Case
+from .cases import CONFIGS, TENTHS, TIME, Case
 from .results import Results
 
 # Shades of one hue for a family, in the order of its configs; the hues are
@@ -54,7 +54,7 @@ class Panel:
 
     @property
     def log(self) -> bool:
-        return self.unit in (TIME, "count")
+        return self.unit in (TIME, TENTHS, "count")
 
 
 def colours(configs: Iterable[str]) -> dict[str, str]:

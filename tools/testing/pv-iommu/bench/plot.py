@@ -11,7 +11,7 @@ from statistics import median
 
 from lab.ui import LabError, output_of
 
-from .cases import ONCE, TIME, UNIT_CASE
+from .cases import ONCE, TENTHS, TIME, UNIT_CASE
 from .layout import (EDGE, GAP, LABEL_FLAT, LABEL_UPRIGHT, PANEL_BOTTOM,
                      PANEL_TITLE, PLOT_HEIGHT, TEXT, WIDTH, Panel, axis_of,
                      colours, legend, panels_of, place, rows_of)
@@ -52,7 +52,8 @@ def in_unit(value: float, unit: str) -> str:
     """With three digits, and without what the axis says anyway."""
     if unit == "mibs":
         return digits(value)
-    return quantity(value, unit) if unit == TIME else scaled(value, PLAIN)
+    return quantity(value, unit) if unit in (TIME, TENTHS) else \
+        scaled(value, PLAIN)
 
 
 def tic(value: float, unit: str) -> str:
@@ -116,8 +117,8 @@ class Script:
         self.tell(f"set xrange [{first:.3f}:{last:.3f}]")
         # a tic at the very end might be left out
         self.tell(f"set yrange [{low * 0.999:.6g}:{high * 1.001:.6g}]")
-        word = {"ns": "time", "iops": "IOPS", "mibs": "MiB/s", "kib": "KiB",
-                "count": "instructions"}[panel.unit]
+        word = {"ns": "time", "us": "time", "iops": "IOPS", "mibs": "MiB/s",
+                "kib": "KiB", "count": "instructions"}[panel.unit]
         self.tell(f'set ylabel "{word}" offset 0.5,0 textcolor "#222222"')
         marks = [f'"{tic(value, panel.unit)}" {value:.6g}' for value in tics]
         if panel.log:

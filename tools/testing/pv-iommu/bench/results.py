@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict
 from lab.ui import LabError
 
 from .cases import (CASES, CONFIGS, HELD, INSTRUCTIONS, MEMORY, MIB, OTHER,
-                    RATES, TIME, UNIT_CASE, Case)
+                    RATES, TENTHS, TIME, UNIT_CASE, Case)
 
 ERROR = "error"
 
@@ -49,7 +49,7 @@ def parse(where: str, stats: dict[str, str]) -> Stats:
 
 def guess(name: str, metrics: set[str]) -> Case:
     """A case that is not in the table."""
-    metric = next((each for each in (TIME, *RATES, MEMORY, HELD)
+    metric = next((each for each in (TIME, TENTHS, *RATES, MEMORY, HELD)
                    if each in metrics), TIME)
     return Case(name, OTHER, name, metric)
 
@@ -109,7 +109,7 @@ class Results:
     def main(self, config: str, case: Case,
              exact: bool = False) -> dict[int, float]:
         """{round: number} of the metric that is shown."""
-        if exact and case.is_rate:
+        if exact and (case.is_rate or case.metric == TENTHS):
             return self.values(config, case.name, INSTRUCTIONS, True)
         found = self.values(config, case.name, case.metric, exact)
         if case.metric == "mibs" and case.size:

@@ -33,6 +33,8 @@ def quantity(value: float, metric: str) -> str:
     """A value of a metric as tables and plots have it."""
     if metric == "ns":
         return scaled(value, TIMES)
+    if metric == "us":
+        return f"{value:.1f} µs"
     if metric == "mibs":
         return f"{digits(value)} MiB/s"
     if metric == "kib":

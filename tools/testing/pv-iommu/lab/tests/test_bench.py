@@ -45,6 +45,7 @@ class NumbersTest(unittest.TestCase):
                             (2.5e9, "2.50 s"), (4e12, "4000 s"),
                             (0, "0 ns")):
             self.assertEqual(quantity(value, "ns"), text)
+        self.assertEqual(quantity(12.34, "us"), "12.3 µs")
         self.assertEqual(quantity(36012, "iops"), "36.0k IOPS")
         self.assertEqual(quantity(93.14, "mibs"), "93.1 MiB/s")
 
@@ -200,6 +201,28 @@ class RatioTest(unittest.TestCase):
             [("count", ([("pv-lazy", [600000]), ("bare-lazy", [200000])],)),
              ("count", ([("pv-lazy", [1.2e8])],))])
         self.assertEqual(layout.panels_of(results, groups), [])
+
+    def test_tenths(self):
+        """The kernel's own numbers, and of counted runs the instructions."""
+        name = "kernel-single-4k-map"
+        results = Results([
+            run("pv-lazy", kernel_single_4k_map__us=2.2),
+            run("bare-lazy", kernel_single_4k_map__us=1.1),
+            run("pv-lazy", exact=True,
+                kernel_single_4k_map__instructions=1900)])
+        self.assertEqual(report.cell(results, "pv-lazy", named(name)),
+                         "2.2 µs")
+        self.assertEqual(results.ratio(("pv-lazy", name), ("bare-lazy", name)),
+                         2)
+        self.assertEqual(results.instructions("pv-lazy", name), 1900)
+        groups = results.groups()
+        for exact, unit, value in (False, "us", 2.2), (True, "count", 1900):
+            self.assertEqual(
+                [(panel.unit, panel.bars[0][0], panel.log)
+                 for panel in layout.panels_of(results, groups, exact)],
+                [(unit, ("pv-lazy", [value]), True)])
+        self.assertIn("dma_map_benchmark (less is better)",
+                      report.summary(results))
 
     def test_operations_of_all_kinds(self):
         results = Results([
@@ -451,7 +474,7 @@ class PlotTest(unittest.TestCase):
     def test_tics(self):
         for value, unit, text in ((1000, "ns", "1 µs"), (1e8, "ns", "100 ms"),
                                   (40000, "iops", "40k"), (0, "mibs", "0"),
-                                  (2500, "iops", "2.5k"),
+                                  (2500, "iops", "2.5k"), (10, "us", "10 µs"),
                                   (500, "mibs", "500")):
             self.assertEqual(plot.tic(value, unit), text)
 
