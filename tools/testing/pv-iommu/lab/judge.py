@@ -15,7 +15,7 @@ XEN_FORBIDDEN = re.compile("|".join((
     r"IOTLB_INV_TIMEOUT|[A-Z]_(HW|COMMAND)_ERROR|\(XEN\) event [\da-f]{8} ",
     # an IOMMU, or its driver, that does not do as it should
     r"no (cmd|QI) slot available|unexpected (DTE|context entry)",
-    r"(wait descriptor|completion wait) (taking too long|took)",
+    r"(wait descriptor|completion wait|IOTLB flush) (taking too long|took)",
     r"(VT-[Dd]|AMD-Vi|IOMMU|IOTLB|RMRR|unity-unmap).*([Ff]ailed|cannot)",
     # the overlay
     r"leaked|cannot give .* back|are between (two|contexts)",

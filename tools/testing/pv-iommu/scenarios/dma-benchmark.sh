@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #: about The kernel's own benchmark of the DMA API runs on the driver, lazy and strict, with buffers and with lists.
-#: only 7.2
+#: only 7.2-debug
 #: device edu
 #: guest dma_map_benchmark
 
