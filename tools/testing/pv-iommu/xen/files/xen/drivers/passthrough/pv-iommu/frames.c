@@ -379,21 +379,24 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
 
 /*
  * Give back the records of a page of them, and the references that they stand
- * for.  No address space is left, or all that has ever been mapped in the
+ * for, or look for it.  No address space is left, or all that has ever been mapped in the
  * shared one is unreachable by now.  False if there is none.
  */
 bool frames_release_step(struct pv_iommu_dom *dom)
 {
+    /* Most have none, on a machine with much memory. */
+    unsigned long end = min(dom->nr_chunks, dom->release_chunk + CHUNK_FRAMES);
     unsigned long chunk, i;
 
     ASSERT(spin_is_locked(&dom->ctl_lock));
 
-    while ( dom->release_chunk < dom->nr_chunks &&
-            !dom->chunks[dom->release_chunk] )
+    while ( dom->release_chunk < end && !dom->chunks[dom->release_chunk] )
         ++dom->release_chunk;
 
     chunk = dom->release_chunk;
-    if ( chunk == dom->nr_chunks )
+    if ( chunk == end && end < dom->nr_chunks )
+        return true;
+    if ( chunk == end )
     {
         uint32_t **chunks = dom->chunks;
 
