@@ -239,17 +239,62 @@ static inline void put_frames(struct pv_iommu *p,
                               struct pv_iommu_pending *pend,
                               unsigned long mfn, unsigned long nr)
 {
-    unsigned long done = nr == 1 ? record_put(frame_record(p->dom, mfn))
-                                 : frames_put(p->dom, mfn, nr);
+    unsigned long done = frames_put(p->dom, mfn, nr);
 
     if ( unlikely(done < nr) )
         pending_run(pend, mfn + done, nr - done, PV_IOMMU_RUN_OWN);
 }
 
+/* Clear entries for single frames of its own, up to anything else; how many? */
+static unsigned int noinline clear_singles(const struct pv_iommu *p, uint64_t *t,
+                                           unsigned int n)
+{
+    const struct pv_iommu_dom *dom = p->dom;
+    const uint64_t ref = p->fmt.ref, addr = p->fmt.addr;
+    const uint64_t kinds = ref | p->fmt.fixed | p->fmt.foreign;
+    unsigned int i;
+
+    for ( i = 0; i < n; ++i )
+    {
+        uint64_t e = t[i];
+
+        if ( (e & kinds) != ref || (i + 1 < n && t[i + 1] == e + PAGE_SIZE) ||
+             !record_put(frame_record(dom, (e & addr) >> PAGE_SHIFT)) )
+            break;
+        write_atomic(&t[i], 0);
+    }
+
+    return i;
+}
+
+/* Clear what goes on at @t[0] as it begins there, of @n entries; nothing: 0. */
+static unsigned int noinline clear_run(struct pv_iommu *p,
+                                       struct pv_iommu_pending *pend,
+                                       uint64_t *t, unsigned int n)
+{
+    uint64_t e = *t, next = e;
+    unsigned int run = 0;
+
+    if ( !present(p, e) || (e & p->fmt.fixed) )
+        return 0;
+
+    for ( ; run < n && t[run] == next; next += PAGE_SIZE )
+        write_atomic(&t[run++], 0);
+
+    if ( unlikely(e & p->fmt.foreign) )
+        pending_run(pend, entry_mfn(p, e), run,
+                    PV_IOMMU_RUN_FOREIGN |
+                    (e & p->fmt.write ? PV_IOMMU_RUN_WRITABLE : 0));
+    else if ( e & p->fmt.ref )
+        put_frames(p, pend, entry_mfn(p, e), run);
+
+    return run;
+}
+
 /*
  * Clear what is mapped of [@dfn, @dfn + @nr) in @t, a table of level 1; returns
- * how many frames it has of them.  They are counted right now, unless they are
- * to be dropped.
+ * how many frames it has of them.  Scattered memory, and a page by itself, is what
+ * there is most.  All are counted right now, unless they are to be dropped.
  */
 static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
                         uint64_t *t, unsigned long dfn, unsigned long nr,
@@ -258,31 +303,16 @@ static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
     unsigned int i, run, idx = table_index(dfn, 1);
     unsigned int n = min_t(unsigned long, nr, PV_IOMMU_ENTRIES - idx);
 
-    for ( i = 0, t += idx; i < n; i += run )
+    for ( i = 0, t += idx; i < n; i += run ?: 1 )
     {
-        uint64_t *entry = &t[i], e = *entry, next = e + PAGE_SIZE;
-        unsigned long mfn = entry_mfn(p, e);
-
-        run = 1;
-        if ( unlikely(!present(p, e)) || unlikely(e & p->fmt.fixed) )
+        run = clear_singles(p, &t[i], n - i) ?: clear_run(p, pend, &t[i], n - i);
+        if ( !run )
             continue;
-
-        write_atomic(entry++, 0);
-        for ( ; entry < &t[n] && *entry == next; next += PAGE_SIZE )
-            write_atomic(entry++, 0);
-        run = entry - &t[i];
 
         if ( !c->nr )
             c->first = dfn + i;
         c->nr += run;
         c->last = dfn + i + run - 1;
-
-        if ( unlikely(e & p->fmt.foreign) )
-            pending_run(pend, mfn, run,
-                        PV_IOMMU_RUN_FOREIGN |
-                        (e & p->fmt.write ? PV_IOMMU_RUN_WRITABLE : 0));
-        else if ( e & p->fmt.ref )
-            put_frames(p, pend, mfn, run);
     }
 
     return n;
