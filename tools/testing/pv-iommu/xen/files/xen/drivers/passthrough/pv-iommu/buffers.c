@@ -180,27 +180,19 @@ static long continuation(const struct pv_iommu_call *call,
         (call->p ? call->p->id + 0UL : 0) << CONT_CTX_SHIFT);
 }
 
-long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
-                 unsigned long arg3, unsigned long arg4)
+/* The hypercall with operations in buffers. */
+static long noinline do_bufs(struct domain *d, unsigned int nr_bufs,
+                             XEN_GUEST_HANDLE_PARAM(void) bufs,
+                             unsigned long arg3, unsigned long arg4)
 {
-    struct domain *d = current->domain;
     struct pv_iommu_dom *dom;
-    struct pv_iommu_call call = {};
+    struct pv_iommu_call call;
     struct xen_iommu_op_buf buf[XEN_IOMMU_OP_MAX_BUFS];
     struct pv_iommu_position pos = {};
     unsigned int ctx = 0;
     int rc, ret;
 
-    if ( !pv_iommu_opt.on )
-        return -ENOSYS;
-
-    rc = check_permission(d);
-    if ( rc )
-        return rc;
-
-    if ( (nr_bufs & REGS_MASK) == XEN_IOMMU_REGS && pv_iommu_opt.registers )
-        return pv_iommu_registers(d, nr_bufs & ~REGS_MASK,
-                                  (unsigned long)bufs.p, arg3, arg4);
+    call_begin(&call, NULL);
 
     if ( nr_bufs >> CONT_MAGIC_SHIFT == CONT_MAGIC )
     {
@@ -250,6 +242,26 @@ long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
     ret = pv_iommu_flush_call(&call);
 
     return rc ?: call.rc ?: ret;
+}
+
+long do_iommu_op(unsigned int nr_bufs, XEN_GUEST_HANDLE_PARAM(void) bufs,
+                 unsigned long arg3, unsigned long arg4)
+{
+    struct domain *d = current->domain;
+    int rc;
+
+    if ( !pv_iommu_opt.on )
+        return -ENOSYS;
+
+    rc = check_permission(d);
+    if ( rc )
+        return rc;
+
+    if ( (nr_bufs & REGS_MASK) == XEN_IOMMU_REGS && pv_iommu_opt.registers )
+        return pv_iommu_registers(d, nr_bufs & ~REGS_MASK,
+                                  (unsigned long)bufs.p, arg3, arg4);
+
+    return do_bufs(d, nr_bufs, bufs, arg3, arg4);
 }
 
 /*

@@ -231,6 +231,9 @@ int pv_iommu_flush_call(struct pv_iommu_call *call)
     if ( call->flush )
         return pv_iommu_flush(call, false);
 
+    if ( likely(!call->ranges.nr) )
+        return 0;
+
     take_ranges(call, &ranges);
 
     return flush_ranges(call->p, &ranges, false);

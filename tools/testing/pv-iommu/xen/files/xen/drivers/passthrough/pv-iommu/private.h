@@ -326,6 +326,15 @@ struct pv_iommu_call {
     int rc;                     /* of flushes on the way */
 };
 
+/* Not an initializer: that would write the ranges, too, in each hypercall. */
+static inline void call_begin(struct pv_iommu_call *call, struct pv_iommu *p)
+{
+    call->p = p;
+    call->begun = call->flush = false;
+    call->ranges.nr = 0;
+    call->rc = 0;
+}
+
 static inline bool present(const struct pv_iommu *p, uint64_t e)
 {
     return e & p->fmt.present;

@@ -22,7 +22,7 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
                                 ? PV_IOMMU_lazy : PV_IOMMU_strict;
     unsigned long dfn = unmap & NUMBER_MASK;
     unsigned int nr = above(unmap & ~XEN_IOMMU_REGS_no_flush);
-    struct pv_iommu_call call = {};
+    struct pv_iommu_call call;
     const struct pv_iommu_map_op op = {
         .dfn = map & NUMBER_MASK,
         .gfn = gfn & NUMBER_MASK,
@@ -38,8 +38,7 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
          !op.nr != !op.flags || (!op.nr && (map | gfn)) || (!nr && unmap) )
         return -EINVAL;
 
-    if ( dom )
-        call.p = pv_iommu_space(dom, id);
+    call_begin(&call, dom ? pv_iommu_space(dom, id) : NULL);
 
     /* What is wrong, and how, is for the status of an operation to say. */
     if ( !is_owned(call.p) ||
