@@ -9,7 +9,9 @@
 BY=
 IOVA=0x123456000
 LOW=0x1234000
+# What the driver makes one hypercall for at least: operations, frames.
 QUEUE=512
+FRAMES=4096
 
 # checked: by lockdep and the like, with which all takes longer
 checked() { [ -e /proc/lockdep ]; }
@@ -66,8 +68,8 @@ edu_faults() {
 
 # edu_map MIB ORDER: type 1 and iommufd have each run of Linux' frames mapped by a
 # call of its own, which is done when it returns: so a hypercall for each (on 6.1 up
-# to three, one for each size of pages), and one whenever the driver's queue is full.
-# Unmapping is waited for after 512 runs, or less often.
+# to three, one for each size of pages), and one whenever the driver's queue is full,
+# of operations or of frames.  Unmapping is waited for after 512 runs, or less often.
 edu_map() {
 	edu "" map $IOVA "$1" "$2"
 	runs=$(of_edu pfn_runs)
@@ -75,11 +77,12 @@ edu_map() {
 	6.1) most=$((runs * 3)) ;;
 	*) most=$runs ;;
 	esac
-	most=$((most + $(of_edu gfn_runs) / QUEUE + 2))
+	full=$(($(of_edu frames) / FRAMES))
+	most=$((most + full + $(of_edu gfn_runs) / QUEUE + 2))
 	check "mapped, $(of_edu frames) frames in $runs runs take $(of_edu map_hypercalls) hypercalls" \
 		[ "$(of_edu map_hypercalls)" -le $most ]
 	check "unmapped, $(of_edu unmap_hypercalls)" \
-		[ "$(of_edu unmap_hypercalls)" -le $((runs * 2 / QUEUE + 2)) ]
+		[ "$(of_edu unmap_hypercalls)" -le $((full + runs * 2 / QUEUE + 2)) ]
 	check "the driver counts each frame" \
 		is "$(of_edu map_frames) $(of_edu unmap_frames)" \
 		"$(of_edu frames) $(of_edu frames)"
