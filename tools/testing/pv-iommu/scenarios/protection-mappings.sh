@@ -2,6 +2,7 @@
 # shellcheck shell=sh
 #: about A device reaches what is mapped for it, in the direction it is mapped, until it is unmapped; all else faults at its address, in its direction.
 #: variants vtd-strict amdvi-strict vtd-shared amdvi-shared
+#: variant no-qinval like=vtd-strict xenargs=iommu=no-qinval
 #: core vtd-strict
 #: device edu64
 #: guest pviommu-dmatest.ko
