@@ -108,7 +108,7 @@ static uint64_t queue_flush(struct amd_iommu *iommu, domid_t domid,
     return seq;
 }
 
-/* Nothing that hangs is let go on: what it may reach still would be reused. */
+/* For ever, if need be: without the flush devices may still reach the frames. */
 static void wait_for(const struct told *told)
 {
     unsigned int i;

@@ -379,8 +379,9 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
 
 /*
  * Give back the records of a page of them, and the references that they stand
- * for, or look for it.  No address space is left, or all that has ever been mapped in the
- * shared one is unreachable by now.  False if there is none.
+ * for; or look for one, in so many places.  No address space is left, or all that
+ * has ever been mapped in the shared one is unreachable by now.  False if there is
+ * none.
  */
 bool frames_release_step(struct pv_iommu_dom *dom)
 {

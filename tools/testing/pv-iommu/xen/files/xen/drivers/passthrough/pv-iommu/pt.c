@@ -48,7 +48,7 @@ static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
     set_entry(entry, 0);
     table_unlink(p, call, pg);
     ranges_add(&pending(p, PV_IOMMU_strict)->ranges, dfn,
-                  dfn + level_frames(level) - 1);
+               dfn + level_frames(level) - 1);
 
     return 1;
 }
@@ -245,7 +245,7 @@ static inline void put_frames(struct pv_iommu *p,
         pending_run(pend, mfn + done, nr - done, PV_IOMMU_RUN_OWN);
 }
 
-/* Clear entries for single frames of its own, up to anything else; how many? */
+/* Clear entries for single frames of the domain, up to anything else; how many? */
 static unsigned int noinline clear_singles(const struct pv_iommu *p, uint64_t *t,
                                            unsigned int n)
 {

@@ -109,7 +109,7 @@ static uint32_t queue_flush(struct vtd_iommu *iommu, unsigned int did,
     return seq;
 }
 
-/* Nothing that hangs is let go on: what it may reach still would be reused. */
+/* For ever, if need be: without the flush devices may still reach the frames. */
 static void wait_for(const struct told *told)
 {
     unsigned int i;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * pv-iommu.h: between pv-iommu.c, pv-contexts.c and pv-invalidate.c; see pv-iommu/private.h.
+ * pv-iommu.h: between pv-iommu.c, pv-contexts.c and pv-invalidate.c; see
+ * pv-iommu/private.h.
  */
 
 #ifndef __VTD_PV_IOMMU_H__
