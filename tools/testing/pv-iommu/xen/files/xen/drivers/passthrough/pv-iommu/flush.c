@@ -39,6 +39,7 @@ int pv_iommu_pending_init(struct pv_iommu *p)
 
         INIT_PAGE_LIST_HEAD(&pend->dead);
         pending_reset(pend);
+        p->cur[i / 2] = pend;
     }
 
     return 0;
@@ -153,7 +154,7 @@ static struct pv_iommu_pending *switch_pending(struct pv_iommu *p,
     struct pv_iommu_pending *pend = pending(p, class);
 
     ASSERT(spin_is_locked(&p->lock));
-    p->cur[class] ^= 1;
+    p->cur[class] = &p->pending[class][pend == p->pending[class]];
 
     return pend;
 }

@@ -13,6 +13,8 @@
  * frame is referenced once, when it is mapped for the first time, and counted here
  * from then on, 1024 of them in a page.  The reference stays when nothing maps the
  * frame any more, until the domain parts with it: pv_iommu_forget() is told.
+ *
+ * Large mappings are counted for 16 frames at a time, by the record of a group.
  */
 
 #include <xen/bitmap.h>
@@ -29,7 +31,7 @@
 int frames_init(struct pv_iommu_dom *dom)
 {
     unsigned long nr = (max_page >> CHUNK_SHIFT) + 1;
-    uint32_t **chunks;
+    struct pv_iommu_chunk *chunks;
 
     if ( dom->chunks )
         return 0;
@@ -51,21 +53,25 @@ int frames_init(struct pv_iommu_dom *dom)
 /* The record of a frame of RAM, made if there is none. */
 static uint32_t *record_make(struct pv_iommu_dom *dom, unsigned long mfn)
 {
-    unsigned long chunk = mfn >> CHUNK_SHIFT;
+    struct pv_iommu_chunk *c = &dom->chunks[mfn >> CHUNK_SHIFT];
 
     /* Memory that was plugged in after the domain took over. */
-    if ( chunk >= dom->nr_chunks )
+    if ( mfn >> CHUNK_SHIFT >= dom->nr_chunks )
         return NULL;
 
-    if ( !dom->chunks[chunk] )
+    if ( !c->frame )
     {
         uint32_t *new = pv_iommu_may_take(dom, NULL) ? alloc_xenheap_page() : NULL;
 
-        if ( !new )
+        c->group = new ? xzalloc_array(uint32_t, CHUNK_FRAMES / GROUP_FRAMES) : NULL;
+        if ( !c->group )
+        {
+            free_xenheap_page(new);
             return NULL;
+        }
         clear_page(new);
         smp_wmb();
-        dom->chunks[chunk] = new;
+        c->frame = new;
         atomic_inc(&dom->nr_pages);
     }
 
@@ -194,57 +200,76 @@ static unsigned long get_mmio(const struct pv_iommu_dom *dom,
 
 static inline int get(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
 {
-    uint32_t *r = frame_record_find(dom, mfn);
+    return frame_get_again(dom, mfn) ? 1 : get_slow(dom, mfn, write);
+}
 
-    return likely(r) && likely(record_get(r)) ? 1 : get_slow(dom, mfn, write);
+/* Have a group's record count, if all of its frames can be mapped once more. */
+static bool group_close(struct pv_iommu_dom *dom, const uint32_t *frame,
+                        uint32_t *group)
+{
+    unsigned int i = 0;
+
+    spin_lock(&dom->record_lock);
+    while ( i < GROUP_FRAMES && frame[i] - FRAME_REF < FRAME_FULL )
+        ++i;
+    if ( i == GROUP_FRAMES && !*group )
+        write_atomic(group, FRAME_REF);
+    spin_unlock(&dom->record_lock);
+
+    return i == GROUP_FRAMES;
 }
 
 /*
- * Records of two frames that are neighbours are one word, if the first has an even
- * number: half as many atomic operations for a run.
+ * Have the records of the frames of @mfn's group count, with record_lock held.  They
+ * are given all that the group's has before that is 0: for a moment they may have
+ * too much, but never too little.
  */
-#define BOTH(val)       ((uint64_t)(val) << 32 | (val))
-#define FRAME_STATE     (FRAME_REF | FRAME_LEAVING | FRAME_FULL)
-
-static inline bool is_pair(unsigned long mfn, unsigned long nr)
+void group_open(struct pv_iommu_dom *dom, unsigned long mfn)
 {
-    return !(mfn & 1) && nr > 1;
+    const struct pv_iommu_chunk *c = frame_chunk(dom, mfn);
+    unsigned int i, first = mfn & (CHUNK_FRAMES - GROUP_FRAMES);
+    uint32_t given = FRAME_REF, old, seen, *group;
+
+    ASSERT(spin_is_locked(&dom->record_lock));
+
+    if ( !c )
+        return;
+
+    group = &c->group[first >> GROUP_SHIFT];
+    for ( seen = ACCESS_ONCE(*group); seen; seen = old )
+    {
+        for ( i = 0; seen != given && i < GROUP_FRAMES; ++i )
+            (void)arch_fetch_and_add(&c->frame[first + i], seen - given);
+        given = seen;
+
+        old = cmpxchg(group, seen, 0);
+        if ( old == seen )
+            break;
+    }
 }
 
-/* record_get() of both, or of none. */
-static inline bool pair_get(uint32_t *first)
+/* Count one mapping more, or less, of a frame or a group. */
+static inline bool count(uint32_t *r, bool more)
 {
-    uint64_t *r = (uint64_t *)first, old, seen = ACCESS_ONCE(*r);
-
-    for ( ; (seen & BOTH(FRAME_STATE)) == BOTH(FRAME_REF); seen = old )
-    {
-        old = cmpxchg(r, seen, seen + BOTH(1));
-        if ( likely(old == seen) )
-            return true;
-    }
-
-    return false;
+    return likely(more ? record_get(r) : record_put(r));
 }
 
-/* record_put() of both, or of none. */
-static inline bool pair_put(uint32_t *first)
+/* Count one mapping less of a frame whose record may not have it. */
+static bool put_slow(struct pv_iommu_dom *dom, unsigned long mfn)
 {
-    uint64_t *r = (uint64_t *)first, old, seen = ACCESS_ONCE(*r);
+    bool done;
 
-    for ( ; likely(!(seen & BOTH(FRAME_LEAVING))); seen = old )
-    {
-        ASSERT((seen & FRAME_COUNT) && (seen >> 32 & FRAME_COUNT));
-        old = cmpxchg(r, seen, seen - BOTH(1));
-        if ( likely(old == seen) )
-            return true;
-    }
+    spin_lock(&dom->record_lock);
+    group_open(dom, mfn);
+    done = record_put(frame_record(dom, mfn));
+    spin_unlock(&dom->record_lock);
 
-    return false;
+    return done;
 }
 
 /*
- * Count one mapping more, or one less, for a run of frames, up to the first of which
- * the record does not allow that; returns how many.
+ * Count one mapping more, or one less, for a run of frames, up to the first that does
+ * not allow it just like that; returns how many.
  */
 static unsigned long always_inline count_run(struct pv_iommu_dom *dom,
                                              unsigned long mfn,
@@ -254,27 +279,30 @@ static unsigned long always_inline count_run(struct pv_iommu_dom *dom,
 
     while ( done < nr )
     {
-        uint32_t *r = frame_record_find(dom, mfn + done);
-        unsigned long i, n = CHUNK_FRAMES - ((mfn + done) & (CHUNK_FRAMES - 1));
+        const struct pv_iommu_chunk *c = frame_chunk(dom, mfn + done);
+        unsigned long first = (mfn + done) & (CHUNK_FRAMES - 1), i = first;
+        unsigned long end = min(CHUNK_FRAMES, first + nr - done);
 
-        if ( !r )
+        if ( !c )
             break;
 
-        n = min(n, nr - done);
-        for ( i = 0; i < n; )
+        while ( i < end )
         {
-            if ( is_pair(mfn + done + i, n - i) &&
-                 likely(more ? pair_get(&r[i]) : pair_put(&r[i])) )
-                i += 2;
-            else if ( likely(more ? record_get(&r[i]) : record_put(&r[i])) )
+            uint32_t *group = &c->group[i >> GROUP_SHIFT];
+
+            if ( !(i % GROUP_FRAMES) && end - i >= GROUP_FRAMES &&
+                 (count(group, more) ||
+                  (more && !*group && group_close(dom, &c->frame[i], group) &&
+                   count(group, more))) )
+                i += GROUP_FRAMES;
+            else if ( count(&c->frame[i], more) ||
+                      (!more && put_slow(dom, mfn + done + i - first)) )
                 ++i;
             else
-                break;
+                return done + i - first;
         }
 
-        done += i;
-        if ( i < n )
-            break;
+        done += end - first;
     }
 
     return done;
@@ -321,7 +349,7 @@ long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
 
 /*
  * Undo frames_get() of @nr frames of RAM, with the address space's lock held all
- * along.
+ * along: so what is leaving by now has not been settled yet.
  */
 void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr)
@@ -329,9 +357,14 @@ void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
     unsigned long i;
 
     for ( i = 0; i < nr; ++i )
-        (void)arch_fetch_and_add(frame_record(dom, scattered ? mfns[i]
-                                                             : mfns[0] + i),
-                                 -1U);
+    {
+        unsigned long mfn = scattered ? mfns[i] : mfns[0] + i;
+
+        spin_lock(&dom->record_lock);
+        group_open(dom, mfn);
+        (void)arch_fetch_and_add(frame_record(dom, mfn), -1U);
+        spin_unlock(&dom->record_lock);
+    }
 }
 
 /*
@@ -360,6 +393,7 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
         {
             uint32_t *r = frame_record(dom, mfn + i);
 
+            group_open(dom, mfn + i);
             if ( record_drop(r) )
             {
                 write_atomic(r, 0);
@@ -391,7 +425,7 @@ bool frames_release_step(struct pv_iommu_dom *dom)
 
     ASSERT(spin_is_locked(&dom->ctl_lock));
 
-    while ( dom->release_chunk < end && !dom->chunks[dom->release_chunk] )
+    while ( dom->release_chunk < end && !dom->chunks[dom->release_chunk].frame )
         ++dom->release_chunk;
 
     chunk = dom->release_chunk;
@@ -399,7 +433,7 @@ bool frames_release_step(struct pv_iommu_dom *dom)
         return true;
     if ( chunk == end )
     {
-        uint32_t **chunks = dom->chunks;
+        struct pv_iommu_chunk *chunks = dom->chunks;
 
         spin_lock(&dom->record_lock);
         dom->chunks = NULL;
@@ -417,8 +451,9 @@ bool frames_release_step(struct pv_iommu_dom *dom)
         uint32_t r;
 
         spin_lock(&dom->record_lock);
-        r = dom->chunks[chunk][i];
-        dom->chunks[chunk][i] = 0;
+        r = dom->chunks[chunk].frame[i];
+        dom->chunks[chunk].frame[i] = 0;
+        dom->chunks[chunk].group[i >> GROUP_SHIFT] = 0;
         spin_unlock(&dom->record_lock);
 
         if ( r )
@@ -426,8 +461,9 @@ bool frames_release_step(struct pv_iommu_dom *dom)
     }
 
     spin_lock(&dom->record_lock);
-    free_xenheap_page(dom->chunks[chunk]);
-    dom->chunks[chunk] = NULL;
+    free_xenheap_page(dom->chunks[chunk].frame);
+    xfree(dom->chunks[chunk].group);
+    dom->chunks[chunk] = (struct pv_iommu_chunk){};
     atomic_dec(&dom->nr_pages);
     spin_unlock(&dom->record_lock);
 

@@ -14,7 +14,7 @@
 /* 0 for a frame without reference; else how many entries map it, and */
 #define FRAME_REF       (1U << 31)  /* it is referenced */
 #define FRAME_LEAVING   (1U << 30)  /* the domain has parted with it */
-#define FRAME_FULL      (1U << 29)  /* it has been mapped too often */
+#define FRAME_FULL      (1U << 28)  /* it has been mapped too often */
 #define FRAME_COUNT     (FRAME_LEAVING - 1)
 
 /* Records come in chunks of a page. */
@@ -22,22 +22,37 @@
 #define CHUNK_FRAMES    (1UL << CHUNK_SHIFT)
 
 /*
+ * Aligned groups of frames have a record, too: FRAME_REF, with how many entries map
+ * each frame of it that the frame's own record does not count.  Only the sum of the
+ * two says anything.  It is 0 if frames of the group are not referenced, or leaving,
+ * or mapped too often: then the frames' own records have it all.
+ */
+#define GROUP_SHIFT     4
+#define GROUP_FRAMES    (1U << GROUP_SHIFT)
+
+struct pv_iommu_chunk {
+    uint32_t *frame;            /* CHUNK_FRAMES records, or NULL */
+    uint32_t *group;            /* if not, one for each group of them */
+};
+
+/*
  * Records are made, and taken away, with record_lock held.  A count goes up or
  * down with the lock of an address space held in which the frame is mapped.  It may
  * be mapped in others, too: so that is atomic.  What is not referenced, or leaving,
- * or mapped too often, has to be looked at with record_lock held.
+ * or mapped too often, has to be looked at with record_lock held, and that of a
+ * group becomes 0, and something else again, only so.
  */
 
 /* Of a frame that has one. */
 static inline uint32_t *frame_record(const struct pv_iommu_dom *dom,
                                      unsigned long mfn)
 {
-    return &dom->chunks[mfn >> CHUNK_SHIFT][mfn & (CHUNK_FRAMES - 1)];
+    return &dom->chunks[mfn >> CHUNK_SHIFT].frame[mfn & (CHUNK_FRAMES - 1)];
 }
 
-/* The record of any frame, or NULL. */
-static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
-                                          unsigned long mfn)
+/* The records of any frame's chunk, or NULL. */
+static inline const struct pv_iommu_chunk *frame_chunk(
+    const struct pv_iommu_dom *dom, unsigned long mfn)
 {
     unsigned long chunk = mfn >> CHUNK_SHIFT;
 
@@ -45,15 +60,24 @@ static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
         return NULL;
 
     chunk = array_index_nospec(chunk, dom->nr_chunks);
-    if ( unlikely(!dom->chunks[chunk]) )
+    if ( unlikely(!dom->chunks[chunk].frame) )
         return NULL;
 
-    return &dom->chunks[chunk][mfn & (CHUNK_FRAMES - 1)];
+    return &dom->chunks[chunk];
+}
+
+/* The record of any frame, or NULL. */
+static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
+                                          unsigned long mfn)
+{
+    const struct pv_iommu_chunk *c = frame_chunk(dom, mfn);
+
+    return likely(c) ? &c->frame[mfn & (CHUNK_FRAMES - 1)] : NULL;
 }
 
 /*
- * Count one mapping more of a frame that can be mapped once more just like that:
- * of the three highest bits, FRAME_REF is the only one set then.  Else false.
+ * Count one mapping more of a frame, or group, that can be mapped once more just like
+ * that: of the four highest bits, FRAME_REF is the only one set then.  Else false.
  */
 static inline bool record_get(uint32_t *r)
 {
@@ -69,18 +93,27 @@ static inline bool record_get(uint32_t *r)
     return false;
 }
 
+/* The same of any frame, if it is one that was mapped before. */
+static inline bool frame_get_again(const struct pv_iommu_dom *dom,
+                                   unsigned long mfn)
+{
+    uint32_t *r = frame_record_find(dom, mfn);
+
+    return likely(r) && likely(record_get(r));
+}
+
 /*
- * An entry for a frame of RAM is gone, but not flushed: count one mapping less.
- * Returns false, and does nothing, if the domain has parted with the frame:
- * frames_drop() is for that, after the flush.
+ * An entry for a frame, or group, of RAM is gone, but not flushed: count one mapping
+ * less.  Returns false, and does nothing, if the domain has parted with the frame:
+ * frames_drop() is for that, after the flush; or if it is the group, or the frames,
+ * whose records have it.
  */
 static inline bool record_put(uint32_t *r)
 {
     uint32_t old, seen = ACCESS_ONCE(*r);
 
-    for ( ; likely(!(seen & FRAME_LEAVING)); seen = old )
+    for ( ; likely((seen & ~FRAME_REF) - 1 < FRAME_LEAVING - 1); seen = old )
     {
-        ASSERT(seen & FRAME_COUNT);
         old = cmpxchg(r, seen, seen - 1);
         if ( likely(old == seen) )
             return true;
@@ -119,6 +152,9 @@ int pv_iommu_get_foreign(struct pv_iommu *p, domid_t owner, unsigned int gref,
                          bool write, unsigned long *mfn);
 void pv_iommu_put_foreign(struct pv_iommu *p, unsigned long mfn,
                           unsigned long nr, bool write);
+
+/* with record_lock held */
+void group_open(struct pv_iommu_dom *dom, unsigned long mfn);
 
 /* leaving.c; with @leave_lock held */
 void frames_settle(struct pv_iommu_dom *dom);

@@ -25,7 +25,8 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
                 n = min(nr, PV_IOMMU_ENTRIES - (dfn & (PV_IOMMU_ENTRIES - 1)));
 
             spin_lock(&p->lock);
-            rc = pt_map(p, &call, dfn, &mfn, false, level, n, bits);
+            rc = level > 1 ? pt_map_large(p, &call, dfn, mfn, level, bits)
+                           : pt_map(p, dfn, &mfn, false, n, bits);
             spin_unlock(&p->lock);
         } while ( rc == -EAGAIN && --level );
 
@@ -128,7 +129,7 @@ int pv_iommu_copy_host_map(struct pv_iommu *p)
 {
     while ( p->build_dfn <= p->max_dfn )
     {
-        unsigned long mfn, dfn = p->build_dfn;
+        unsigned long mfn = 0, dfn = p->build_dfn;
         const struct pv_iommu_reserved *r;
         uint64_t bits;
         unsigned long nr = host_run(p, dfn, &mfn, &bits);

@@ -44,14 +44,15 @@ static long always_inline map_locked(struct pv_iommu_call *call,
                                      bool write, uint64_t bits, bool all)
 {
     struct pv_iommu *p = call->p;
-    bool ram = false;
-    long n;
+    bool ram = true;
+    long n = 1;
     int rc;
 
     if ( unlikely(p->state != PV_IOMMU_owned) )
         return no_space(p->id);
 
-    n = frames_get(p->dom, mfns, scattered, nr, write, &ram);
+    if ( nr > 1 || unlikely(!frame_get_again(p->dom, mfns[0])) )
+        n = frames_get(p->dom, mfns, scattered, nr, write, &ram);
     if ( unlikely(n < 0) )
         return n;
 
@@ -61,9 +62,9 @@ static long always_inline map_locked(struct pv_iommu_call *call,
     if ( n < nr && (all || level > 1) )
         rc = -EAGAIN;
     else if ( level == 1 )
-        rc = pt_map(p, call, dfn, mfns, scattered, 1, n, bits);
+        rc = pt_map(p, dfn, mfns, scattered, n, bits);
     else
-        rc = pt_map(p, call, dfn, mfns, false, level, 1, bits);
+        rc = pt_map_large(p, call, dfn, mfns[0], level, bits);
 
     if ( likely(!rc) )
         return n;
@@ -182,13 +183,11 @@ static uint64_t access_bits(const struct pv_iommu *p, unsigned int flags)
 }
 
 /* To some hardware new mappings do not matter. */
-static void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
-                        unsigned long nr, unsigned int flags)
+static inline void note_mapped(struct pv_iommu_call *call, unsigned long dfn,
+                               unsigned long nr, unsigned int flags)
 {
-    if ( !call->p->flush_new || (flags & XEN_IOMMU_MAP_no_flush) )
-        return;
-
-    ranges_add(&call->ranges, dfn, dfn + nr - 1);
+    if ( unlikely(call->p->flush_new) && !(flags & XEN_IOMMU_MAP_no_flush) )
+        ranges_add(&call->ranges, dfn, dfn + nr - 1);
 }
 
 /*
@@ -272,7 +271,7 @@ int pv_iommu_map_gref(struct pv_iommu_call *call,
     do {
         spin_lock(&p->lock);
         rc = p->state != PV_IOMMU_owned
-             ? no_space(p->id) : pt_map(p, call, op->dfn, &mfn, false, 1, 1,
+             ? no_space(p->id) : pt_map(p, op->dfn, &mfn, false, 1,
                                access_bits(p, op->flags) | p->fmt.foreign);
         spin_unlock(&p->lock);
     } while ( rc == -ENOMEM && !retried && (retried = reclaim(call)) );

@@ -14,6 +14,7 @@
  *   flush.c     IOTLB flushes, and what may be dropped only after one
  *   ranges.h    what they are about
  *   pt.c        the page tables: entries
+ *   entries.h   and loops over them
  *   table.c     the page tables: tables
  *   domain.c    what the address spaces of a domain share
  *   contexts.c  address spaces for some of the devices
@@ -91,6 +92,7 @@ struct pv_iommu_fmt {
 };
 
 struct pv_iommu;
+struct pv_iommu_chunk;
 struct pv_iommu_dom;
 
 /* A device's DMA may carry so many requester IDs: eight functions, two bridges. */
@@ -228,7 +230,7 @@ struct pv_iommu_dom {
     struct pv_iommu_reserved_list *reserved, *bus;
 
     /* Looked at for each frame; changed with record_lock held. */
-    uint32_t **chunks;          /* frames.c */
+    struct pv_iommu_chunk *chunks; /* frames.c */
     unsigned long nr_chunks;
 
     spinlock_t record_lock __cacheline_aligned;
@@ -307,7 +309,7 @@ struct pv_iommu {
     struct page_info *recent[PV_IOMMU_RECENT]; /* of level 1, or NULL */
     unsigned int nr_tables, nr_empty;
     unsigned long nr_large;     /* mappings by large pages */
-    unsigned int cur[PV_IOMMU_classes];
+    struct pv_iommu_pending *cur[PV_IOMMU_classes]; /* what is added to */
     struct pv_iommu_pending pending[PV_IOMMU_classes][2];
 
     atomic_t nr_foreign;        /* mappings of other domains' pages */
@@ -354,7 +356,7 @@ static inline unsigned long entry_mfn(const struct pv_iommu *p, uint64_t e)
 static inline struct pv_iommu_pending *pending(struct pv_iommu *p,
                                                enum pv_iommu_class class)
 {
-    return &p->pending[class][p->cur[class]];
+    return p->cur[class];
 }
 
 /* Is there no room for what one stride can leave? */
@@ -365,9 +367,11 @@ static inline bool pending_full(const struct pv_iommu_pending *pend)
 }
 
 /* pt.c; all with the address space's @lock held */
-int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
-           const unsigned long *mfns, bool scattered, unsigned int level,
-           unsigned int nr, uint64_t bits);
+int pt_map(struct pv_iommu *p, unsigned long dfn, const unsigned long *mfns,
+           bool scattered, unsigned int nr, uint64_t bits);
+int pt_map_large(struct pv_iommu *p, struct pv_iommu_call *call,
+                 unsigned long dfn, unsigned long mfn, unsigned int level,
+                 uint64_t bits);
 int pt_split(struct pv_iommu *p, struct pv_iommu_call *call,
              unsigned long dfn);
 unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
@@ -471,9 +475,20 @@ int pv_iommu_reserved_bus(const struct pv_iommu_vendor *vendor,
 int pv_iommu_reserved_get(const struct domain *d,
                           const struct pv_iommu_vendor *vendor, uint32_t sbdf,
                           struct pv_iommu_reserved_list *list);
-const struct pv_iommu_reserved *pv_iommu_reserved_find(
+
+/* The first range that has something of [@first, @last], or NULL. */
+static inline const struct pv_iommu_reserved *pv_iommu_reserved_find(
     const struct pv_iommu_reserved_list *list, unsigned long first,
-    unsigned long last);
+    unsigned long last)
+{
+    unsigned int i;
+
+    for ( i = 0; i < list->nr && list->range[i].first <= last; ++i )
+        if ( list->range[i].last >= first )
+            return &list->range[i];
+
+    return NULL;
+}
 
 #endif /* __PV_IOMMU_PRIVATE_H__ */
 

@@ -6,8 +6,7 @@
  * entries of one table.
  */
 
-#include <xen/domain_page.h>
-
+#include "entries.h"
 #include "frames.h"
 #include "table.h"
 
@@ -53,85 +52,97 @@ static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
     return 1;
 }
 
-/*
- * Map @nr pages of @level, which must all be in one table.  All or nothing.
- * They are those from @mfns[0] on; or, if @scattered, those of @mfns.
- *
- * -EAGAIN means that smaller pages may do.
- */
-int pt_map(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn,
-           const unsigned long *mfns, bool scattered, unsigned int level,
-           unsigned int nr, uint64_t bits)
+/* Make the tables from @pg, of level @l, down to @level, for @dfn. */
+static int noinline table_make(struct pv_iommu *p, unsigned long dfn,
+                               unsigned int l, unsigned int level,
+                               struct page_info **pg)
 {
-    unsigned int i, idx, l = level;
-    struct page_info *pg = table_descend(p, dfn, &l);
-    uint64_t *t, *e;
-    int rc = 0;
-
     for ( ; l > level; --l )
     {
-        bool there;
-
-        t = __map_domain_page(pg);
-        there = present(p, t[table_index(dfn, l)]);
-        unmap_domain_page(t);
-
-        if ( there )
+        if ( present(p, table_entries(*pg)[table_index(dfn, l)]) )
             return -EEXIST;
 
-        pg = table_add(p, pg, dfn, l);
-        if ( !pg )
+        *pg = table_add(p, *pg, dfn, l);
+        if ( !*pg )
             return -ENOMEM;
     }
 
-    idx = table_index(dfn, level);
+    return 0;
+}
+
+/* The table of @level that has @dfn, with those on the way made if there are none. */
+static inline int table_get(struct pv_iommu *p, unsigned long dfn,
+                            unsigned int level, struct page_info **pg)
+{
+    unsigned int l = level;
+
+    *pg = table_descend(p, dfn, &l);
+
+    return likely(l == level) ? 0 : table_make(p, dfn, l, level, pg);
+}
+
+/*
+ * Map @nr single frames, which must all be in one table.  All or nothing.
+ * They are those from @mfns[0] on; or, if @scattered, those of @mfns.
+ */
+int pt_map(struct pv_iommu *p, unsigned long dfn, const unsigned long *mfns,
+           bool scattered, unsigned int nr, uint64_t bits)
+{
+    unsigned int i, idx = table_index(dfn, 1);
+    struct page_info *pg;
+    uint64_t *e;
+    int rc = table_get(p, dfn, 1, &pg);
+
+    if ( unlikely(rc) )
+        return rc;
+
     ASSERT(idx + nr <= PV_IOMMU_ENTRIES);
 
-    t = __map_domain_page(pg);
-    e = &t[idx];
+    e = table_entries(pg) + idx;
+    if ( !all_free(p, e, nr) )
+        return -EEXIST;
 
-    if ( level > 1 )
-    {
-        ASSERT(nr == 1 && !(dfn & (level_frames(level) - 1)));
-        rc = make_room(p, call, e, dfn, level);
-        if ( rc > 0 )
-            table_use(p, pg, -1);
-        bits |= p->fmt.leaf_val;
-    }
+    bits |= p->fmt.leaf;
+
+    if ( !scattered )
+        write_run(e, bits | pfn_to_paddr(mfns[0]), PAGE_SIZE, nr);
     else
-    {
-        uint64_t any = 0;
-
         for ( i = 0; i < nr; ++i )
-            any |= e[i];
-        if ( unlikely(present(p, any)) )
-            rc = -EEXIST;
-    }
+            write_atomic(&e[i], bits | pfn_to_paddr(mfns[i]));
 
-    if ( likely(rc >= 0) )
-    {
-        bits |= p->fmt.leaf;
+    iommu_sync_cache(e, nr * sizeof(*e));
+    table_use(p, pg, nr);
 
-        if ( scattered )
-            for ( i = 0; i < nr; ++i )
-                write_atomic(&e[i], bits | pfn_to_paddr(mfns[i]));
-        else
-            for ( i = 0, bits |= pfn_to_paddr(mfns[0]); i < nr; ++i )
-            {
-                write_atomic(&e[i], bits);
-                bits += PAGE_SIZE;
-            }
+    return 0;
+}
 
-        iommu_sync_cache(e, nr * sizeof(*e));
-        table_use(p, pg, nr);
-        if ( level > 1 )
-            ++p->nr_large;
-        rc = 0;
-    }
+/*
+ * Map a page of @level, above 1.  -EAGAIN means that smaller pages may do.
+ */
+int pt_map_large(struct pv_iommu *p, struct pv_iommu_call *call,
+                 unsigned long dfn, unsigned long mfn, unsigned int level,
+                 uint64_t bits)
+{
+    struct page_info *pg;
+    uint64_t *e;
+    int rc = table_get(p, dfn, level, &pg);
 
-    unmap_domain_page(t);
+    if ( rc )
+        return rc;
 
-    return rc;
+    ASSERT(!(dfn & (level_frames(level) - 1)));
+
+    e = table_entries(pg) + table_index(dfn, level);
+    rc = make_room(p, call, e, dfn, level);
+    if ( rc < 0 )
+        return rc;
+
+    set_entry(e, bits | p->fmt.leaf | p->fmt.leaf_val | pfn_to_paddr(mfn));
+    if ( !rc )
+        table_use(p, pg, 1);
+    ++p->nr_large;
+
+    return 0;
 }
 
 /*
@@ -145,7 +156,6 @@ static int split(struct pv_iommu *p, struct pv_iommu_call *call, uint64_t *t,
     struct page_info *new = table_alloc(p, dfn, level - 1);
     unsigned long size = level_frames(level);
     uint64_t e = t[idx], *n;
-    unsigned int i;
 
     if ( !new )
         return -ENOMEM;
@@ -156,14 +166,9 @@ static int split(struct pv_iommu *p, struct pv_iommu_call *call, uint64_t *t,
     else
         p->nr_large += PV_IOMMU_ENTRIES;
 
-    n = __map_domain_page(new);
-    for ( i = 0; i < PV_IOMMU_ENTRIES; ++i )
-    {
-        n[i] = e;
-        e += level_frames(level - 1) << PAGE_SHIFT;
-    }
+    n = table_entries(new);
+    write_run(n, e, level_frames(level - 1) << PAGE_SHIFT, PV_IOMMU_ENTRIES);
     iommu_sync_cache(n, PAGE_SIZE);
-    unmap_domain_page(n);
 
     new->u.inuse.type_info += PV_IOMMU_ENTRIES;
     page_list_add(new, &p->tables);
@@ -185,51 +190,39 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
     {
         unsigned int level = 1;
         struct page_info *pg = table_descend(p, dfn, &level);
-        unsigned int idx = table_index(dfn, level);
-        uint64_t *t, e;
+        uint64_t *t = table_entries(pg), e = t[table_index(dfn, level)];
         int rc;
 
-        if ( !(dfn & (level_frames(level) - 1)) )
+        if ( !(dfn & (level_frames(level) - 1)) || !present(p, e) ||
+             (e & p->fmt.fixed) )
             return 0;
 
-        t = __map_domain_page(pg);
-        e = t[idx];
-        rc = present(p, e) && !(e & p->fmt.fixed)
-             ? split(p, call, t, idx, dfn, level) : 1;
-        unmap_domain_page(t);
-
+        rc = split(p, call, t, table_index(dfn, level), dfn, level);
         if ( rc )
-            return min(rc, 0);
+            return rc;
     }
 }
 
 /* Large pages that are cleared under one hold of the lock. */
 #define MAX_LARGE       8
 
-/* Entries of one table that were cleared. */
-struct cleared {
-    unsigned int nr;
-    unsigned long first, last;  /* the dfns behind them */
-};
-
-/* Account for cleared entries; nr_large is clear_large()'s. */
+/*
+ * @nr entries of @pg were cleared, all of them in the @nr_entries from @e on, which
+ * are those for @frames frames from @dfn on; nr_large is clear_large()'s.
+ */
 static void always_inline account(struct pv_iommu *p,
                                   struct pv_iommu_call *call,
                                   enum pv_iommu_class class,
-                                  struct page_info *pg, uint64_t *t,
-                                  unsigned int level, const struct cleared *c,
-                                  unsigned long *unmapped)
+                                  struct page_info *pg, uint64_t *e,
+                                  unsigned int nr_entries, unsigned int nr,
+                                  unsigned long dfn, unsigned long frames)
 {
-    uint64_t *first = &t[table_index(c->first, level)];
-    uint64_t *last = &t[table_index(c->last, level)];
-
-    if ( !c->nr )
+    if ( unlikely(!nr) )
         return;
 
-    iommu_sync_cache(first, (last - first + 1) * sizeof(*t));
-    table_use(p, pg, -(int)c->nr);
-    *unmapped += c->nr * level_frames(level);
-    ranges_add(&pending(p, class)->ranges, c->first, c->last);
+    iommu_sync_cache(e, nr_entries * sizeof(*e));
+    table_use(p, pg, -(int)nr);
+    ranges_add(&pending(p, class)->ranges, dfn, dfn + frames - 1);
     if ( class == PV_IOMMU_strict )
         call->flush = true;
 }
@@ -245,24 +238,41 @@ static inline void put_frames(struct pv_iommu *p,
         pending_run(pend, mfn + done, nr - done, PV_IOMMU_RUN_OWN);
 }
 
-/* Clear entries for single frames of the domain, up to anything else; how many? */
+/*
+ * Clear an entry if it is for a frame of the domain's, and not mapped by Xen itself.
+ * It is counted first, as that may be refused: nobody can tell, as long as @lock is
+ * held, which whoever takes the frame away waits for.
+ */
+static bool always_inline clear_single(const struct pv_iommu_dom *dom, uint64_t *t,
+                                       uint64_t kinds, uint64_t ref, uint64_t addr)
+{
+    uint64_t e = *t;
+
+    if ( (e & kinds) != ref ||
+         !record_put(frame_record(dom, (e & addr) >> PAGE_SHIFT)) )
+        return false;
+
+    write_atomic(t, 0);
+
+    return true;
+}
+
+static inline uint64_t fmt_kinds(const struct pv_iommu *p)
+{
+    return p->fmt.ref | p->fmt.fixed | p->fmt.foreign;
+}
+
+/* The same of @n entries, up to anything else or to where a run begins; how many? */
 static unsigned int noinline clear_singles(const struct pv_iommu *p, uint64_t *t,
                                            unsigned int n)
 {
     const struct pv_iommu_dom *dom = p->dom;
-    const uint64_t ref = p->fmt.ref, addr = p->fmt.addr;
-    const uint64_t kinds = ref | p->fmt.fixed | p->fmt.foreign;
-    unsigned int i;
+    const uint64_t kinds = fmt_kinds(p), ref = p->fmt.ref, addr = p->fmt.addr;
+    unsigned int i = 0;
 
-    for ( i = 0; i < n; ++i )
-    {
-        uint64_t e = t[i];
-
-        if ( (e & kinds) != ref || (i + 1 < n && t[i + 1] == e + PAGE_SIZE) ||
-             !record_put(frame_record(dom, (e & addr) >> PAGE_SHIFT)) )
-            break;
-        write_atomic(&t[i], 0);
-    }
+    while ( i < n && (i + 1 == n || t[i + 1] != t[i] + PAGE_SIZE) &&
+            clear_single(dom, &t[i], kinds, ref, addr) )
+        ++i;
 
     return i;
 }
@@ -272,14 +282,14 @@ static unsigned int noinline clear_run(struct pv_iommu *p,
                                        struct pv_iommu_pending *pend,
                                        uint64_t *t, unsigned int n)
 {
-    uint64_t e = *t, next = e;
-    unsigned int run = 0;
+    uint64_t e = *t;
+    unsigned int run;
 
     if ( !present(p, e) || (e & p->fmt.fixed) )
         return 0;
 
-    for ( ; run < n && t[run] == next; next += PAGE_SIZE )
-        write_atomic(&t[run++], 0);
+    run = run_length(t, n);
+    write_run(t, 0, 0, run);
 
     if ( unlikely(e & p->fmt.foreign) )
         pending_run(pend, entry_mfn(p, e), run,
@@ -292,44 +302,51 @@ static unsigned int noinline clear_run(struct pv_iommu *p,
 }
 
 /*
- * Clear what is mapped of [@dfn, @dfn + @nr) in @t, a table of level 1; returns
- * how many frames it has of them.  Scattered memory, and a page by itself, is what
- * there is most.  All are counted right now, unless they are to be dropped.
+ * pt_unmap() in @pg, a table of level 1.  Scattered memory, and a page by itself, is
+ * what there is most.  All are counted right now, unless they are to be dropped.
  */
-static long clear_small(struct pv_iommu *p, struct pv_iommu_pending *pend,
-                        uint64_t *t, unsigned long dfn, unsigned long nr,
-                        struct cleared *c)
+static long unmap_small(struct pv_iommu *p, struct pv_iommu_call *call,
+                        enum pv_iommu_class class, struct page_info *pg,
+                        unsigned long dfn, unsigned long nr,
+                        unsigned long *unmapped)
 {
-    unsigned int i, run, idx = table_index(dfn, 1);
+    unsigned int i, run, cleared = 0, idx = table_index(dfn, 1);
     unsigned int n = min_t(unsigned long, nr, PV_IOMMU_ENTRIES - idx);
+    struct pv_iommu_pending *pend = pending(p, class);
+    uint64_t *e = table_entries(pg) + idx;
 
-    for ( i = 0, t += idx; i < n; i += run ?: 1 )
-    {
-        run = clear_singles(p, &t[i], n - i) ?: clear_run(p, pend, &t[i], n - i);
-        if ( !run )
-            continue;
+    if ( n == 1 && likely(clear_single(p->dom, e, fmt_kinds(p), p->fmt.ref,
+                                       p->fmt.addr)) )
+        cleared = 1;
+    else
+        for ( i = 0; i < n; i += run ?: 1 )
+        {
+            run = clear_singles(p, &e[i], n - i) ?:
+                  clear_run(p, pend, &e[i], n - i);
+            cleared += run;
+        }
 
-        if ( !c->nr )
-            c->first = dfn + i;
-        c->nr += run;
-        c->last = dfn + i + run - 1;
-    }
+    account(p, call, class, pg, e, n, cleared, dfn, n);
+    *unmapped += cleared;
 
     return n;
 }
 
 /*
  * The same in a table of @level, up to another table or to a page that the end
- * of the range cuts.  One that the beginning cuts is split: -EAGAIN then, or
+ * of the range cuts.  One that the beginning cuts is split first: -EAGAIN then, or
  * -ENOMEM.
  */
-static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
-                        struct pv_iommu_pending *pend, uint64_t *t,
-                        unsigned int level, unsigned long dfn, unsigned long nr,
-                        struct cleared *c)
+static long noinline unmap_large(struct pv_iommu *p, struct pv_iommu_call *call,
+                                 enum pv_iommu_class class,
+                                 struct page_info *pg, unsigned int level,
+                                 unsigned long dfn, unsigned long nr,
+                                 unsigned long *unmapped)
 {
-    unsigned int idx = table_index(dfn, level);
+    unsigned int first = table_index(dfn, level), idx = first, cleared = 0;
     unsigned long size = level_frames(level), done = 0;
+    struct pv_iommu_pending *pend = pending(p, class);
+    uint64_t *t = table_entries(pg);
 
     for ( ; done < nr && idx < PV_IOMMU_ENTRIES; ++idx )
     {
@@ -337,10 +354,11 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
         unsigned long step = min(size - offset, nr - done);
         uint64_t e = t[idx];
 
+        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING || cleared == MAX_LARGE )
+            break;
+
         if ( present(p, e) && !(e & p->fmt.fixed) )
         {
-            unsigned long mfn = entry_mfn(p, e);
-
             if ( !is_leaf(p, e, level) )
                 break;
 
@@ -352,54 +370,17 @@ static long clear_large(struct pv_iommu *p, struct pv_iommu_call *call,
             }
 
             write_atomic(&t[idx], 0);
-            if ( !c->nr++ )
-                c->first = dfn + done;
-            c->last = dfn + done + size - 1;
-
+            ++cleared;
             if ( e & p->fmt.ref )
-                put_frames(p, pend, mfn, size);
+                put_frames(p, pend, entry_mfn(p, e), size);
         }
 
         done += step;
-
-        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING || c->nr == MAX_LARGE )
-            break;
     }
 
-    p->nr_large -= c->nr;
-
-    return done;
-}
-
-/* pt_unmap() in @pg, a table of level 1. */
-static long unmap_small(struct pv_iommu *p, struct pv_iommu_call *call,
-                        enum pv_iommu_class class, struct page_info *pg,
-                        unsigned long dfn, unsigned long nr,
-                        unsigned long *unmapped)
-{
-    uint64_t *t = __map_domain_page(pg);
-    struct cleared c = {};
-    long done = clear_small(p, pending(p, class), t, dfn, nr, &c);
-
-    account(p, call, class, pg, t, 1, &c, unmapped);
-    unmap_domain_page(t);
-
-    return done;
-}
-
-/* The same in a table of @level; -EAGAIN when a page was split first. */
-static long noinline unmap_large(struct pv_iommu *p, struct pv_iommu_call *call,
-                                 enum pv_iommu_class class,
-                                 struct page_info *pg, unsigned int level,
-                                 unsigned long dfn, unsigned long nr,
-                                 unsigned long *unmapped)
-{
-    uint64_t *t = __map_domain_page(pg);
-    struct cleared c = {};
-    long done = clear_large(p, call, pending(p, class), t, level, dfn, nr, &c);
-
-    account(p, call, class, pg, t, level, &c, unmapped);
-    unmap_domain_page(t);
+    p->nr_large -= cleared;
+    account(p, call, class, pg, &t[first], idx - first, cleared, dfn, done);
+    *unmapped += cleared * size;
 
     return done;
 }
@@ -441,12 +422,11 @@ unsigned long pt_unfix(struct pv_iommu *p, struct pv_iommu_call *call,
     unsigned int level = 1;
     struct page_info *pg = table_descend(p, dfn, &level);
     unsigned long size = level_frames(level);
-    uint64_t *t = __map_domain_page(pg), *e = &t[table_index(dfn, level)];
+    uint64_t *e = table_entries(pg) + table_index(dfn, level);
     bool fixed = present(p, *e) && (*e & p->fmt.fixed);
 
     if ( fixed )
         set_entry(e, *e & ~p->fmt.fixed);
-    unmap_domain_page(t);
 
     /* A page of its own: whatever is larger was installed as such. */
     nr = level > 1 ? size - (dfn & (size - 1)) : 1;
@@ -464,28 +444,26 @@ bool pt_plain(struct pv_iommu *p, unsigned long dfn, unsigned long nr)
 {
     unsigned int i, level = 1, idx = table_index(dfn, 1);
     struct page_info *pg = table_descend(p, dfn, &level);
-    const uint64_t *t;
+    const uint64_t *e = table_entries(pg) + idx;
 
     if ( level > 1 || idx + nr > PV_IOMMU_ENTRIES )
         return false;
 
-    t = __map_domain_page(pg);
-    for ( i = 0; i < nr; ++i )
-        if ( !present(p, t[idx + i]) || (t[idx + i] & p->fmt.fixed) )
-            break;
-    unmap_domain_page(t);
+    /* A run is alike. */
+    for ( i = 0; i < nr; i += i + 1 < nr ? run_length(&e[i], nr - i) : 1 )
+        if ( !present(p, e[i]) || (e[i] & p->fmt.fixed) )
+            return false;
 
-    return i == nr;
+    return true;
 }
 
 /* What @dfn is mapped to, and at which level; 0 when it is not mapped. */
 unsigned int pt_lookup(struct pv_iommu *p, unsigned long dfn, uint64_t *e)
 {
     unsigned int level = 1;
-    const uint64_t *t = __map_domain_page(table_descend(p, dfn, &level));
+    struct page_info *pg = table_descend(p, dfn, &level);
 
-    *e = t[table_index(dfn, level)];
-    unmap_domain_page(t);
+    *e = table_entries(pg)[table_index(dfn, level)];
 
     return present(p, *e) ? level : 0;
 }

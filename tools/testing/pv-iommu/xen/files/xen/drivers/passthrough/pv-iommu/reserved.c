@@ -157,20 +157,6 @@ int pv_iommu_reserved_get(const struct domain *d,
                                          XEN_IOMMU_RESERVED_isa) : 0;
 }
 
-/* The first range that has something of [@first, @last], or NULL. */
-const struct pv_iommu_reserved *pv_iommu_reserved_find(
-    const struct pv_iommu_reserved_list *list, unsigned long first,
-    unsigned long last)
-{
-    unsigned int i;
-
-    for ( i = 0; i < list->nr && list->range[i].first <= last; ++i )
-        if ( list->range[i].last >= first )
-            return &list->range[i];
-
-    return NULL;
-}
-
 /*
  * Local variables:
  * mode: C

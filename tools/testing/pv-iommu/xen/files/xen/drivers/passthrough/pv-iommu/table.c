@@ -9,8 +9,6 @@
  * hardware's caches.
  */
 
-#include <xen/domain_page.h>
-
 #include "table.h"
 
 /* The tables that a device can have as root are never empty nor unlinked. */
@@ -57,18 +55,13 @@ static void remember(struct pv_iommu *p, struct page_info *pg)
         came_into_use(p, pg);
 }
 
-void table_use(struct pv_iommu *p, struct page_info *pg, int delta)
+/* A table has become empty, or is so no more. */
+void table_used_changed(struct pv_iommu *p, struct page_info *pg)
 {
-    bool was = table_used(pg), is;
-
-    pg->u.inuse.type_info += delta;
-    is = table_used(pg);
-
-    if ( was == is || pg == *table_recent(p, table_base(pg)) ||
-         is_root(p, pg) )
+    if ( pg == *table_recent(p, table_base(pg)) || is_root(p, pg) )
         return;
 
-    if ( is )
+    if ( table_used(pg) )
         came_into_use(p, pg);
     else
         became_empty(p, pg);
@@ -80,22 +73,21 @@ struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
     const struct domain_iommu *hd = dom_iommu(p->d);
     unsigned int memflags = 0;
     struct page_info *pg;
-    uint64_t *t;
+    void *t;
 
 #ifdef CONFIG_NUMA
     if ( hd->node != NUMA_NO_NODE )
         memflags = MEMF_node(hd->node);
 #endif
 
-    pg = pv_iommu_may_take(p->dom, p) ? alloc_domheap_page(NULL, memflags) : NULL;
-    if ( !pg )
+    t = pv_iommu_may_take(p->dom, p) ? alloc_xenheap_pages(0, memflags) : NULL;
+    if ( !t )
         return NULL;
 
-    t = __map_domain_page(pg);
     clear_page(t);
     iommu_sync_cache(t, PAGE_SIZE);
-    unmap_domain_page(t);
 
+    pg = virt_to_page(t);
     dfn &= ~(level_frames(level + 1) - 1);
     pg->u.inuse.type_info = (dfn >> PV_IOMMU_STRIDE) << TABLE_BASE_SHIFT |
                             (unsigned long)level << TABLE_LEVEL_SHIFT;
@@ -108,7 +100,7 @@ struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
 void pt_free(struct pv_iommu *p, struct page_info *pg)
 {
     pg->u.inuse.type_info = 0;
-    free_domheap_page(pg);
+    free_xenheap_page(page_to_virt(pg));
     atomic_dec(&p->dom->nr_pages);
 }
 
@@ -121,10 +113,7 @@ struct page_info *table_walk(struct pv_iommu *p, unsigned long dfn,
 
     for ( l = p->levels; l > *level; --l )
     {
-        const uint64_t *t = __map_domain_page(pg);
-        uint64_t e = t[table_index(dfn, l)];
-
-        unmap_domain_page(t);
+        uint64_t e = table_entries(pg)[table_index(dfn, l)];
 
         if ( !present(p, e) || is_leaf(p, e, l) )
             break;
@@ -144,15 +133,12 @@ struct page_info *table_add(struct pv_iommu *p, struct page_info *pg,
                             unsigned long dfn, unsigned int level)
 {
     struct page_info *new = table_alloc(p, dfn, level - 1);
-    uint64_t *t;
 
     if ( !new )
         return NULL;
 
-    t = __map_domain_page(pg);
     smp_wmb();
-    set_entry(&t[table_index(dfn, level)], table_entry(p, new));
-    unmap_domain_page(t);
+    set_entry(&table_entries(pg)[table_index(dfn, level)], table_entry(p, new));
 
     page_list_add_tail(new, &p->empty);
     ++p->nr_empty;
@@ -188,10 +174,7 @@ int pt_init(struct pv_iommu *p)
 
         if ( level < p->levels )
         {
-            uint64_t *t = __map_domain_page(p->root[level + 1]);
-
-            set_entry(&t[0], table_entry(p, pg));
-            unmap_domain_page(t);
+            set_entry(table_entries(p->root[level + 1]), table_entry(p, pg));
             table_use(p, p->root[level + 1], 1);
         }
     }
@@ -242,14 +225,11 @@ bool pt_prune(struct pv_iommu *p, struct pv_iommu_call *call,
         struct page_info *pg = page_list_first(&p->empty), *parent;
         unsigned int level = table_level(pg) + 1;
         unsigned long dfn = table_base(pg);
-        uint64_t *t;
 
         parent = table_descend(p, dfn, &level);
         ASSERT(level == table_level(pg) + 1);
 
-        t = __map_domain_page(parent);
-        set_entry(&t[table_index(dfn, level)], 0);
-        unmap_domain_page(t);
+        set_entry(&table_entries(parent)[table_index(dfn, level)], 0);
 
         table_unlink(p, call, pg);
         table_use(p, parent, -1);

@@ -6,11 +6,13 @@
 #ifndef __PV_IOMMU_TABLE_H__
 #define __PV_IOMMU_TABLE_H__
 
+#include <xen/mm.h>
+
 #include "private.h"
 
 /*
  * What we need to know about a table is in its struct page_info's type_info,
- * which is not otherwise used for anonymous pages, and must be zero again
+ * which is not otherwise used for pages of Xen's own, and must be zero again
  * when the page is freed.
  */
 #define TABLE_USED_MASK     0x3ffUL     /* entries in use: 0 ... 512 */
@@ -41,6 +43,12 @@ static inline unsigned int table_index(unsigned long dfn, unsigned int level)
     return (dfn >> ((level - 1) * PV_IOMMU_STRIDE)) & (PV_IOMMU_ENTRIES - 1);
 }
 
+/* Tables are of Xen's heap, so they are always mapped. */
+static inline uint64_t *table_entries(const struct page_info *pg)
+{
+    return page_to_virt(pg);
+}
+
 static inline void set_entry(uint64_t *entry, uint64_t val)
 {
     write_atomic(entry, val);
@@ -61,8 +69,18 @@ static inline struct page_info **table_recent(struct pv_iommu *p,
     return &p->recent[(dfn >> PV_IOMMU_STRIDE) % PV_IOMMU_RECENT];
 }
 
-/* Account for @delta entries of @pg that have come into use. */
-void table_use(struct pv_iommu *p, struct page_info *pg, int delta);
+void table_used_changed(struct pv_iommu *p, struct page_info *pg);
+
+/* Account for @delta entries, not 0, of @pg that have come into use. */
+static inline void table_use(struct pv_iommu *p, struct page_info *pg, int delta)
+{
+    bool was_empty = !table_used(pg);
+
+    pg->u.inuse.type_info += delta;
+    if ( unlikely(was_empty) || unlikely(!table_used(pg)) )
+        table_used_changed(p, pg);
+}
+
 struct page_info *table_alloc(struct pv_iommu *p, unsigned long dfn,
                               unsigned int level);
 struct page_info *table_add(struct pv_iommu *p, struct page_info *pg,
@@ -86,7 +104,8 @@ static inline struct page_info *table_descend(struct pv_iommu *p,
 
     /* DMA comes back to where it was just now. */
     if ( *level == 1 && likely(pg) &&
-         likely(table_base(pg) == (dfn & ~(PV_IOMMU_ENTRIES - 1UL))) )
+         likely(pg->u.inuse.type_info >> TABLE_BASE_SHIFT ==
+                dfn >> PV_IOMMU_STRIDE) )
         return pg;
 
     return table_walk(p, dfn, level);
