@@ -164,6 +164,7 @@ void xpi_batch_drop(struct xpi_batch *batch)
 	batch->flushes = false;
 }
 
+/* Whoever calls this sets what is particular to the operation, all of it. */
 static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 {
 	struct xen_iommu_op *new;
@@ -171,13 +172,12 @@ static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 	lockdep_assert_held(&batch->lock);
 
 	new = &batch->ops[batch->nr++];
-	*new = (struct xen_iommu_op) {
-		.op = op,
-		.ctx = batch->ctx,
-		.status = XPI_STATUS_UNREACHED,
-	};
+	new->op = op;
+	new->ctx = batch->ctx;
+	new->status = XPI_STATUS_UNREACHED;
 	batch->open.left = 0;
 	batch->gen_all = batch->gen;
+
 	return new;
 }
 
@@ -218,7 +218,7 @@ static void make_list(struct xpi_batch *batch, struct xen_iommu_op_map *map)
 }
 
 /* Have the last operation, which is open, go on; returns where its frames go. */
-static u64 *extend(struct xpi_batch *batch, u32 nr)
+static __always_inline u64 *extend(struct xpi_batch *batch, u32 nr)
 {
 	struct xen_iommu_op_map *map = &batch->ops[batch->nr - 1].u.map;
 	u64 *list;
@@ -242,11 +242,13 @@ static void add_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 {
 	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_map);
 
-	op->u.map.dfn = dfn;
-	op->u.map.gfn = gfn;
-	op->u.map.nr_frames = nr_frames;
-	op->u.map.flags = flags;
-	op->u.map.domid = owner;
+	op->u.map = (struct xen_iommu_op_map) {
+		.dfn = dfn,
+		.gfn = gfn,
+		.nr_frames = nr_frames,
+		.flags = flags,
+		.domid = owner,
+	};
 	batch->frames[batch->nr - 1] = nr_frames;
 	batch->nr_frames += nr_frames;
 	xpi_count(XPI_OPS_MAP, 1);
@@ -285,6 +287,30 @@ void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 	if (unlikely(flags & XEN_IOMMU_MAP_gref))
 		xpi_count(XPI_FRAMES_GRANTED, nr_frames);
 	trace_xpi_map(dfn, gfn, nr_frames, flags, owner);
+}
+
+/**
+ * xpi_batch_map_one() - queue a mapping of one frame of dom0's
+ * @batch: the queue, with the queue lock held and xpi_batch_room()
+ * @dfn: device frame
+ * @gfn: guest frame
+ * @flags: XEN_IOMMU_MAP_*
+ *
+ * What lists are made of, one call for each frame.
+ *
+ * Context: Any.
+ */
+void xpi_batch_map_one(struct xpi_batch *batch, u64 dfn, u64 gfn, u16 flags)
+{
+	if (!joins(batch, dfn, 1, flags) || !batch->open.next) {
+		xpi_batch_map(batch, dfn, gfn, 1, flags, 0);
+		return;
+	}
+
+	*extend(batch, 1) = gfn;
+	WRITE_ONCE(batch->gen_map, batch->gen);
+	xpi_count(XPI_FRAMES_MAP, 1);
+	trace_xpi_map(dfn, gfn, 1, flags, 0);
 }
 
 /**
@@ -334,9 +360,11 @@ void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,
 	bool lazy = flags & XEN_IOMMU_UNMAP_no_flush;
 	struct xen_iommu_op *op = add(batch, XEN_IOMMUOP_unmap);
 
-	op->u.unmap.dfn = dfn;
-	op->u.unmap.nr_frames = nr_frames;
-	op->u.unmap.flags = flags;
+	op->u.unmap = (struct xen_iommu_op_unmap) {
+		.dfn = dfn,
+		.nr_frames = nr_frames,
+		.flags = flags,
+	};
 	batch->frames[batch->nr - 1] = nr_frames;
 	batch->nr_frames += nr_frames;
 	if (lazy) {
@@ -367,7 +395,9 @@ void xpi_batch_queue_flush(struct xpi_batch *batch)
 		return;
 	}
 
-	add(batch, XEN_IOMMUOP_flush)->u.flush.flags = XEN_IOMMU_FLUSH_all;
+	add(batch, XEN_IOMMUOP_flush)->u.flush = (struct xen_iommu_op_flush) {
+		.flags = XEN_IOMMU_FLUSH_all,
+	};
 	xpi_count(XPI_OPS_FLUSH, 1);
 	batch->flushes = true;
 	batch->unflushed = false;

@@ -157,6 +157,7 @@ void xpi_batch_destroy(struct xpi_batch *batch);
 
 void xpi_batch_map(struct xpi_batch *batch, u64 dfn, u64 gfn, u32 nr_frames,
 		   u16 flags, domid_t owner);
+void xpi_batch_map_one(struct xpi_batch *batch, u64 dfn, u64 gfn, u16 flags);
 void xpi_batch_map_list(struct xpi_batch *batch, u64 dfn, const u64 *gfns,
 			u32 nr_frames, u16 flags);
 void xpi_batch_unmap(struct xpi_batch *batch, u64 dfn, u64 nr_frames,

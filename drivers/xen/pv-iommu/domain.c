@@ -76,13 +76,13 @@ static bool run_failed(struct xpi_domain *d, u64 dfn, bool map, int err)
 static unsigned int table_failed(struct xpi_domain *d, u64 dfn, u64 nr, bool map,
 				 int err)
 {
-	unsigned int left, n, i;
-	u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
+	unsigned int n = min_t(u64, nr, XPI_SHADOW_ENTRIES - dfn % XPI_SHADOW_ENTRIES);
+	u64 *entries = xpi_shadow_entries(&d->shadow, dfn);
+	unsigned int i;
 
 	if (!entries && !run_failed(d, dfn, map, err))
 		return 0;	/* there is a table by now */
 
-	n = min_t(u64, nr, left);
 	for (i = 0; entries && i < n; i++) {
 		if (map)
 			refuse(d, &entries[i], 1, err);

@@ -76,13 +76,29 @@ bool xpi_entries_ready(struct xpi_domain *d, u64 dfn, unsigned long nr)
 	return true;
 }
 
+/* Write four entries, each @step more than the last. */
+static void write_four(u64 *entries, u64 value, u64 step)
+{
+	WRITE_ONCE(entries[0], value);
+	WRITE_ONCE(entries[1], value + step);
+	WRITE_ONCE(entries[2], value + 2 * step);
+	WRITE_ONCE(entries[3], value + 3 * step);
+}
+
 /* Those of a table. */
 static unsigned long enter_table(u64 *entries, unsigned long nr, u64 value,
 				 int *ret)
 {
 	unsigned long i;
 
-	for (i = 0; i < nr; i++, value += PAGE_SIZE) {
+	for (i = 0; i + 4 <= nr; i += 4, value += 4 * PAGE_SIZE) {
+		if (unlikely(entries[i] | entries[i + 1] | entries[i + 2] |
+			     entries[i + 3]))
+			break;
+		write_four(&entries[i], value, PAGE_SIZE);
+	}
+
+	for (; i < nr; i++, value += PAGE_SIZE) {
 		if (unlikely(entries[i])) {
 			*ret = entries[i] & XPI_SHADOW_VALID ? -EEXIST :
 							       XPI_NEED_RELEASE;
@@ -111,8 +127,7 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
 	unsigned long done = 0;
 
 	while (!done && !*ret) {
-		unsigned int left;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn);
 
 		if (unlikely(!entries))
 			done = enter_run(d, dfn, nr, value, ret);
@@ -136,12 +151,11 @@ unsigned long xpi_entries_enter(struct xpi_domain *d, u64 dfn,
 int xpi_entries_release(struct xpi_domain *d, u64 dfn, unsigned long nr)
 {
 	unsigned long flags, gen, i;
-	unsigned int left;
 	u64 *entries;
 
 	xpi_batch_lock_room(&d->batch, 0, &flags);
-	entries = xpi_shadow_entries(&d->shadow, dfn, &left);
-	nr = min_t(unsigned long, nr, left);
+	entries = xpi_shadow_entries(&d->shadow, dfn);
+	nr = xpi_entries_piece(dfn, nr);
 	for (i = 0; i < nr && entries[i] & XPI_SHADOW_QUARANTINED; i++)
 		WRITE_ONCE(entries[i], 0);
 	/* What went into quarantine for a status that was lost may be unmapped. */
@@ -192,7 +206,16 @@ static unsigned long leave_table(u64 *entries, unsigned long nr, u64 *state)
 	if (!(*state & XPI_SHADOW_VALID))
 		return 0;
 
-	for (i = 0; i < nr; i++) {
+	for (i = 0; i + 4 <= nr; i += 4) {
+		const u64 *e = &entries[i];
+
+		if (unlikely(((e[0] ^ *state) | (e[1] ^ *state) | (e[2] ^ *state) |
+			      (e[3] ^ *state)) & XPI_ENTRY_STATE))
+			break;
+		write_four(&entries[i], 0, 0);
+	}
+
+	for (; i < nr; i++) {
 		if (unlikely((entries[i] & XPI_ENTRY_STATE) != *state))
 			break;
 		WRITE_ONCE(entries[i], 0);
@@ -219,8 +242,7 @@ unsigned long xpi_entries_leave(struct xpi_domain *d, u64 dfn, unsigned long nr,
 	int ret = 0;
 
 	while (!done && !ret) {
-		unsigned int left;
-		u64 *entries = xpi_shadow_entries(&d->shadow, dfn, &left);
+		u64 *entries = xpi_shadow_entries(&d->shadow, dfn);
 
 		if (likely(entries))
 			return leave_table(entries, nr, state);
@@ -244,7 +266,6 @@ int xpi_entries_prepare(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 			unsigned long nr, gfp_t gfp)
 {
 	struct xpi_gfn_run run;
-	unsigned int left;
 	bool entries;
 	u64 i, *got;
 	int ret;
@@ -254,12 +275,11 @@ int xpi_entries_prepare(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		return ret;
 
 	xpi_shadow_reserve(&d->shadow, gfp);
-	for (i = 0; i < run.nr; i += left) {
-		left = XPI_SHADOW_ENTRIES - (dfn + i) % XPI_SHADOW_ENTRIES;
+	for (i = 0; i < run.nr; i += xpi_entries_piece(dfn + i, run.nr - i)) {
 		if (!lacks_table(d, dfn + i, run.nr - i, &entries))
 			continue;
 		got = entries ? xpi_shadow_entries_alloc(&d->shadow, dfn + i,
-							 gfp, &left) :
+							 gfp) :
 				xpi_shadow_run_alloc(&d->shadow, dfn + i, gfp);
 		if (!got)
 			return -ENOMEM;

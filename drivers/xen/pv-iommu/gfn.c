@@ -42,9 +42,13 @@ VISIBLE_IF_KUNIT unsigned long xpi_p2m_run(unsigned long pfn, unsigned long nr,
 
 	p2m = xen_p2m_addr + pfn;
 	nr = min(nr, xen_p2m_size - pfn);
-	for (i = 0; i < nr; i++)
-		if (p2m[i] != entry + i)
+	for (i = 0; i + 4 <= nr; i += 4, p2m += 4, entry += 4)
+		if ((p2m[0] ^ entry) | (p2m[1] ^ (entry + 1)) |
+		    (p2m[2] ^ (entry + 2)) | (p2m[3] ^ (entry + 3)))
 			break;
+
+	for (; i < nr && *p2m == entry; i++, p2m++)
+		entry++;
 	return i;
 }
 
@@ -69,6 +73,35 @@ bool xpi_gfn_foreign(unsigned long pfn, struct xen_page_foreign *grant)
 	if (foreign)
 		*grant = *foreign;
 	return foreign;
+}
+
+/**
+ * xpi_gfn_plain() - the frame behind a PFN, where there is nothing special about it
+ * @pfn: the frame
+ *
+ * Context: Any.
+ * Return: the GFN, or %XPI_NO_GFN where it takes xpi_gfn_run() to know more.
+ */
+u64 xpi_gfn_plain(unsigned long pfn)
+{
+	unsigned long entry = xpi_p2m_entry(pfn);
+
+	return entry & (FOREIGN_FRAME_BIT | IDENTITY_FRAME_BIT) ? XPI_NO_GFN : entry;
+}
+
+/**
+ * xpi_gfn_plain_run() - the same of several PFNs
+ * @pfn: first frame
+ * @nr: frames, more than one
+ *
+ * Context: Any.
+ * Return: the GFN of the first, if all are contiguous, or %XPI_NO_GFN.
+ */
+u64 xpi_gfn_plain_run(unsigned long pfn, unsigned long nr)
+{
+	u64 gfn = xpi_gfn_plain(pfn);
+
+	return xpi_p2m_run(pfn + 1, nr - 1, gfn + 1) == nr - 1 ? gfn : XPI_NO_GFN;
 }
 
 /* A page that another domain granted is a run by itself. */

@@ -23,6 +23,11 @@ struct xpi_gfn_run {
 	domid_t owner;
 };
 
+/* Of no frame. */
+#define XPI_NO_GFN	(~0ULL)
+
+u64 xpi_gfn_plain(unsigned long pfn);
+u64 xpi_gfn_plain_run(unsigned long pfn, unsigned long nr);
 int xpi_gfn_run(unsigned long pfn, unsigned long nr, struct xpi_gfn_run *run);
 bool xpi_gfn_foreign(unsigned long pfn, struct xen_page_foreign *grant);
 

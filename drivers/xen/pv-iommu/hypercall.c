@@ -100,13 +100,6 @@ static u64 reg(u64 number, u64 above)
 	return number | above << XEN_IOMMU_REGS_SHIFT;
 }
 
-/* What registers hold: see XEN_IOMMU_REGS. */
-struct regs {
-	u64 map;
-	u64 gfn;
-	u64 unmap;
-};
-
 /* A range of few frames, on one side of each boundary that registers may not cross. */
 static bool range_fits(u64 dfn, u64 nr_frames)
 {
@@ -116,74 +109,38 @@ static bool range_fits(u64 dfn, u64 nr_frames)
 	       (dfn + nr_frames - 1) / XEN_IOMMU_REGS_BOUNDARY;
 }
 
-static bool unmap_fits(const struct xen_iommu_op *op, struct regs *r)
+/* What registers hold, see XEN_IOMMU_REGS, of an operation; 0: they do not hold it. */
+static __always_inline u64 unmap_reg(const struct xen_iommu_op *op)
 {
-	if (!range_fits(op->u.unmap.dfn, op->u.unmap.nr_frames) ||
+	if (op->op != XEN_IOMMUOP_unmap ||
+	    !range_fits(op->u.unmap.dfn, op->u.unmap.nr_frames) ||
 	    op->u.unmap.pad || op->u.unmap.flags & ~XEN_IOMMU_UNMAP_no_flush)
-		return false;
+		return 0;
 
-	r->unmap = reg(op->u.unmap.dfn, op->u.unmap.nr_frames) |
-		   (op->u.unmap.flags ? XEN_IOMMU_REGS_no_flush : 0);
-	return true;
+	return reg(op->u.unmap.dfn, op->u.unmap.nr_frames) |
+	       (op->u.unmap.flags ? XEN_IOMMU_REGS_no_flush : 0);
 }
 
-static bool map_fits(const struct xen_iommu_op *op, struct regs *r)
+static __always_inline u64 map_reg(const struct xen_iommu_op *op)
 {
 	if (op->op != XEN_IOMMUOP_map ||
 	    !range_fits(op->u.map.dfn, op->u.map.nr_frames) ||
 	    op->u.map.gfn >> XEN_IOMMU_REGS_SHIFT || op->u.map.domid ||
 	    op->u.map.flags & ~(XEN_IOMMU_MAP_readable | XEN_IOMMU_MAP_writable))
-		return false;
+		return 0;
 
-	r->map = reg(op->u.map.dfn, op->u.map.nr_frames);
-	r->gfn = reg(op->u.map.gfn, op->u.map.flags);
-	return true;
+	return reg(op->u.map.dfn, op->u.map.nr_frames);
 }
 
-/*
- * Do registers hold these operations, which are about one context?  They do what most
- * hypercalls are for: a mapping, with an unmapping that was not urgent before it; or
- * either.
- */
-static bool all_fit(const struct xen_iommu_op *ops, unsigned int nr,
-		    struct regs *r)
+static u64 gfn_reg(const struct xen_iommu_op *op)
 {
-	*r = (struct regs) {};
-	if (ops->op == XEN_IOMMUOP_unmap)
-		return unmap_fits(ops, r) &&
-		       (nr == 1 || (ops[1].ctx == ops->ctx &&
-				    map_fits(ops + 1, r)));
-	return nr == 1 && map_fits(ops, r);
+	return reg(op->u.map.gfn, op->u.map.flags);
 }
 
-/* Returns whether they are done; @ret is what the call returned then. */
-static bool submit_regs(struct xen_iommu_op *ops, unsigned int nr, int *ret)
-{
-	struct regs r;
-
-	if (!all_fit(ops, nr, &r))
-		return false;
-
-	xpi_count(XPI_REGISTERS, 1);
-	*ret = xpi_iommu_op_regs(XEN_IOMMU_REGS | ops->ctx, r.map, r.gfn,
-				 r.unmap);
-	if (unlikely(*ret && *ret != -EIO)) {
-		xpi_count(XPI_REGISTERS_REFUSED, 1);
-		return false;
-	}
-
-	ops[0].status = 0;
-	ops[nr - 1].status = 0;
-	return true;
-}
-
-static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
+/* The operations are in a buffer. */
+static noinline int submit_buffer(struct xen_iommu_op *ops, unsigned int nr)
 {
 	struct xen_iommu_op_buf buf;
-	int ret;
-
-	if (nr <= 2 && use_registers && submit_regs(ops, nr, &ret))
-		return ret;
 
 	if (unlikely(nr > max_ops_per_buf))
 		return submit_many(ops, nr);
@@ -191,6 +148,41 @@ static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
 	set_xen_guest_handle(buf.h, ops);
 	buf.size = nr * sizeof(*ops);
 	return xpi_iommu_op(1, &buf);
+}
+
+/*
+ * One or two operations, which may be what most hypercalls are for: a mapping, with an
+ * unmapping that was not urgent before it; or either.
+ */
+static int submit_few(struct xen_iommu_op *ops, unsigned int nr)
+{
+	const struct xen_iommu_op *last = &ops[nr - 1];
+	u64 unmap = unmap_reg(ops), map = 0, gfn = 0;
+	int ret;
+
+	if (nr == 2 || !unmap) {
+		map = map_reg(last);
+		gfn = gfn_reg(last);
+		if (!map || (nr == 2 && (!unmap || ops->ctx != last->ctx)))
+			return submit_buffer(ops, nr);
+	}
+
+	xpi_count(XPI_REGISTERS, 1);
+	ret = xpi_iommu_op_regs(XEN_IOMMU_REGS | ops->ctx, map, gfn, unmap);
+	if (unlikely(ret && ret != -EIO)) {
+		xpi_count(XPI_REGISTERS_REFUSED, 1);
+		return submit_buffer(ops, nr);
+	}
+
+	ops[0].status = 0;
+	ops[nr - 1].status = 0;
+	return ret;
+}
+
+static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
+{
+	return nr - 1 < 2 && use_registers ? submit_few(ops, nr) :
+					     submit_buffer(ops, nr);
 }
 
 /* One operation that is not part of the fast path; its status or an error. */

@@ -182,7 +182,6 @@ static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
 			 phys_addr_t paddr, size_t pgsize, size_t pgcount,
 			 int prot, gfp_t gfp, size_t *mapped)
 {
-	unsigned long nr;
 	u64 access = 0;
 	int ret;
 
@@ -193,8 +192,8 @@ static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
 
 	ret = xpi_domain_map(&to_xpi(domain)->d, PFN_DOWN(iova),
 			     PHYS_PFN(paddr), pgsize * pgcount >> PAGE_SHIFT,
-			     access, gfp, &nr);
-	*mapped = nr << PAGE_SHIFT;
+			     access, gfp, mapped);
+	*mapped <<= PAGE_SHIFT;
 	return ret;
 }
 

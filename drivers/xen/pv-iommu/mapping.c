@@ -123,17 +123,51 @@ static unsigned long map_block(struct xpi_domain *d, u64 dfn,
 	return done;
 }
 
+/*
+ * Map some of @nr frames, whatever they are.  By itself, as many kernels clear a block
+ * each time they come by.
+ */
+static noinline unsigned long map_any(struct xpi_domain *d, u64 dfn,
+				      unsigned long pfn, unsigned long nr,
+				      u64 access, int *ret)
+{
+	struct block b;
+
+	*ret = translate(d, dfn, pfn, nr, &b);
+	return *ret ? 0 : map_block(d, dfn, &b, access, ret);
+}
+
+/* The same of a run of dom0's own, in one table. */
+static unsigned long map_run(struct xpi_domain *d, u64 dfn, unsigned long pfn,
+			     u64 gfn, unsigned long nr, u64 access, int *ret)
+{
+	unsigned long flags, n;
+
+	xpi_batch_lock_room(&d->batch, 0, &flags);
+	n = xpi_entries_enter(d, dfn, nr, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID,
+			      ret);
+	d->nr_mapped += n;
+	if (likely(n))
+		xpi_batch_map(&d->batch, dfn, gfn, n, xpi_map_flags(access), 0);
+	spin_unlock_irqrestore(&d->batch.lock, flags);
+	return n;
+}
+
 /* Map some of @nr frames. */
 static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 			      unsigned long nr, u64 access, int *ret)
 {
-	struct block b;
+	u64 gfn = XPI_NO_GFN;
 
-	if (unlikely(READ_ONCE(d->batch.flush_failed)))
+	if (unlikely(READ_ONCE(d->batch.flush_failed))) {
 		*ret = XPI_NEED_FLUSH;
-	else
-		*ret = translate(d, dfn, pfn, nr, &b);
-	return *ret ? 0 : map_block(d, dfn, &b, access, ret);
+		return 0;
+	}
+
+	if (nr >= XPI_SHORT_RUN && nr == xpi_entries_piece(dfn, nr))
+		gfn = xpi_gfn_plain_run(pfn, nr);
+	return gfn == XPI_NO_GFN ? map_any(d, dfn, pfn, nr, access, ret) :
+				   map_run(d, dfn, pfn, gfn, nr, access, ret);
 }
 
 /* Get what mapping the next of @nr frames turned out to lack. */
@@ -193,24 +227,21 @@ static int map_range(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 static int map_one(struct xpi_domain *d, u64 dfn, unsigned long pfn, u64 access,
 		   gfp_t gfp, unsigned long *mapped)
 {
-	struct xpi_gfn_run run;
+	u64 *entry, gfn = xpi_gfn_plain(pfn);
 	unsigned long flags;
-	unsigned int left;
-	u64 *entry;
 	bool plain;
 
-	if (unlikely(xpi_gfn_run(pfn, 1, &run) || run.foreign))
+	if (unlikely(gfn == XPI_NO_GFN))
 		return map_range(d, dfn, pfn, 1, access, gfp, mapped);
 
 	spin_lock_irqsave(&d->batch.lock, flags);
-	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
+	entry = xpi_shadow_entries(&d->shadow, dfn);
 	plain = entry && !*entry && !READ_ONCE(d->batch.flush_failed) &&
 		xpi_batch_room(&d->batch, XPI_LIST_FRAMES);
 	if (likely(plain)) {
 		WRITE_ONCE(*entry, PFN_PHYS(pfn) | access | XPI_SHADOW_VALID);
 		d->nr_mapped++;
-		xpi_batch_map(&d->batch, dfn, run.gfn, 1,
-			      xpi_map_flags(access), 0);
+		xpi_batch_map_one(&d->batch, dfn, gfn, xpi_map_flags(access));
 	}
 	spin_unlock_irqrestore(&d->batch.lock, flags);
 
@@ -331,12 +362,11 @@ static unsigned long unmap_alike(struct xpi_domain *d, u64 dfn, unsigned long nr
 static bool unmap_one(struct xpi_domain *d, u64 dfn, bool lazy)
 {
 	unsigned long flags;
-	unsigned int left;
 	u64 *entry;
 	bool plain;
 
 	spin_lock_irqsave(&d->batch.lock, flags);
-	entry = xpi_shadow_entries(&d->shadow, dfn, &left);
+	entry = xpi_shadow_entries(&d->shadow, dfn);
 	plain = entry && (*entry & XPI_ENTRY_STATE) == XPI_ENTRY_KNOWN &&
 		xpi_batch_room(&d->batch, 0);
 	if (likely(plain)) {

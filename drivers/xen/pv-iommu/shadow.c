@@ -175,17 +175,15 @@ static u64 *walk(struct xpi_shadow *sh, u64 dfn, unsigned int to, bool alloc,
  * xpi_shadow_find() - xpi_shadow_entries() in a table that was not found lately
  * @sh: the tree
  * @dfn: frame number
- * @left: OUT: how many entries follow in an array, this one included
  *
  * Context: Any; with what serialises the entries held.
  * Return: the entry of @dfn, or NULL where there is no table.
  */
-u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
+u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn)
 {
 	u64 *entry = walk(sh, dfn, 0, false, 0);
 	unsigned int index = index_at(dfn, 0);
 
-	*left = XPI_SHADOW_ENTRIES - index;
 	/* Not where it goes beyond the end: that is for walk() to see. */
 	if (entry && sh->max_dfn - (dfn - index) >= XPI_SHADOW_ENTRIES - 1) {
 		*xpi_shadow_recent(sh, dfn) = (struct xpi_shadow_leaf) {
@@ -201,7 +199,6 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
  * @sh: the tree
  * @dfn: frame number
  * @gfp: how to allocate
- * @left: OUT: how many entries follow in an array, this one included
  *
  * A run that is valid stays.
  *
@@ -209,10 +206,8 @@ u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left)
  * Return: the entry of @dfn, or NULL without memory, beyond the tree, or where
  *	   a run is.
  */
-u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
-			      unsigned int *left)
+u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp)
 {
-	*left = XPI_SHADOW_ENTRIES - index_at(dfn, 0);
 	return walk(sh, dfn, 0, true, gfp);
 }
 

@@ -75,9 +75,8 @@ struct xpi_shadow {
 int xpi_shadow_init(struct xpi_shadow *sh, u64 max_dfn);
 void xpi_shadow_reserve(struct xpi_shadow *sh, gfp_t gfp);
 void xpi_shadow_destroy(struct xpi_shadow *sh);
-u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn, unsigned int *left);
-u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp,
-			      unsigned int *left);
+u64 *xpi_shadow_find(struct xpi_shadow *sh, u64 dfn);
+u64 *xpi_shadow_entries_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp);
 u64 *xpi_shadow_run(struct xpi_shadow *sh, u64 dfn);
 u64 *xpi_shadow_run_alloc(struct xpi_shadow *sh, u64 dfn, gfp_t gfp);
 bool xpi_shadow_split(struct xpi_shadow *sh, u64 dfn);
@@ -106,22 +105,20 @@ static inline struct xpi_shadow_leaf *xpi_shadow_recent(struct xpi_shadow *sh,
  * xpi_shadow_entries() - the entries from a frame on
  * @sh: the tree
  * @dfn: frame number
- * @left: OUT: how many entries follow in an array, this one included
  *
  * Context: Any; with what serialises the entries held.
- * Return: the entry of @dfn, or NULL where there is no table: nothing or a run.
+ * Return: the entry of @dfn, with those that the table has behind it, or NULL where
+ *	   there is no table: nothing or a run.
  */
-static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn,
-				      unsigned int *left)
+static inline u64 *xpi_shadow_entries(struct xpi_shadow *sh, u64 dfn)
 {
 	struct xpi_shadow_leaf *leaf = xpi_shadow_recent(sh, dfn);
 	u64 offset = dfn - leaf->dfn;
 
 	/* DMA comes back to where it was just now. */
 	if (unlikely(offset >= XPI_SHADOW_ENTRIES || !leaf->entries))
-		return xpi_shadow_find(sh, dfn, left);
+		return xpi_shadow_find(sh, dfn);
 
-	*left = XPI_SHADOW_ENTRIES - offset;
 	return &leaf->entries[offset];
 }
 

@@ -8,6 +8,7 @@
 
 #include <linux/errno.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
 #include <linux/processor.h>
 
 #include "batch.h"
@@ -33,13 +34,11 @@ static bool transient(int err)
 	       err == -ENOMEM;
 }
 
-/* What was taken out of the queue to be submitted. */
+/* Operations that have been submitted, and what may become of them yet. */
 struct taken {
 	struct xen_iommu_op *ops;
 	u64 *frames;
-	u64 *gfns;
 	unsigned int nr;
-	unsigned long gen;
 };
 
 static void settle(struct xpi_batch *batch, struct taken *t);
@@ -316,30 +315,32 @@ static bool retry(struct xpi_batch *batch, struct taken *t)
 	return true;
 }
 
-/* Take everything out of the queue, and begin the next generation. */
-static void take(struct xpi_batch *batch, struct taken *t)
+/*
+ * Take everything out of the queue, with its arrays, which become the spare ones, and
+ * begin the next generation.  Returns how many operations there are.
+ */
+static unsigned int take(struct xpi_batch *batch)
 {
+	unsigned int nr;
+
 	spin_lock(&batch->lock);
 	if (batch->flushes) {
 		xpi_count(XPI_FLUSHES, 1);
 		batch->calls_flush++;
 	}
 
-	*t = (struct taken) {
-		.ops = batch->ops,
-		.frames = batch->frames,
-		.gfns = batch->gfns,
-		.nr = batch->nr,
-		.gen = batch->gen++,
-	};
-	batch->ops = batch->spare.ops;
-	batch->frames = batch->spare.frames;
-	batch->gfns = batch->spare.gfns;
+	swap(batch->ops, batch->spare.ops);
+	swap(batch->frames, batch->spare.frames);
+	swap(batch->gfns, batch->spare.gfns);
+	nr = batch->nr;
+	batch->gen++;
 	xpi_batch_drop(batch);
 	spin_unlock(&batch->lock);
+
+	return nr;
 }
 
-/* Some of what was taken has failed: try again what can be, report the rest. */
+/* Some of what was submitted has failed: try again what can be, report the rest. */
 static void settle(struct xpi_batch *batch, struct taken *t)
 {
 	unsigned int tries, i;
@@ -356,27 +357,38 @@ static void settle(struct xpi_batch *batch, struct taken *t)
 		recover(batch);
 }
 
+/* By itself, as whoever has an address of it on its stack clears that each time. */
+static noinline void settle_taken(struct xpi_batch *batch, unsigned int nr)
+{
+	struct taken t = {
+		.ops = batch->spare.ops,
+		.frames = batch->spare.frames,
+		.nr = nr,
+	};
+
+	settle(batch, &t);
+}
+
 /* Have the generation done that is queued. */
 static void submit(struct xpi_batch *batch, enum xpi_cause cause)
 {
-	struct taken t;
+	unsigned int nr;
 	bool clean;
 
 	lockdep_assert_held(&batch->submit_lock);
 
 	xpi_count(counter_of_cause[cause], 1);
-	take(batch, &t);
-	batch->spare.ops = t.ops;
-	batch->spare.frames = t.frames;
-	batch->spare.gfns = t.gfns;
-
-	clean = submit_ops(batch, t.ops, t.nr);
-	trace_xpi_submit(cause, t.nr);
+	nr = take(batch);
+	clean = submit_ops(batch, batch->spare.ops, nr);
+	trace_xpi_submit(cause, nr);
 	if (unlikely(!clean || batch->flush_failed))
-		settle(batch, &t);
+		settle_taken(batch, nr);
 
-	/* Pairs with xpi_batch_wait(): first what became of it, then that it did. */
-	smp_store_release(&batch->done, t.gen);
+	/*
+	 * All generations go through here, one after the other.  Pairs with
+	 * xpi_batch_wait(): first what became of it, then that it did.
+	 */
+	smp_store_release(&batch->done, batch->done + 1);
 }
 
 /**

@@ -20,6 +20,24 @@ static void expect_run(struct kunit *test, unsigned long pfn, unsigned long nr,
 	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(pfn, nr, &run));
 	KUNIT_EXPECT_EQ(test, gfn, run.gfn);
 	KUNIT_EXPECT_EQ(test, len, run.nr);
+	if (nr > 1 && !(xpi_p2m_entry(pfn) & IDENTITY_FRAME_BIT))
+		KUNIT_EXPECT_EQ(test, len == nr ? gfn : XPI_NO_GFN,
+				xpi_gfn_plain_run(pfn, nr));
+}
+
+static void what_is_special_is_not_plain(struct kunit *test)
+{
+	fixture_p2m(test, PFN, 1, 5000, false);
+	fixture_p2m(test, PFN + 1, 1, INVALID_P2M_ENTRY, false);
+	fixture_p2m(test, PFN + 2, 1, FOREIGN_FRAME(5002), false);
+	fixture_p2m(test, PFN + 3, 1, IDENTITY_FRAME(PFN + 3), false);
+
+	KUNIT_EXPECT_EQ(test, 5000ULL, xpi_gfn_plain(PFN));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain(PFN + 1));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain(PFN + 2));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain(PFN + 3));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain_run(PFN, 2));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain_run(PFN + 1, 2));
 }
 
 static void scattered_frames_are_runs_of_one(struct kunit *test)
@@ -248,6 +266,7 @@ static void runs_of_any_p2m_put_together_are_the_p2m(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(what_is_special_is_not_plain),
 	KUNIT_CASE(scattered_frames_are_runs_of_one),
 	KUNIT_CASE(contiguous_frames_are_one_run),
 	KUNIT_CASE(a_run_is_not_longer_than_asked_for),

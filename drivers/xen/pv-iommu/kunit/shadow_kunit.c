@@ -32,8 +32,7 @@ static struct xpi_shadow *tree(struct kunit *test, u64 max_dfn)
 
 static u64 *slot(struct kunit *test, struct xpi_shadow *sh, u64 dfn)
 {
-	unsigned int left;
-	u64 *entry = xpi_shadow_entries_alloc(sh, dfn, GFP_KERNEL, &left);
+	u64 *entry = xpi_shadow_entries_alloc(sh, dfn, GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, entry);
 	return entry;
@@ -85,14 +84,12 @@ static void beyond_the_tree_there_is_nothing(struct kunit *test)
 	const struct width *w = test->param_value;
 	u64 max = BIT_ULL(w->bits - PAGE_SHIFT) - 1;
 	struct xpi_shadow *sh = tree(test, max);
-	unsigned int left;
 
 	*slot(test, sh, 0) = 1;
-	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, max + 1, &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, max + 1));
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, max + 1,
-							 GFP_KERNEL, &left));
-	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, ~0ULL, GFP_KERNEL,
-							 &left));
+							 GFP_KERNEL));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, ~0ULL, GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, max + 1));
 	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, ~0ULL));
 }
@@ -101,27 +98,22 @@ static void looking_up_allocates_nothing(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree(test, BIT_ULL(36) - 1);
 	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
-	unsigned int left;
 
-	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, 12345, &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, 12345));
 	KUNIT_EXPECT_EQ(test, 0, xpi_shadow_get(sh, 12345));
 	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
 
-static void left_counts_to_the_end_of_the_table(struct kunit *test)
+static void a_table_has_its_entries_in_a_row(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree(test, BIT_ULL(27) - 1);
-	unsigned int left;
 	u64 *first, *last;
 
-	first = xpi_shadow_entries_alloc(sh, 512 * 7, GFP_KERNEL, &left);
-	KUNIT_EXPECT_EQ(test, 512U, left);
-	last = xpi_shadow_entries_alloc(sh, 512 * 7 + 511, GFP_KERNEL, &left);
-	KUNIT_EXPECT_EQ(test, 1U, left);
+	first = xpi_shadow_entries_alloc(sh, 512 * 7, GFP_KERNEL);
+	last = xpi_shadow_entries_alloc(sh, 512 * 7 + 511, GFP_KERNEL);
 	KUNIT_EXPECT_PTR_EQ(test, first + 511, last);
 	KUNIT_EXPECT_PTR_EQ(test, first + 1,
-			    xpi_shadow_entries(sh, 512 * 7 + 1, &left));
-	KUNIT_EXPECT_EQ(test, 511U, left);
+			    xpi_shadow_entries(sh, 512 * 7 + 1));
 }
 
 /* More tables than are kept, and twice those that are kept at one place. */
@@ -129,7 +121,7 @@ static void what_was_found_lately_is_what_the_tree_has(struct kunit *test)
 {
 	const unsigned int nr = 3 * XPI_SHADOW_RECENT;
 	struct xpi_shadow *sh = tree(test, nr * ENTRIES - 1);
-	unsigned int round, i, left;
+	unsigned int round, i;
 
 	for (i = 0; i < nr; i++)
 		*slot(test, sh, i * ENTRIES + i) = i + 1;
@@ -139,10 +131,9 @@ static void what_was_found_lately_is_what_the_tree_has(struct kunit *test)
 
 		/* Each with the others of its place in between, and once more. */
 		i = round / 2 * (XPI_SHADOW_RECENT + 1) % nr;
-		entry = xpi_shadow_entries(sh, i * ENTRIES + i, &left);
+		entry = xpi_shadow_entries(sh, i * ENTRIES + i);
 		KUNIT_ASSERT_NOT_NULL(test, entry);
 		KUNIT_EXPECT_EQ(test, i + 1, *entry);
-		KUNIT_EXPECT_EQ(test, ENTRIES - i, left);
 		KUNIT_EXPECT_PTR_EQ(test, slot(test, sh, i * ENTRIES + i),
 				    entry);
 	}
@@ -204,12 +195,11 @@ static unsigned int differ_from_run(struct xpi_shadow *sh)
 static void a_run_has_the_entries_of_its_frames(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
-	unsigned int left;
 
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
 	KUNIT_EXPECT_EQ(test, 0ULL, xpi_shadow_get(sh, RUN_DFN - 1));
 	KUNIT_EXPECT_EQ(test, 0ULL, xpi_shadow_get(sh, RUN_DFN + ENTRIES));
-	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, RUN_DFN, &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries(sh, RUN_DFN));
 	KUNIT_EXPECT_PTR_EQ(test, xpi_shadow_run(sh, RUN_DFN),
 			    xpi_shadow_run(sh, RUN_DFN + ENTRIES - 1));
 }
@@ -218,15 +208,14 @@ static void a_run_that_is_split_has_the_same_entries(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
 	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
-	unsigned int left;
 	u64 *entry;
 
 	KUNIT_EXPECT_TRUE(test, xpi_shadow_split(sh, RUN_DFN + 3));
 	KUNIT_EXPECT_EQ(test, tables + 1, xpi_counted(XPI_SHADOW_TABLES));
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
-	entry = xpi_shadow_entries(sh, RUN_DFN + 3, &left);
+	entry = xpi_shadow_entries(sh, RUN_DFN + 3);
 	KUNIT_ASSERT_NOT_NULL(test, entry);
-	KUNIT_EXPECT_EQ(test, ENTRIES - 3, left);
+	KUNIT_EXPECT_EQ(test, RUN_ENTRY + 3 * PAGE_SIZE, *entry);
 
 	/* There is nothing left to split, nor was there elsewhere. */
 	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN));
@@ -238,15 +227,14 @@ static void a_run_that_is_split_has_the_same_entries(struct kunit *test)
 static void only_a_run_that_is_not_valid_gives_way(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
-	unsigned int left;
 	u64 *entry;
 
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, RUN_DFN,
-							 GFP_KERNEL, &left));
+							 GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(sh));
 
 	*xpi_shadow_run(sh, RUN_DFN) = XPI_SHADOW_QUARANTINED;
-	entry = xpi_shadow_entries_alloc(sh, RUN_DFN + 9, GFP_KERNEL, &left);
+	entry = xpi_shadow_entries_alloc(sh, RUN_DFN + 9, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, entry);
 	KUNIT_EXPECT_TRUE(test, *entry & XPI_SHADOW_QUARANTINED);
 	KUNIT_EXPECT_FALSE(test, *entry & XPI_SHADOW_VALID);
@@ -307,13 +295,11 @@ static void what_was_taken_from_the_reserve_is_replaced(struct kunit *test)
 static void without_memory_a_tree_stays_as_it_is(struct kunit *test)
 {
 	struct xpi_shadow *sh = tree_with_run(test, RUN_ENTRY);
-	unsigned int left;
 
 	use_up_reserve(test, sh);
 	kunit_activate_static_stub(test, xpi_shadow_page, no_page);
 	KUNIT_EXPECT_FALSE(test, xpi_shadow_split(sh, RUN_DFN));
-	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, 0, GFP_KERNEL,
-							 &left));
+	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(sh, 0, GFP_KERNEL));
 	KUNIT_EXPECT_NULL(test, xpi_shadow_run_alloc(sh, BIT_ULL(20),
 						     GFP_KERNEL));
 	kunit_deactivate_static_stub(test, xpi_shadow_page);
@@ -331,14 +317,12 @@ static u64 *page_that_comes_late(gfp_t gfp)
 {
 	struct kunit *test = kunit_get_current_test();
 	struct rival *rival = test->priv;
-	unsigned int left;
 
 	kunit_deactivate_static_stub(test, xpi_shadow_page);
 	if (rival->run)
 		*xpi_shadow_run(rival->sh, RUN_DFN) = rival->run;
 	else
-		rival->entry = xpi_shadow_entries_alloc(rival->sh, RUN_DFN, gfp,
-							&left);
+		rival->entry = xpi_shadow_entries_alloc(rival->sh, RUN_DFN, gfp);
 	return (u64 *)__get_free_page(gfp);
 }
 
@@ -347,12 +331,11 @@ static void a_table_that_comes_late_is_freed(struct kunit *test)
 {
 	struct rival rival = { .sh = tree_with_run(test, 0) };
 	u64 tables = xpi_counted(XPI_SHADOW_TABLES);
-	unsigned int left;
 	u64 *entry;
 
 	test->priv = &rival;
 	kunit_activate_static_stub(test, xpi_shadow_page, page_that_comes_late);
-	entry = xpi_shadow_entries_alloc(rival.sh, RUN_DFN, GFP_KERNEL, &left);
+	entry = xpi_shadow_entries_alloc(rival.sh, RUN_DFN, GFP_KERNEL);
 	KUNIT_EXPECT_NOT_NULL(test, entry);
 	KUNIT_EXPECT_PTR_EQ(test, rival.entry, entry);
 	KUNIT_EXPECT_EQ(test, tables + 1, xpi_counted(XPI_SHADOW_TABLES));
@@ -362,7 +345,7 @@ static void a_table_that_comes_late_is_freed(struct kunit *test)
 	tables = xpi_counted(XPI_SHADOW_TABLES);
 	kunit_activate_static_stub(test, xpi_shadow_page, page_that_comes_late);
 	KUNIT_EXPECT_NULL(test, xpi_shadow_entries_alloc(rival.sh, RUN_DFN,
-							 GFP_KERNEL, &left));
+							 GFP_KERNEL));
 	KUNIT_EXPECT_EQ(test, 0U, differ_from_run(rival.sh));
 	KUNIT_EXPECT_EQ(test, tables, xpi_counted(XPI_SHADOW_TABLES));
 }
@@ -379,12 +362,12 @@ struct installer {
 static int install(void *data)
 {
 	struct installer *in = data;
-	unsigned int i, left;
+	unsigned int i;
 
 	wait_for_completion(in->go);
 	for (i = 0; i < TABLES; i++)
 		in->got[i] = xpi_shadow_entries_alloc(in->sh, i * ENTRIES,
-						      GFP_KERNEL, &left);
+						      GFP_KERNEL);
 	complete(&in->done);
 	return 0;
 }
@@ -433,7 +416,7 @@ static struct kunit_case cases[] = {
 			 width_gen_params),
 	KUNIT_CASE_PARAM(beyond_the_tree_there_is_nothing, width_gen_params),
 	KUNIT_CASE(looking_up_allocates_nothing),
-	KUNIT_CASE(left_counts_to_the_end_of_the_table),
+	KUNIT_CASE(a_table_has_its_entries_in_a_row),
 	KUNIT_CASE(what_was_found_lately_is_what_the_tree_has),
 	KUNIT_CASE(neighbours_share_tables),
 	KUNIT_CASE(the_end_of_a_tree_frees_all_its_tables),
