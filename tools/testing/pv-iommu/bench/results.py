@@ -17,12 +17,20 @@ ERROR = "error"
 Stats = dict[str, dict[str, Any]]
 
 
+class Spot(TypedDict):
+    """A function, and its instructions of one operation."""
+    part: str
+    function: str
+    instructions: float
+
+
 class Run(TypedDict):
     """As report.py's documentation has it."""
     config: str
     round: int
     exact: NotRequired[bool]
     stats: dict[str, str]
+    where: NotRequired[dict[str, list[Spot]]]
 
 
 def number(name: str, text: str) -> float:
