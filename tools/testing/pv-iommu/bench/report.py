@@ -5,8 +5,7 @@ RESULTS.json is a list of runs: {"config": NAME, "round": NUMBER, "exact":
 BOOL, "stats": {"CASE.METRIC": NUMBER}}.  Those that are exact were made with
 QEMU's -icount: their nanoseconds are instructions of the guest.  Of disks and
 networks they have CASE.instructions: all that the machine executed meanwhile.
-Some have "where": {CASE: [{"part": NAME, "function": NAME, "instructions":
-NUMBER}]}, too.
+Some have "where": {CASE: Places}, too, see results.py.
 """
 
 import csv

@@ -24,13 +24,20 @@ class Spot(TypedDict):
     instructions: float
 
 
+class Places(TypedDict):
+    """median: what an operation takes by the guest's clock; functions: all
+    that had a part in the operations, most first."""
+    median: float
+    functions: list[Spot]
+
+
 class Run(TypedDict):
     """As report.py's documentation has it."""
     config: str
     round: int
     exact: NotRequired[bool]
     stats: dict[str, str]
-    where: NotRequired[dict[str, list[Spot]]]
+    where: NotRequired[dict[str, Places]]
 
 
 def number(name: str, text: str) -> float:

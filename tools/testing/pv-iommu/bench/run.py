@@ -60,7 +60,7 @@ def measure(parts: Parts, run_dir: Path, narrator: Narrator,
             run: Run = {"config": scenario.variant, "round": number,
                         "exact": exact, "stats": result.record.stats}
             if scenario.blocks:
-                run["where"] = where.spots(
+                run["where"] = where.places(
                     result.record, parts.xen_map(scenario.xen))
             found.append(run)
     return found, failed

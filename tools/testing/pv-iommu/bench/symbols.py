@@ -4,7 +4,7 @@
 import bisect
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LINUX, DRIVER, BENCH = "Linux", "driver", "benchmark"
 XEN, PROGRAMS = "Xen", "programs"
@@ -22,8 +22,8 @@ UPPER, XEN_BEGIN, XEN_END = 1 << 63, 0xffff800000000000, 0xffff880000000000
 class Function:
     """Two that have the same name are still two."""
     address: int
-    part: str = field(compare=False)
-    name: str = field(compare=False)
+    part: str
+    name: str
 
 
 def words(text: str) -> Iterator[list[str]]:
@@ -34,9 +34,14 @@ def words(text: str) -> Iterator[list[str]]:
             yield found
 
 
-def plain(name: str) -> tuple[int, int, str]:
+# How names end that say where functions begin and end, and are none.
+LABELS = ("_start", "_end", "text")
+
+
+def plain(name: str) -> tuple[bool, int, int, str]:
     """Of several names of one address the least is shown."""
-    return len(name) - len(name.lstrip("_")), len(name), name
+    return (name.endswith(LABELS), len(name) - len(name.lstrip("_")),
+            len(name), name)
 
 
 class Symbols:
@@ -49,6 +54,8 @@ class Symbols:
                 else LINUX
             self._add(found, Function(int(address, 16), part, name), kind)
         for address, kind, name, *_ in words(xen):
+            # a static function's has its file's before it, as Xen calls it
+            name = name.rpartition("/")[2]
             self._add(found, Function(int(address, 16), XEN, name), kind)
         self.functions = [found[address] for address in sorted(found)]
         self.addresses = [each.address for each in self.functions]

@@ -9,7 +9,7 @@ from pathlib import Path
 from lab.judge import Record
 
 from .cases import CONFIGS, named
-from .results import Run, Spot
+from .results import Places, Run, Spot
 from .symbols import (BENCH, DRIVER, LINUX, PROGRAMS, XEN, Function, Symbols)
 from .text import table
 
@@ -39,17 +39,18 @@ def numbered(functions: Iterable[Function]) -> dict[Function, str]:
     return found
 
 
-def spots(record: Record, xen: str) -> dict[str, list[Spot]]:
-    """What a run counted, by case: for each operation, most first."""
+def places(record: Record, xen: str) -> dict[str, Places]:
+    """What a run counted, by case."""
     symbols = Symbols(record.symbols, xen)
-    found: dict[str, list[Spot]] = {}
-    for case, (operations, executed) in record.executed.items():
-        functions = symbols.by_function(executed.instructions)
+    found: dict[str, Places] = {}
+    for name, case in record.executed.items():
+        functions = symbols.by_function(case.executed.instructions)
         names = numbered(functions)
-        found[case] = [
+        operations = case.operations * case.executed.times
+        found[name] = {"median": case.median, "functions": [
             {"part": each.part, "function": names[each],
-             "instructions": count / (operations * executed.times)}
-            for each, count in functions.most_common()]
+             "instructions": count / operations}
+            for each, count in functions.most_common()]}
     return found
 
 
@@ -90,7 +91,7 @@ def where_table(found: Sequence[Spot]) -> str:
         *rows_of(shown), "", ["all", "", f"{round(total)}", "100.0"]])
 
 
-def each_of(runs: Iterable[Run]) -> Iterator[tuple[str, str, list[Spot]]]:
+def each_of(runs: Iterable[Run]) -> Iterator[tuple[str, str, Places]]:
     """(config, case, what was found), in the order to show them."""
     for run in sorted(runs, key=lambda run: [*CONFIGS, run["config"]].index(
             run["config"])):
@@ -101,7 +102,8 @@ def each_of(runs: Iterable[Run]) -> Iterator[tuple[str, str, list[Spot]]]:
 def text_of(runs: Iterable[Run]) -> str:
     return "\n".join(
         f"{named(case).title}, {CONFIGS.get(config, config)}: instructions "
-        f"for each operation\n\n{where_table(found)}\n"
+        f"for each operation, mean (median of batches: "
+        f"{found['median']:.0f})\n\n{where_table(found['functions'])}\n"
         for config, case, found in each_of(runs))
 
 
@@ -118,5 +120,5 @@ def write(runs: Sequence[Run], directory: Path) -> str:
         out.writerows((config, case, each["part"], each["function"],
                        f"{each['instructions']:.5f}")
                       for config, case, found in each_of(runs)
-                      for each in found)
+                      for each in found["functions"])
     return text

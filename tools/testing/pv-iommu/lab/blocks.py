@@ -18,6 +18,15 @@ class Executed:
     instructions: Counter[int]
 
 
+@dataclass
+class Case:
+    """operations: each of those times; median: the instructions of one by
+    the guest's own clock."""
+    operations: int
+    median: float
+    executed: Executed
+
+
 def read(path: Path) -> Executed:
     """The plugin's file: how many pairs of numbers it has, how often the
     second no-op was reached, and a pair for each block.  It can grow while it

@@ -4,7 +4,7 @@
 import re
 from dataclasses import dataclass, field
 
-from .blocks import Executed
+from .blocks import Case
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -60,8 +60,8 @@ LINUX_FORBIDDEN = re.compile("|".join((
 
 @dataclass
 class Record:
-    """What a run reported over the channel.  executed: by the name of a case
-    (operations each time, what was executed); symbols: Linux' own list."""
+    """What a run reported over the channel.  executed: by the
+    names of cases; symbols: Linux' own list of its functions."""
     begun: bool = False
     finished: bool = False
     oks: int = 0
@@ -69,7 +69,7 @@ class Record:
     skipped: str = ""
     stats: dict[str, str] = field(default_factory=dict)
     counters: dict[str, bytes] = field(default_factory=dict)
-    executed: dict[str, tuple[int, Executed]] = field(default_factory=dict)
+    executed: dict[str, Case] = field(default_factory=dict)
     symbols: str = ""
     checks: int = 0
     ended: str = ""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import kernels, ktap
-from .blocks import Profile
+from .blocks import Case, Profile
 from .build import Parts
 from .hostside import Log, NetPeer, Pattern, heard
 from .judge import Record, split_log
@@ -242,17 +242,18 @@ class Requests:
         return str(self.qemu.executed())
 
     def do_blocks(self, text: str) -> None:
-        """blocks [NAME OPERATIONS]: what was executed in each block of
-        instructions since that was asked last is of the case NAME, so many
-        operations each time; or of nothing that is of interest."""
+        """blocks [NAME OPERATIONS MEDIAN]: what was executed in each block of
+        instructions since that was asked last is of the case NAME, with so
+        many operations each time; or of nothing that is of interest."""
         if not self.qemu.blocks:
             raise Refused("this machine does not count blocks")
         executed = self.profile.since(self.qemu.blocks)
         if text:
-            name, operations = text.split()
+            name, operations, median = text.split()
             if not executed.times:
                 raise Refused(f"{name}: nothing was counted")
-            self.record.executed[name] = int(operations), executed
+            self.record.executed[name] = Case(int(operations), float(median),
+                                              executed)
 
     def do_symbols(self, text: str) -> None:
         """symbols NAME LENGTH: Linux' list is at the begin of this image,

@@ -7,14 +7,16 @@ import tempfile
 import unittest
 from collections import Counter
 from pathlib import Path
+from unittest import mock
 
 from bench import where
 from bench.results import Run
 from bench.symbols import LINUX, XEN, Symbols
 
-from ..blocks import Executed, Profile, read
+from ..blocks import Case, Executed, Profile, read
 from ..judge import Record
 from ..ui import LabError
+from ..verbs import Refused, Requests
 
 CORE, MODULE, HYPERVISOR = \
     0xffffffff81000000, 0xffffffffc0000000, 0xffff82d040200000
@@ -23,6 +25,7 @@ LINUX_SYMBOLS = f"""
 {CORE:016x} T _text
 {CORE:016x} T iommu_map
 {CORE + 0x100:016x} t helper
+{CORE + 0x100:016x} T _text_end
 {CORE + 0x200:016x} t helper
 {MODULE + 0x1000:016x} t bench_single_pairs [pviommu_bench]
 {MODULE:016x} t xpi_map [xen_pv_iommu]
@@ -30,7 +33,7 @@ LINUX_SYMBOLS = f"""
 """
 XEN_SYMBOLS = f"""
 0x{HYPERVISOR:016x} T do_iommu_op
-0x{HYPERVISOR + 0x80:016x} t head.o#map
+0x{HYPERVISOR + 0x80:016x} t drivers/vtd/map.c#map
 0x{HYPERVISOR + 0x100:016x} D data
 """
 
@@ -70,6 +73,23 @@ class BlocksTest(unittest.TestCase):
         with self.assertRaisesRegex(LabError, "no room"):
             read(self.path)
 
+    def test_verb(self):
+        record = Record()
+        qemu = mock.Mock(blocks=self.path, trace_log=self.path)
+        requests = Requests(record, qemu, {}, self.path, mock.Mock(),
+                            mock.Mock())
+        self.write(1, (0x1000, 5))
+        requests.serve("blocks", "")
+        with self.assertRaisesRegex(Refused, "nothing was counted"):
+            requests.serve("blocks", "single-4k 16 3270.5")
+        self.write(3, (0x1000, 9))
+        requests.serve("blocks", "single-4k 16 3270.5")
+        self.assertEqual(record.executed, {"single-4k": Case(
+            16, 3270.5, Executed(2, Counter({0x1000: 4})))})
+        qemu.blocks = None
+        with self.assertRaisesRegex(Refused, "does not count"):
+            requests.serve("blocks", "")
+
 
 class SymbolsTest(unittest.TestCase):
     def test_of(self):
@@ -79,7 +99,7 @@ class SymbolsTest(unittest.TestCase):
                 (MODULE + 0x1008, "benchmark", "bench_single_pairs"),
                 (MODULE + 0x2008, LINUX, "nvme_setup"),
                 (HYPERVISOR + 4, XEN, "do_iommu_op"),
-                (HYPERVISOR + 0x80, XEN, "head.o#map"),
+                (HYPERVISOR + 0x80, XEN, "map.c#map"),
                 (0x401000, "programs", "programs")):
             found = symbols().of(address)
             self.assertEqual((found.part, found.name), (part, name))
@@ -102,15 +122,15 @@ class SymbolsTest(unittest.TestCase):
 
 
 class WhereTest(unittest.TestCase):
-    def spots(self):
+    def places(self):
         blocks = Counter({CORE: 3000, CORE + 0x100: 13, CORE + 0x200: 20,
                           MODULE: 1500, HYPERVISOR: 2000, 0x401000: 10})
         record = Record(symbols=LINUX_SYMBOLS, executed={
-            "single-4k": (4, Executed(2, blocks))})
-        return where.spots(record, XEN_SYMBOLS)
+            "single-4k": Case(4, 810.4, Executed(2, blocks))})
+        return where.places(record, XEN_SYMBOLS)
 
-    def test_spots(self):
-        found = self.spots()["single-4k"]
+    def test_places(self):
+        found = self.places()["single-4k"]["functions"]
         self.assertEqual(found[0], {"part": "Linux", "function": "iommu_map",
                                     "instructions": 375})
         self.assertEqual(sum(each["instructions"] for each in found),
@@ -122,7 +142,7 @@ class WhereTest(unittest.TestCase):
         self.assertEqual(where.rounded([]), [])
 
     def test_table(self):
-        text = where.where_table(self.spots()["single-4k"])
+        text = where.where_table(self.places()["single-4k"]["functions"])
         parts, functions, last = (
             [line.split() for line in part.splitlines()]
             for part in text.split("-\n")[1].split("\n\n"))
@@ -136,7 +156,7 @@ class WhereTest(unittest.TestCase):
 
     def test_files(self):
         runs: list[Run] = [
-            {"config": name, "round": 0, "stats": {}, "where": self.spots()}
+            {"config": name, "round": 0, "stats": {}, "where": self.places()}
             for name in ("pv-lazy", "xen-swiotlb")]
         runs.append({"config": "pv-lazy", "round": 0, "stats": {}})
         with tempfile.TemporaryDirectory() as directory:
@@ -147,6 +167,8 @@ class WhereTest(unittest.TestCase):
             self.assertEqual((path / "where.txt").read_text(), text)
             with open(path / "where.csv", newline="") as file:
                 rows = list(csv.DictReader(file))
+        self.assertIn("lazy: instructions for each operation, mean "
+                      "(median of batches: 810)\n", text)
         self.assertLess(text.index("single 4 KiB, xen-swiotlb"),
                         text.index("single 4 KiB, PV-IOMMU lazy"))
         self.assertEqual(len(rows), 12)
