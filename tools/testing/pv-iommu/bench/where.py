@@ -46,10 +46,9 @@ def places(record: Record, xen: str) -> dict[str, Places]:
     for name, case in record.executed.items():
         functions = symbols.by_function(case.executed.instructions)
         names = numbered(functions)
-        operations = case.operations * case.executed.times
         found[name] = {"median": case.median, "functions": [
             {"part": each.part, "function": names[each],
-             "instructions": count / operations}
+             "instructions": count / case.total}
             for each, count in functions.most_common()]}
     return found
 

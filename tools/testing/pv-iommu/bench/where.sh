@@ -47,6 +47,8 @@ symbols() {
 
 [ "$DRIVER" = none ] || driver_load
 measure_up "$PCI_EDU64"
+# what a boot leaves to be done later is to be over
+sleep 5
 # batches as in measure.sh
 where single-4k 16 single size=4096 iters=2000
 where single-64k 16 single size=65536 iters=1000

@@ -9,6 +9,10 @@ from pathlib import Path
 
 from .ui import LabError
 
+# The mean has interrupts and flushes that the median of batches has not; a lazy
+# one is larger by 5 %.
+LEAST, MOST = 0.95, 1.15
+
 
 @dataclass
 class Executed:
@@ -25,6 +29,21 @@ class Case:
     operations: int
     median: float
     executed: Executed
+
+    @property
+    def total(self) -> int:
+        """How many operations there were."""
+        return self.operations * self.executed.times
+
+    def fault(self) -> str:
+        """Why this is not what the operations executed; "" if it is."""
+        if not self.executed.times:
+            return "nothing was counted"
+        mean = self.executed.instructions.total() / self.total
+        if not LEAST * self.median < mean < MOST * self.median:
+            return (f"the mean is {mean:.0f}, the median {self.median:.0f}: "
+                    "other things were under way, or not all was counted")
+        return ""
 
 
 def read(path: Path) -> Executed:

@@ -250,10 +250,10 @@ class Requests:
         executed = self.profile.since(self.qemu.blocks)
         if text:
             name, operations, median = text.split()
-            if not executed.times:
-                raise Refused(f"{name}: nothing was counted")
-            self.record.executed[name] = Case(int(operations), float(median),
-                                              executed)
+            case = Case(int(operations), float(median), executed)
+            if fault := case.fault():
+                raise Refused(f"{name}: {fault}")
+            self.record.executed[name] = case
 
     def do_symbols(self, text: str) -> None:
         """symbols NAME LENGTH: Linux' list is at the begin of this image,

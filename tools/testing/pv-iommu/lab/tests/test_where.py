@@ -82,10 +82,13 @@ class BlocksTest(unittest.TestCase):
         requests.serve("blocks", "")
         with self.assertRaisesRegex(Refused, "nothing was counted"):
             requests.serve("blocks", "single-4k 16 3270.5")
-        self.write(3, (0x1000, 9))
-        requests.serve("blocks", "single-4k 16 3270.5")
+        self.write(3, (0x1000, 100_005))
+        requests.serve("blocks", "single-4k 16 3000.5")
         self.assertEqual(record.executed, {"single-4k": Case(
-            16, 3270.5, Executed(2, Counter({0x1000: 4})))})
+            16, 3000.5, Executed(2, Counter({0x1000: 100_000})))})
+        self.write(4, (0x1000, 300_005))
+        with self.assertRaisesRegex(Refused, "mean is 12500, the median 3000"):
+            requests.serve("blocks", "single-64k 16 3000.5")
         qemu.blocks = None
         with self.assertRaisesRegex(Refused, "does not count"):
             requests.serve("blocks", "")
