@@ -18,9 +18,6 @@
 # shellcheck source=tools/testing/pv-iommu/lab/guest/lib-bench.sh
 . /lab/lib-bench.sh
 
-# Where all CPUs are idle, the time of a machine that is counted does not wait for the
-# host's disk, and a flush would take too long: there is none, and no timeout.
-
 # where NAME BATCH OPTIONS...: a case of the module's, twice: the first time
 # allocates what is kept for the second.  xen-swiotlb cannot do all of them.
 where() {
@@ -36,7 +33,9 @@ where() {
 		"$(sed -n 's/^ns //p' "$RUN")" || die "$REPLY_TEXT"
 }
 
-# symbols: where this boot has Linux' functions, on the disk, which is nobody's
+# symbols: where this boot has Linux' functions, on the disk, which is nobody's.  The
+# time of a machine that is counted runs on when its CPUs are idle, and does not wait
+# for the host's disk, so a flush of that would time out: QEMU has none (unsafe).
 symbols() {
 	grep -i ' [tw] ' /proc/kallsyms | grep -v ' __pfx_' | gzip >/run/symbols
 	disk_up "$PCI_NVME" nvme
