@@ -5,12 +5,13 @@ RESULTS.json is a list of runs: {"config": NAME, "round": NUMBER, "exact":
 BOOL, "stats": {"CASE.METRIC": NUMBER}}.  Those that are exact were made with
 QEMU's -icount: their nanoseconds are instructions of the guest.  Of disks and
 networks they have CASE.instructions: all that the machine executed meanwhile.
+Some have "where": {CASE: Places}, too, see results.py.
 """
 
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -18,7 +19,7 @@ from typing import Any
 
 from lab.ui import LabError, say
 
-from . import plot
+from . import plot, where
 from .cases import CONFIGS, HELD, PAIRS, TARGETS, UNIT_CASE, Case
 from .results import ERROR, Results, Run
 from .text import PLAIN, digits, quantity, scaled, table, tally
@@ -212,8 +213,9 @@ def summary(results: Results) -> str:
                                  for title, text in parts)]) + "\n"
 
 
-def write(runs: Iterable[Run], directory: Path) -> str:
-    """Write tables and plots of a list of runs; the text of the summary.
+def write(runs: Sequence[Run], directory: Path) -> str:
+    """Write tables and plots of a list of runs; the text of the summary, and
+    of where instructions are.
 
     The plots come last: without gnuplot there are the tables still.
     """
@@ -222,8 +224,9 @@ def write(runs: Iterable[Run], directory: Path) -> str:
     write_csv(results, directory / "results.csv")
     text = summary(results)
     (directory / "summary.txt").write_text(text)
+    places = where.write(runs, directory)
     plot.write(results, directory)
-    return text
+    return f"{text}\n{places}" if places else text
 
 
 def main() -> int:

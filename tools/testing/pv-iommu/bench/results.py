@@ -17,12 +17,27 @@ ERROR = "error"
 Stats = dict[str, dict[str, Any]]
 
 
+class Spot(TypedDict):
+    """A function, and its instructions of one operation."""
+    part: str
+    function: str
+    instructions: float
+
+
+class Places(TypedDict):
+    """median: what an operation takes by the guest's clock; functions: all
+    that had a part in the operations, most first."""
+    median: float
+    functions: list[Spot]
+
+
 class Run(TypedDict):
     """As report.py's documentation has it."""
     config: str
     round: int
     exact: NotRequired[bool]
     stats: dict[str, str]
+    where: NotRequired[dict[str, Places]]
 
 
 def number(name: str, text: str) -> float:

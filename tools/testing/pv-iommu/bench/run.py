@@ -14,6 +14,7 @@ from lab.runner import Runner
 from lab.session import Narrator, Result
 from lab.ui import LabError, say
 
+from . import where
 from .results import Run
 
 # QEMU's names of all descriptors that flush VT-d's IOTLB.
@@ -55,7 +56,11 @@ def measure(parts: Parts, run_dir: Path, narrator: Narrator,
                             driver=driver).run_one(scenario)
             if result.reasons:
                 failed.append(result)
-            else:
-                found.append({"config": scenario.variant, "round": number,
-                              "exact": exact, "stats": result.record.stats})
+                continue
+            run: Run = {"config": scenario.variant, "round": number,
+                        "exact": exact, "stats": result.record.stats}
+            if scenario.blocks:
+                run["where"] = where.places(
+                    result.record, parts.xen_map(scenario.xen))
+            found.append(run)
     return found, failed

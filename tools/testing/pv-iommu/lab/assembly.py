@@ -26,7 +26,8 @@ def machine_of(parts: Parts, boot: Boot, driver: bool, work: Path) -> Machine:
     machine = Machine(want.iommu, want.memory, want.counted, want.cpu,
                       want.cpus, want.parallel)
     if want.counted:
-        machine.count(parts.plugin(), work / "instructions")
+        machine.count(parts.plugin(), work / "instructions",
+                      work / "blocks" if want.blocks else None)
     initrd = initrd_of(parts, boot, driver, work)
     if want.xen == "none":
         machine.boot_linux(parts.kernel_packed(want.kernel), initrd, words)

@@ -289,8 +289,15 @@ class Parts:
             shutil.rmtree(source, ignore_errors=True)
             os.rename(directory / "xen.elf", directory / "xen")
             os.rename(directory / "xen.elf.config", directory / "config")
+            os.rename(directory / "xen.elf.map", directory / "map")
 
         return self.cache.get(f"xen-{flavour}", inputs, build) / "xen"
+
+    def xen_map(self, flavour: str) -> str:
+        """Where the functions are in the hypervisor that was built here; in
+        another one, or none, that is not known."""
+        path = self.xen(flavour).with_name("map") if flavour != "none" else None
+        return path.read_text() if path and path.exists() else ""
 
     @once
     def plugin(self) -> Path:

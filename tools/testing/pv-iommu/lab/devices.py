@@ -335,5 +335,6 @@ class Devices:
         with open(path, "wb") as file:
             file.truncate(parse_size(left.pop("size", str(DISK_SIZE))))
         self.disks[name] = path
+        cache = ",cache=unsafe" if left.pop("unsafe", None) else ""
         self.argv += ["-drive", f"if=none,id=disk-{name},format=raw,"
-                                f"discard=unmap,file={path}"]
+                                f"discard=unmap,file={path}{cache}"]

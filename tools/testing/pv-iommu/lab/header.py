@@ -44,6 +44,8 @@ for the lab:
                               kernel: see lib-crash.sh
     #: counted                 QEMU counts instructions, one of which takes a
                               nanosecond
+    #: blocks                  and each block's, between two no-ops: see
+                              bench/instructions.c
     #: timeout SECONDS         from its begin to its verdict (default 300)
     #: memory MEGABYTES        of the machine (default 6144)
     #: dom0mem MEGABYTES       of dom0 (default 1024), from the top of it
@@ -122,6 +124,7 @@ class Scenario:
     only: str = ""
     slow: tuple[str, ...] = ()
     counted: bool = False
+    blocks: bool = False
     parallel: bool = False
     first: bool = False
     ends: bool = False
@@ -149,7 +152,7 @@ class Scenario:
         """What has to be alike for two scenarios to share a boot."""
         return (self.kernel, self.xen, self.xenargs, self.linux, self.iommu,
                 self.cpu, self.cpus, self.switch, self.memory, self.dom0mem,
-                self.counted, self.parallel)
+                self.counted, self.blocks, self.parallel)
 
     def on(self, kernel: str) -> "Scenario | None":
         """The same on another kernel, or None where that makes no sense."""
@@ -206,7 +209,7 @@ def parse(path: Path) -> list[Scenario]:
 
 TEXTS = ("about", "linux")
 NUMBERS = ("timeout", "memory", "dom0mem")
-SWITCHES = ("first", "ends", "crashes", "counted")
+SWITCHES = ("first", "ends", "crashes", "counted", "blocks")
 LISTS = ("core", "slow", "guest", "trace")
 WORDS: dict[str, Collection[str]] = {
     "needs": NEEDS, "only": kernels.KINDS, "xen": XENS,

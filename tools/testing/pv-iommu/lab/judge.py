@@ -4,6 +4,8 @@
 import re
 from dataclasses import dataclass, field
 
+from .blocks import Case
+
 Pairs = tuple[tuple[str, str], ...]
 
 XEN_FORBIDDEN = re.compile("|".join((
@@ -58,7 +60,8 @@ LINUX_FORBIDDEN = re.compile("|".join((
 
 @dataclass
 class Record:
-    """What a run reported over the channel."""
+    """What a run reported over the channel.  executed: by the
+    names of cases; symbols: Linux' own list of its functions."""
     begun: bool = False
     finished: bool = False
     oks: int = 0
@@ -66,6 +69,8 @@ class Record:
     skipped: str = ""
     stats: dict[str, str] = field(default_factory=dict)
     counters: dict[str, bytes] = field(default_factory=dict)
+    executed: dict[str, Case] = field(default_factory=dict)
+    symbols: str = ""
     checks: int = 0
     ended: str = ""
 

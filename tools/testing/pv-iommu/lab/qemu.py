@@ -66,6 +66,7 @@ class Machine:
                            f"{' '.join(IOMMUS)}")
         self.iommu = iommu
         self.instructions: Path | None = None
+        self.blocks: Path | None = None
         accel = PARALLEL if parallel else ONE_THREAD
         self.argv = [
             PROGRAM, "-nodefaults", "-no-user-config", "-display", "none",
@@ -89,10 +90,13 @@ class Machine:
         self.argv += ["-kernel", str(kernel), "-initrd", str(initrd),
                       "-append", line.strip()]
 
-    def count(self, plugin: Path, path: Path) -> None:
-        """Have the plugin count instructions in a file."""
-        self.instructions = path
-        self.argv += ["-plugin", f"{plugin},count={path}"]
+    def count(self, plugin: Path, path: Path,
+              blocks: Path | None = None) -> None:
+        """Have the plugin count instructions in a file; and those of each
+        block in another one."""
+        self.instructions, self.blocks = path, blocks
+        apart = f",blocks={blocks}" if blocks else ""
+        self.argv += ["-plugin", f"{plugin},count={path}{apart}"]
 
 
 class Qemu:
@@ -128,6 +132,7 @@ class Qemu:
         self.log = log
         self.trace_log = trace_log
         self.instructions = machine.instructions
+        self.blocks = machine.blocks
         self.console_path = sockets / "console"
         self.channel_path = sockets / "verdict"
         self.qmp_path = sockets / "qmp"

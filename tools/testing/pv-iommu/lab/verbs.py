@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import kernels, ktap
+from .blocks import Case, Profile
 from .build import Parts
 from .hostside import Log, NetPeer, Pattern, heard
 from .judge import Record, split_log
@@ -40,6 +41,7 @@ class Requests:
         self.trace_log = Log(qemu.trace_log)
         self.parts = parts
         self.net = NetPeer()
+        self.profile = Profile()
         self.wire: Wire | None = None
         self.progress = progress
         self.waited = 0.0
@@ -238,6 +240,28 @@ class Requests:
     def do_instructions(self, text: str) -> str:
         """How many its CPUs have executed, where the run counts them."""
         return str(self.qemu.executed())
+
+    def do_blocks(self, text: str) -> None:
+        """blocks [NAME OPERATIONS MEDIAN]: what was executed in each block of
+        instructions since that was asked last is of the case NAME, with so
+        many operations each time; or of nothing that is of interest."""
+        if not self.qemu.blocks:
+            raise Refused("this machine does not count blocks")
+        executed = self.profile.since(self.qemu.blocks)
+        if text:
+            name, operations, median = text.split()
+            case = Case(int(operations), float(median), executed)
+            if fault := case.fault():
+                raise Refused(f"{name}: {fault}")
+            self.record.executed[name] = case
+
+    def do_symbols(self, text: str) -> None:
+        """symbols NAME LENGTH: Linux' list is at the begin of this image,
+        compressed, as it is too long for the channel."""
+        name, length = text.split()
+        with open(self.disks[name], "rb") as image:
+            self.record.symbols = gzip.decompress(
+                image.read(int(length))).decode()
 
     def do_xenkey(self, text: str) -> None:
         """xenkey KEYS: Xen's debug keys, see its log for the answer."""

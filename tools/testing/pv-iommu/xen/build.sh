@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # build.sh XEN_SRC_DIR OUT [debug]: build the hypervisor from a tree that
-# apply.sh has treated, and put it, an uncompressed multiboot ELF, at OUT, and
-# how it was configured at OUT.config.  With "debug", with Xen's assertions.
+# apply.sh has treated, and put it, an uncompressed multiboot ELF, at OUT, how
+# it was configured at OUT.config, and where its functions are, which the ELF
+# does not say, at OUT.map.  With "debug", with Xen's assertions.
 # JOBS says how many jobs (2).  In a tree that was built before, with the same
 # words, only what changed since is built.
 
@@ -69,3 +70,4 @@ fi
 
 cp "$src/xen/xen" "$out"
 cp "$src/xen/.config" "$out.config"
+cp "$src/xen/xen-syms.map" "$out.map"

@@ -92,6 +92,22 @@ extern const struct bench_case bench_threads;
 extern const struct bench_case bench_masked;
 extern const struct bench_case bench_wait;
 
+/*
+ * Two no-ops between which QEMU counts the instructions of each block, if it does
+ * so at all: see bench/instructions.c, which knows these bytes.
+ */
+static inline void bench_counted_from_here(void)
+{
+	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .ascii \"begn\"" : : :
+		     "memory");
+}
+
+static inline void bench_counted_to_here(void)
+{
+	asm volatile(".byte 0x0f, 0x1f, 0x84, 0x00; .ascii \"ends\"" : : :
+		     "memory");
+}
+
 /* measure.c */
 int bench_measure(struct bench *b);
 u64 bench_ps(u64 ns, u64 ops);

@@ -33,7 +33,9 @@ static int sample_pairs(struct bench *b, u64 i)
 	int ret;
 
 	begin = ktime_get_ns();
+	bench_counted_from_here();
 	ret = b->how->pairs(b);
+	bench_counted_to_here();
 	end = ktime_get_ns();
 
 	b->ps[BENCH_PAIR][i] = bench_ps(end - begin, b->batch);

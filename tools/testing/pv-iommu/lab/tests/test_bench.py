@@ -405,6 +405,24 @@ class RunsTest(unittest.TestCase):
                                 ("counted", "held", True),
                                 ("counted", "measure", True)])
 
+    def test_where_instructions_are(self):
+        record = mock.Mock(stats={"a.ns": "1"})
+        runner = mock.Mock()
+        runner.return_value.run_one.return_value = mock.Mock(
+            reasons=[], record=record)
+        parts = mock.Mock()
+        scenarios = bench_run.configurations(["where", "pv-lazy"])
+        with mock.patch.object(bench_run, "Runner", runner), \
+                mock.patch.object(bench_run, "say"), \
+                mock.patch("bench.where.places") as places:
+            found, failed = bench_run.measure(parts, Path("x"), mock.Mock(),
+                                              scenarios, 2)
+        parts.xen_map.assert_called_once_with("ref")
+        places.assert_called_once_with(record, parts.xen_map.return_value)
+        self.assertEqual([run["where"] for run in found],
+                         [places.return_value])
+        self.assertEqual(failed, [])
+
 
 class FilesTest(unittest.TestCase):
     RUNS = [*rounds("pv-lazy", "single_4k__ns", 2034.125, 2000, 2100.5),
