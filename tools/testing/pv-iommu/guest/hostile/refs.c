@@ -96,6 +96,87 @@ static void test_held(void)
 	expect("getting a frame again", balloon("in"), 0);
 }
 
+/* Xen counts large mappings by groups of so many frames, aligned in the machine. */
+#define GROUP	16
+
+/* The group of the page's frame, mapped once, if all of it is dom0's; else 0. */
+static unsigned long group_of(unsigned long gfn, uint64_t dfn)
+{
+	unsigned long first = gfn & ~(GROUP - 1UL);
+
+	return do_map(dfn, first, GROUP, RW) ? 0 : first;
+}
+
+/* The same once more, for which Xen need not look at each frame, of any page. */
+static unsigned long map_group(uint64_t dfn)
+{
+	unsigned long first = 0;
+	int tries;
+
+	for (tries = 0; !first && tries < 64; tries++) {
+		first = group_of(balloon_gfn(), dfn);
+		if (!first)
+			balloon("exchange");
+	}
+	check(first, "a group of frames of dom0's around the page", "there is none");
+	if (!first)
+		return 0;
+	expect("unmap of the group", do_unmap(dfn, GROUP, 0, NULL), 0);
+	expect("map of the group", do_map(dfn, first, GROUP, RW), 0);
+	return first;
+}
+
+static void test_group(void)
+{
+	uint64_t dfn = env.base, other = dfn + 600;
+	unsigned long gfn, first = map_group(dfn);
+
+	if (!first)
+		return;
+	gfn = balloon_gfn();
+	expect("map of the group elsewhere", do_map(other, first, GROUP, RW), 0);
+	expect("unmap of the page alone", do_unmap(dfn + (gfn - first), 1, 0, NULL), 0);
+	out_then(gfn, "a page of a group is kept");
+	expect("unmap of the group", do_unmap(other, GROUP, 0, NULL), 0);
+	gone(gfn, "it goes with the group");
+	expect("unmap of the others", do_unmap(dfn, GROUP, XEN_IOMMU_UNMAP_sparse, NULL),
+	       0);
+
+	first = map_group(dfn);
+	if (!first)
+		return;
+	gfn = balloon_gfn();
+	out_then(gfn, "a page that only a group has is kept");
+	expect("map of a group with what is not dom0's",
+	       do_map(other, first, GROUP, RW), -EPERM);
+	expect("unmap of one half", do_unmap(dfn, GROUP / 2, 0, NULL), 0);
+	expect("unmap of the other half",
+	       do_unmap(dfn + GROUP / 2, GROUP / 2, 0, NULL), 0);
+	gone(gfn, "it goes with its half");
+
+	first = map_group(dfn);
+	if (!first)
+		return;
+	gfn = balloon_gfn();
+	expect("unmap of the group, no_flush",
+	       do_unmap(dfn, GROUP, XEN_IOMMU_UNMAP_no_flush, NULL), 0);
+	expect("giving back a page of it", balloon("out"), 0);
+	gone(gfn, "what only has to be flushed with a group is gone at once");
+
+	/* A mapping that fails behind the group leaves the counts as they were. */
+	first = map_group(dfn);
+	if (!first)
+		return;
+	gfn = balloon_gfn();
+	expect("map in the way", do_map(other + GROUP, env.gfn[0], 1, RW), 0);
+	expect_either("map over it", do_map(other, first, GROUP + 1, RW),
+		      -EEXIST, -EPERM);
+	expect("unmap of the group", do_unmap(dfn, GROUP, 0, NULL), 0);
+	expect("giving back a page of it", balloon("out"), 0);
+	gone(gfn, "no count of a group is left");
+	clean(dfn, 1024);
+}
+
 /* Operations that fail take no reference, or give it back. */
 static void test_failed(void)
 {
@@ -172,6 +253,7 @@ void test_refs(void)
 		return;
 	}
 	test_held();
+	test_group();
 	test_failed();
 	test_exchange();
 }
