@@ -10,17 +10,6 @@
 #include "pretend.h"
 #include "frames.h"
 
-/* Where @dom has a context @id, or NULL. */
-struct pv_iommu *pv_iommu_space(const struct pv_iommu_dom *dom,
-                                unsigned int id)
-{
-    if ( id > pv_iommu_max_contexts() )
-        return NULL;
-
-    return ACCESS_ONCE(
-        dom->space[array_index_nospec(id, pv_iommu_max_contexts() + 1)]);
-}
-
 /* What map refuses in all contexts: what the bus does not leave to tables. */
 static int make_reserved(struct pv_iommu *p)
 {

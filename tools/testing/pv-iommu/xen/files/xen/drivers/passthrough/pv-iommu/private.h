@@ -21,7 +21,8 @@
  *   devices.c   which device is in which of them
  *   takeover.c  one for all of them: taking over, giving back
  *   hostmap.c   copying the host map
- *   reserved.c  the ranges that the domain may not touch
+ *   reserved.c, reserved.h
+ *               the ranges that the domain may not touch
  *   pretend.c   what is not so, for tests
  *   ../vtd/pv-*.c, ../amd/pv-*.c: tables of the hardware, for pages and devices,
  *               and its queues of flushes
@@ -56,6 +57,7 @@
 
 #include <xen/iommu.h>
 #include <xen/mm.h>
+#include <xen/nospec.h>
 #include <xen/pv-iommu.h>
 #include <xen/rcupdate.h>
 #include <xen/sched.h>
@@ -64,6 +66,7 @@
 #include <public/iommu_op.h>
 
 #include "ranges.h"
+#include "reserved.h"
 
 #define PV_IOMMU_MAX_LEVELS     4
 #define PV_IOMMU_STRIDE         9
@@ -201,20 +204,8 @@ struct pv_iommu_pending {
     struct page_list_head dead; /* page tables to free */
 };
 
-struct pv_iommu_reserved {
-    unsigned long first, last;
-    unsigned int flags;         /* XEN_IOMMU_RESERVED_* */
-};
-
-#define PV_IOMMU_MAX_RESERVED   256
-
 /* Frames that leave the domain are flushed and dropped so many at a time. */
 #define PV_IOMMU_MAX_LEAVING    512
-
-struct pv_iommu_reserved_list {
-    unsigned int nr;
-    struct pv_iommu_reserved range[PV_IOMMU_MAX_RESERVED]; /* sorted */
-};
 
 /* What the address spaces of a domain share. */
 struct pv_iommu_dom {
@@ -443,8 +434,16 @@ static inline bool pv_iommu_has_contexts(const struct domain *d)
 }
 
 /* contexts.c */
-struct pv_iommu *pv_iommu_space(const struct pv_iommu_dom *dom,
-                                unsigned int id);
+/* Where @dom has a context @id, or NULL. */
+static inline struct pv_iommu *pv_iommu_space(const struct pv_iommu_dom *dom,
+                                              unsigned int id)
+{
+    unsigned int max = pv_iommu_max_contexts();
+
+    return likely(id <= max)
+           ? ACCESS_ONCE(dom->space[array_index_nospec(id, max + 1)]) : NULL;
+}
+
 int pv_iommu_ctx_alloc(struct domain *d, uint16_t *id);
 int pv_iommu_ctx_free(struct domain *d, unsigned int id, bool continued);
 int pv_iommu_ctx_attach(struct domain *d, unsigned int id, uint32_t sbdf);
@@ -467,28 +466,6 @@ int pv_iommu_install(struct pv_iommu *p, unsigned long dfn, unsigned long mfn,
 void pv_iommu_uninstall(struct pv_iommu *p, unsigned long dfn,
                         unsigned long nr);
 int pv_iommu_copy_host_map(struct pv_iommu *p);
-
-/* reserved.c */
-int pv_iommu_for_each_reserved(iommu_grdm_t *fn, void *data);
-int pv_iommu_reserved_bus(const struct pv_iommu_vendor *vendor,
-                          struct pv_iommu_reserved_list *list);
-int pv_iommu_reserved_get(const struct domain *d,
-                          const struct pv_iommu_vendor *vendor, uint32_t sbdf,
-                          struct pv_iommu_reserved_list *list);
-
-/* The first range that has something of [@first, @last], or NULL. */
-static inline const struct pv_iommu_reserved *pv_iommu_reserved_find(
-    const struct pv_iommu_reserved_list *list, unsigned long first,
-    unsigned long last)
-{
-    unsigned int i;
-
-    for ( i = 0; i < list->nr && list->range[i].first <= last; ++i )
-        if ( list->range[i].last >= first )
-            return &list->range[i];
-
-    return NULL;
-}
 
 #endif /* __PV_IOMMU_PRIVATE_H__ */
 

@@ -54,7 +54,7 @@ long pv_iommu_registers(struct domain *d, unsigned int id, uint64_t map,
 
     ++call.p->stat.calls;
 
-    return pv_iommu_flush_call(&call);
+    return call.flush || call.ranges.nr ? pv_iommu_flush_call(&call) : 0;
 }
 
 /*
