@@ -145,25 +145,6 @@ void xpi_batch_destroy(struct xpi_batch *batch)
 	kvfree(batch->ops);
 }
 
-/**
- * xpi_batch_drop() - forget what is queued
- * @batch: the queue, with the queue lock held
- *
- * Context: Any.
- */
-void xpi_batch_drop(struct xpi_batch *batch)
-{
-	lockdep_assert_held(&batch->lock);
-
-	batch->nr = 0;
-	batch->nr_gfns = 0;
-	batch->nr_frames = 0;
-	batch->open.left = 0;
-	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
-	batch->nr_unmaps = 0;
-	batch->flushes = false;
-}
-
 /* Whoever calls this sets what is particular to the operation, all of it. */
 static struct xen_iommu_op *add(struct xpi_batch *batch, u16 op)
 {

@@ -27,6 +27,7 @@
 #include <linux/types.h>
 
 #include "hypercall.h"
+#include "stats.h"
 
 /* Why a batch is submitted. */
 enum xpi_cause {
@@ -167,7 +168,6 @@ void xpi_batch_lock_room(struct xpi_batch *batch, unsigned int nr_gfns,
 			 unsigned long *flags)
 	__acquires(&batch->lock);
 void xpi_batch_foreign(struct xpi_batch *batch, domid_t owner);
-void xpi_batch_drop(struct xpi_batch *batch);
 
 /* submit.c */
 void xpi_batch_wait(struct xpi_batch *batch, unsigned long gen,
@@ -192,6 +192,25 @@ static inline bool xpi_batch_room(const struct xpi_batch *batch,
 	return batch->nr < batch->size && batch->nr_frames < XPI_BATCH_FRAMES &&
 	       (!batch->nr_gfns_max ||
 		batch->nr_gfns + nr_gfns <= batch->nr_gfns_max);
+}
+
+/**
+ * xpi_batch_drop() - forget what is queued
+ * @batch: the queue, with the queue lock held
+ *
+ * Context: Any.
+ */
+static inline void xpi_batch_drop(struct xpi_batch *batch)
+{
+	lockdep_assert_held(&batch->lock);
+
+	batch->nr = 0;
+	batch->nr_gfns = 0;
+	batch->nr_frames = 0;
+	batch->open.left = 0;
+	xpi_count(XPI_QUEUED_UNMAPS, -(u64)batch->nr_unmaps);
+	batch->nr_unmaps = 0;
+	batch->flushes = false;
 }
 
 #endif /* _XEN_PV_IOMMU_BATCH_H */

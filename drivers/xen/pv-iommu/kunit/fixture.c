@@ -65,7 +65,7 @@ unsigned long fixture_p2m_run(unsigned long pfn, unsigned long nr,
 {
 	unsigned long i;
 
-	for (i = 0; i < nr && (pfn + i) % 7; i++)
+	for (i = 0; i < nr && (pfn + i) % 23; i++)
 		if (xpi_p2m_entry(pfn + i) != entry + i)
 			break;
 	return i;

@@ -16,13 +16,27 @@ static void expect_run(struct kunit *test, unsigned long pfn, unsigned long nr,
 		       u64 gfn, unsigned long len)
 {
 	struct xpi_gfn_run run = {};
+	u64 plain;
 
 	KUNIT_ASSERT_EQ(test, 0, xpi_gfn_run(pfn, nr, &run));
 	KUNIT_EXPECT_EQ(test, gfn, run.gfn);
 	KUNIT_EXPECT_EQ(test, len, run.nr);
-	if (nr > 1 && !(xpi_p2m_entry(pfn) & IDENTITY_FRAME_BIT))
-		KUNIT_EXPECT_EQ(test, len == nr ? gfn : XPI_NO_GFN,
-				xpi_gfn_plain_run(pfn, nr));
+
+	/* Where the array ends that the P2M is in, it need not know. */
+	plain = nr > 1 ? xpi_gfn_plain_run(pfn, nr) : xpi_gfn_plain(pfn);
+	if (plain != XPI_NO_GFN) {
+		KUNIT_EXPECT_EQ(test, nr, len);
+		KUNIT_EXPECT_EQ(test, gfn, plain);
+	}
+}
+
+/* In the array, see fixture_p2m_run(). */
+static void a_run_of_memory_is_plain(struct kunit *test)
+{
+	fixture_p2m(test, 23 * 50, 30, 5000, false);
+	KUNIT_EXPECT_EQ(test, 5000ULL, xpi_gfn_plain_run(23 * 50, 23));
+	KUNIT_EXPECT_EQ(test, 5004ULL, xpi_gfn_plain_run(23 * 50 + 4, 2));
+	KUNIT_EXPECT_EQ(test, XPI_NO_GFN, xpi_gfn_plain_run(23 * 50 + 28, 3));
 }
 
 static void what_is_special_is_not_plain(struct kunit *test)
@@ -266,6 +280,7 @@ static void runs_of_any_p2m_put_together_are_the_p2m(struct kunit *test)
 }
 
 static struct kunit_case cases[] = {
+	KUNIT_CASE(a_run_of_memory_is_plain),
 	KUNIT_CASE(what_is_special_is_not_plain),
 	KUNIT_CASE(scattered_frames_are_runs_of_one),
 	KUNIT_CASE(contiguous_frames_are_one_run),
