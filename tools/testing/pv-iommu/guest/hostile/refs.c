@@ -99,31 +99,20 @@ static void test_held(void)
 /* Xen counts large mappings by groups of so many frames, aligned in the machine. */
 #define GROUP	16
 
-/* The group of the page's frame, mapped once, if all of it is dom0's; else 0. */
-static unsigned long group_of(unsigned long gfn, uint64_t dfn)
-{
-	unsigned long first = gfn & ~(GROUP - 1UL);
-
-	return do_map(dfn, first, GROUP, RW) ? 0 : first;
-}
-
-/* The same once more, for which Xen need not look at each frame, of any page. */
+/*
+ * Have the page's frame among others, and map them all: twice, as the first time Xen
+ * has to look at each frame.  Returns the first, or 0.
+ */
 static unsigned long map_group(uint64_t dfn)
 {
-	unsigned long first = 0;
-	int tries;
+	unsigned long first;
 
-	for (tries = 0; !first && tries < 64; tries++) {
-		first = group_of(balloon_gfn(), dfn);
-		if (!first)
-			balloon("exchange");
-	}
-	check(first, "a group of frames of dom0's around the page", "there is none");
-	if (!first)
-		return 0;
-	expect("unmap of the group", do_unmap(dfn, GROUP, 0, NULL), 0);
+	expect("a group of frames of dom0's around the page", balloon("group"), 0);
+	first = balloon_gfn() & ~(GROUP - 1UL);
 	expect("map of the group", do_map(dfn, first, GROUP, RW), 0);
-	return first;
+	expect("unmap of the group", do_unmap(dfn, GROUP, 0, NULL), 0);
+	return expect("map of the group, again", do_map(dfn, first, GROUP, RW), 0) ?
+	       first : 0;
 }
 
 static void test_group(void)

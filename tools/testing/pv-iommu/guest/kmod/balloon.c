@@ -15,7 +15,8 @@
  * /sys/kernel/debug/pviommu-balloon: reading tells "gfn N" (of the frame that
  * the page has, or had last), "out 0|1" and "run GFN NR"; writing "out" gives the
  * frame back, "in" gets one, "exchange" gets another, "transfer DOMID REF" gives it
- * to that domain ("in" gets one again).
+ * to that domain ("in" gets one again), "group" takes another page, whose frame is
+ * among 16 of dom0's that are neighbours, aligned in the machine.
  */
 
 #include <linux/debugfs.h>
@@ -41,6 +42,11 @@
 /* All of it but one, so that what is behind it is known. */
 #define RUN_NR		(RUN_PAGES - 1)
 
+#define GROUP_ORDER	4
+#define GROUP_PAGES	((unsigned int)BIT(GROUP_ORDER))
+/* Which of a group is the page. */
+#define GROUP_PAGE	5
+
 static DEFINE_MUTEX(lock);
 static struct page *page;
 static xen_pfn_t gfn;
@@ -51,6 +57,9 @@ static struct {
 	struct page **pages;
 	xen_pfn_t *frames;
 } run;
+
+/* The other pages of the group, the page itself being NULL. */
+static struct page *group[GROUP_PAGES];
 
 static void page_fill(void)
 {
@@ -114,6 +123,70 @@ static int page_exchange(void)
 	return ret;
 }
 
+static void group_free(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < GROUP_PAGES; i++)
+		if (group[i])
+			__free_page(group[i]);
+	memset(group, 0, sizeof(group));
+}
+
+/* Exchange the frames of a group's pages for as many in one piece. */
+static int group_exchange(void)
+{
+	xen_pfn_t frames[GROUP_PAGES], out = page_to_xen_pfn(group[0]);
+	struct xen_memory_exchange exchange = {
+		.in = { .nr_extents = GROUP_PAGES, .domid = DOMID_SELF },
+		.out = {
+			.nr_extents = 1,
+			.extent_order = GROUP_ORDER,
+			.domid = DOMID_SELF,
+		},
+	};
+	unsigned int i;
+	int ret;
+
+	for (i = 0; i < GROUP_PAGES; i++)
+		frames[i] = xen_page_to_gfn(group[i]);
+	set_xen_guest_handle(exchange.in.extent_start, frames);
+	set_xen_guest_handle(exchange.out.extent_start, &out);
+	xenmem_reservation_va_mapping_reset(GROUP_PAGES, group);
+	ret = HYPERVISOR_memory_op(XENMEM_exchange, &exchange);
+	for (i = 0; !ret && i < GROUP_PAGES; i++)
+		frames[i] = out + i;
+	xenmem_reservation_va_mapping_update(GROUP_PAGES, group, frames);
+	return ret;
+}
+
+static int page_group(void)
+{
+	struct page *first;
+	unsigned int i;
+	int ret;
+
+	if (is_out)
+		return -EINVAL;
+	first = alloc_pages(GFP_KERNEL, GROUP_ORDER);
+	if (!first)
+		return -ENOMEM;
+	group_free();
+	split_page(first, GROUP_ORDER);
+	for (i = 0; i < GROUP_PAGES; i++)
+		group[i] = first + i;
+	ret = group_exchange();
+	if (ret)
+		return ret;
+
+	__free_page(page);
+	page = group[GROUP_PAGE];
+	group[GROUP_PAGE] = NULL;
+	gfn = xen_page_to_gfn(page);
+	page_fill();
+	return 0;
+}
+
 static int page_transfer(domid_t domain, grant_ref_t ref)
 {
 	struct gnttab_transfer transfer = {
@@ -152,6 +225,8 @@ static ssize_t balloon_write(struct file *f, const char __user *from,
 		ret = page_in();
 	else if (sysfs_streq(word, "exchange"))
 		ret = page_exchange();
+	else if (sysfs_streq(word, "group"))
+		ret = page_group();
 	else if (sscanf(word, "transfer %u %u", &domain, &ref) == 2)
 		ret = page_transfer(domain, ref);
 	else
@@ -323,6 +398,7 @@ module_init(balloon_init);
 static void __exit balloon_exit(void)
 {
 	debugfs_remove(file);
+	group_free();
 	run_exit();
 	/* A page without a frame is not to be given to anybody. */
 	if (!is_out || !page_in())
