@@ -10,6 +10,7 @@
 #: variant bare-off    xen=none linux=intel_iommu=off
 #: xen ref
 #: linux tsc=reliable
+#: expect linux swiotlb buffer is full
 #: device edu64
 #: device nvme null=1
 #: device virtio-net
