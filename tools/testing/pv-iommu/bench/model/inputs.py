@@ -12,11 +12,11 @@ from dataclasses import dataclass
 SWIOTLB = 406
 BARE_LAZY = 1830
 BARE_STRICT = 2440
-PV_LAZY = 3210
-PV_STRICT = 4710
+PV_LAZY = 2740
+PV_STRICT = 4010
 # Of those of the driver, lazy: what is of the core, what of the driver.
 CORE = 1300
-DRIVER = 760
+DRIVER = 675
 NULL_HYPERCALL = 288
 # What is left is Xen's own, for a call with one map and one unmap.
 XEN = PV_LAZY - CORE - DRIVER - NULL_HYPERCALL
