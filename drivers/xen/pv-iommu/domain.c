@@ -13,6 +13,7 @@
 #include <linux/spinlock.h>
 
 #include "domain.h"
+#include "entries.h"
 #include "gfn.h"
 #include "stats.h"
 
@@ -76,7 +77,7 @@ static bool run_failed(struct xpi_domain *d, u64 dfn, bool map, int err)
 static unsigned int table_failed(struct xpi_domain *d, u64 dfn, u64 nr, bool map,
 				 int err)
 {
-	unsigned int n = min_t(u64, nr, XPI_SHADOW_ENTRIES - dfn % XPI_SHADOW_ENTRIES);
+	unsigned int n = xpi_entries_piece(dfn, nr);
 	u64 *entries = xpi_shadow_entries(&d->shadow, dfn);
 	unsigned int i;
 

@@ -101,7 +101,9 @@ u64 xpi_gfn_plain_run(unsigned long pfn, unsigned long nr)
 {
 	u64 gfn = xpi_gfn_plain(pfn);
 
-	return xpi_p2m_run(pfn + 1, nr - 1, gfn + 1) == nr - 1 ? gfn : XPI_NO_GFN;
+	if (gfn == XPI_NO_GFN || xpi_p2m_run(pfn + 1, nr - 1, gfn + 1) != nr - 1)
+		return XPI_NO_GFN;
+	return gfn;
 }
 
 /* A page that another domain granted is a run by itself. */

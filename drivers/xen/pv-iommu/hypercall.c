@@ -151,8 +151,8 @@ static noinline int submit_buffer(struct xen_iommu_op *ops, unsigned int nr)
 }
 
 /*
- * One or two operations, which may be what most hypercalls are for: a mapping, with an
- * unmapping that was not urgent before it; or either.
+ * One or two operations, which may be what most hypercalls are for: a mapping, an
+ * unmapping, or an unmapping and then a mapping.
  */
 static int submit_few(struct xen_iommu_op *ops, unsigned int nr)
 {
@@ -181,8 +181,8 @@ static int submit_few(struct xen_iommu_op *ops, unsigned int nr)
 
 static int buffers_submit(struct xen_iommu_op *ops, unsigned int nr)
 {
-	return nr - 1 < 2 && use_registers ? submit_few(ops, nr) :
-					     submit_buffer(ops, nr);
+	return nr && nr <= 2 && use_registers ? submit_few(ops, nr) :
+						submit_buffer(ops, nr);
 }
 
 /* One operation that is not part of the fast path; its status or an error. */

@@ -182,11 +182,13 @@ static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
 			 phys_addr_t paddr, size_t pgsize, size_t pgcount,
 			 int prot, gfp_t gfp, size_t *mapped)
 {
-	u64 access = (prot & (IOMMU_READ | IOMMU_WRITE)) * XPI_SHADOW_READ;
+	u64 access = 0;
 	int ret;
 
-	static_assert(IOMMU_READ * XPI_SHADOW_READ == XPI_SHADOW_READ);
-	static_assert(IOMMU_WRITE * XPI_SHADOW_READ == XPI_SHADOW_WRITE);
+	if (prot & IOMMU_READ)
+		access |= XPI_SHADOW_READ;
+	if (prot & IOMMU_WRITE)
+		access |= XPI_SHADOW_WRITE;
 
 	ret = xpi_domain_map(&to_xpi(domain)->d, PFN_DOWN(iova),
 			     PHYS_PFN(paddr), pgsize * pgcount >> PAGE_SHIFT,

@@ -124,8 +124,8 @@ static unsigned long map_block(struct xpi_domain *d, u64 dfn,
 }
 
 /*
- * Map some of @nr frames, whatever they are.  By itself, as many kernels clear a block
- * each time they come by.
+ * Map some of @nr frames, whatever they are.  By itself, as
+ * CONFIG_INIT_STACK_ALL_ZERO clears a block each time.
  */
 static noinline unsigned long map_any(struct xpi_domain *d, u64 dfn,
 				      unsigned long pfn, unsigned long nr,
@@ -164,6 +164,7 @@ static unsigned long map_some(struct xpi_domain *d, u64 dfn, unsigned long pfn,
 		return 0;
 	}
 
+	/* All in one table? */
 	if (nr >= XPI_SHORT_RUN && nr == xpi_entries_piece(dfn, nr))
 		gfn = xpi_gfn_plain_run(pfn, nr);
 	return gfn == XPI_NO_GFN ? map_any(d, dfn, pfn, nr, access, ret) :

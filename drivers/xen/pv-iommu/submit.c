@@ -357,7 +357,7 @@ static void settle(struct xpi_batch *batch, struct taken *t)
 		recover(batch);
 }
 
-/* By itself, as whoever has an address of it on its stack clears that each time. */
+/* By itself, as CONFIG_INIT_STACK_ALL_ZERO clears what is on the stack each time. */
 static noinline void settle_taken(struct xpi_batch *batch, unsigned int nr)
 {
 	struct taken t = {

@@ -107,7 +107,8 @@ static unsigned long map_group(uint64_t dfn)
 {
 	unsigned long first;
 
-	expect("a group of frames of dom0's around the page", balloon("group"), 0);
+	if (!expect("a group of frames of dom0's around the page", balloon("group"), 0))
+		return 0;
 	first = balloon_gfn() & ~(GROUP - 1UL);
 	expect("map of the group", do_map(dfn, first, GROUP, RW), 0);
 	expect("unmap of the group", do_unmap(dfn, GROUP, 0, NULL), 0);

@@ -99,8 +99,9 @@ bool __init pv_iommu_aligns(const struct domain *d)
 /*
  * May the domain take one more page for records, or for tables of @p?  Tables
  * for all of the machine's memory, scattered, are one page in 512, records one
- * in 1024; by default there may be eight times as many.  An eighth is for those
- * address spaces that have few, so that one cannot starve all others.
+ * in 1024, each with 256 bytes more that are not counted; by default there may be
+ * eight times as many.  An eighth is for those address spaces that have few, so that
+ * one cannot starve all others.
  */
 bool pv_iommu_may_take(const struct pv_iommu_dom *dom,
                        const struct pv_iommu *p)

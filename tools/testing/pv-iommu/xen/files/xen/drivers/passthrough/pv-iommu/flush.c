@@ -39,8 +39,10 @@ int pv_iommu_pending_init(struct pv_iommu *p)
 
         INIT_PAGE_LIST_HEAD(&pend->dead);
         pending_reset(pend);
-        p->cur[i / 2] = pend;
     }
+
+    for ( i = 0; i < PV_IOMMU_classes; ++i )
+        p->cur[i] = p->pending[i];
 
     return 0;
 }

@@ -53,12 +53,13 @@ int frames_init(struct pv_iommu_dom *dom)
 /* The record of a frame of RAM, made if there is none. */
 static uint32_t *record_make(struct pv_iommu_dom *dom, unsigned long mfn)
 {
-    struct pv_iommu_chunk *c = &dom->chunks[mfn >> CHUNK_SHIFT];
+    struct pv_iommu_chunk *c;
 
     /* Memory that was plugged in after the domain took over. */
     if ( mfn >> CHUNK_SHIFT >= dom->nr_chunks )
         return NULL;
 
+    c = &dom->chunks[mfn >> CHUNK_SHIFT];
     if ( !c->frame )
     {
         uint32_t *new = pv_iommu_may_take(dom, NULL) ? alloc_xenheap_page() : NULL;
@@ -70,8 +71,9 @@ static uint32_t *record_make(struct pv_iommu_dom *dom, unsigned long mfn)
             return NULL;
         }
         clear_page(new);
+        /* Pairs with frame_chunk(). */
         smp_wmb();
-        c->frame = new;
+        write_atomic(&c->frame, new);
         atomic_inc(&dom->nr_pages);
     }
 
@@ -204,7 +206,7 @@ static inline int get(struct pv_iommu_dom *dom, unsigned long mfn, bool write)
 }
 
 /* Have a group's record count, if all of its frames can be mapped once more. */
-static bool group_close(struct pv_iommu_dom *dom, const uint32_t *frame,
+static bool group_begin(struct pv_iommu_dom *dom, const uint32_t *frame,
                         uint32_t *group)
 {
     unsigned int i = 0;
@@ -220,15 +222,16 @@ static bool group_close(struct pv_iommu_dom *dom, const uint32_t *frame,
 }
 
 /*
- * Have the records of the frames of @mfn's group count, with record_lock held.  They
- * are given all that the group's has before that is 0: for a moment they may have
- * too much, but never too little.
+ * Have the records of the frames of @mfn's group count, with record_lock held.  The
+ * group's is marked first, so that nobody changes it any more, and then what it has
+ * is given to them: until that is done they may have too little, and whoever finds
+ * it so waits for the lock.
  */
-void group_open(struct pv_iommu_dom *dom, unsigned long mfn)
+void group_end(struct pv_iommu_dom *dom, unsigned long mfn)
 {
     const struct pv_iommu_chunk *c = frame_chunk(dom, mfn);
     unsigned int i, first = mfn & (CHUNK_FRAMES - GROUP_FRAMES);
-    uint32_t given = FRAME_REF, old, seen, *group;
+    uint32_t old, seen, *group;
 
     ASSERT(spin_is_locked(&dom->record_lock));
 
@@ -236,16 +239,19 @@ void group_open(struct pv_iommu_dom *dom, unsigned long mfn)
         return;
 
     group = &c->group[first >> GROUP_SHIFT];
-    for ( seen = ACCESS_ONCE(*group); seen; seen = old )
+    for ( seen = ACCESS_ONCE(*group); ; seen = old )
     {
-        for ( i = 0; seen != given && i < GROUP_FRAMES; ++i )
-            (void)arch_fetch_and_add(&c->frame[first + i], seen - given);
-        given = seen;
+        if ( !seen )
+            return;
 
-        old = cmpxchg(group, seen, 0);
+        old = cmpxchg(group, seen, seen | FRAME_LEAVING);
         if ( old == seen )
             break;
     }
+
+    for ( i = 0; seen != FRAME_REF && i < GROUP_FRAMES; ++i )
+        (void)arch_fetch_and_add(&c->frame[first + i], seen - FRAME_REF);
+    write_atomic(group, 0);
 }
 
 /* Count one mapping more, or less, of a frame or a group. */
@@ -260,7 +266,7 @@ static bool put_slow(struct pv_iommu_dom *dom, unsigned long mfn)
     bool done;
 
     spin_lock(&dom->record_lock);
-    group_open(dom, mfn);
+    group_end(dom, mfn);
     done = record_put(frame_record(dom, mfn));
     spin_unlock(&dom->record_lock);
 
@@ -292,7 +298,8 @@ static unsigned long always_inline count_run(struct pv_iommu_dom *dom,
 
             if ( !(i % GROUP_FRAMES) && end - i >= GROUP_FRAMES &&
                  (count(group, more) ||
-                  (more && !*group && group_close(dom, &c->frame[i], group) &&
+                  (more && !ACCESS_ONCE(*group) &&
+                   group_begin(dom, &c->frame[i], group) &&
                    count(group, more))) )
                 i += GROUP_FRAMES;
             else if ( count(&c->frame[i], more) ||
@@ -354,17 +361,17 @@ long frames_get(struct pv_iommu_dom *dom, const unsigned long *mfns,
 void frames_unget(struct pv_iommu_dom *dom, const unsigned long *mfns,
                   bool scattered, unsigned long nr)
 {
-    unsigned long i;
+    unsigned long i = scattered ? 0 : count_run(dom, mfns[0], nr, false);
 
-    for ( i = 0; i < nr; ++i )
+    spin_lock(&dom->record_lock);
+    for ( ; i < nr; ++i )
     {
         unsigned long mfn = scattered ? mfns[i] : mfns[0] + i;
 
-        spin_lock(&dom->record_lock);
-        group_open(dom, mfn);
+        group_end(dom, mfn);
         (void)arch_fetch_and_add(frame_record(dom, mfn), -1U);
-        spin_unlock(&dom->record_lock);
     }
+    spin_unlock(&dom->record_lock);
 }
 
 /*
@@ -393,7 +400,7 @@ void frames_drop(struct pv_iommu_dom *dom, unsigned long mfn,
         {
             uint32_t *r = frame_record(dom, mfn + i);
 
-            group_open(dom, mfn + i);
+            group_end(dom, mfn + i);
             if ( record_drop(r) )
             {
                 write_atomic(r, 0);

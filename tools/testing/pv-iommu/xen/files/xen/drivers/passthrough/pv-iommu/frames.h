@@ -24,8 +24,9 @@
 /*
  * Aligned groups of frames have a record, too: FRAME_REF, with how many entries map
  * each frame of it that the frame's own record does not count.  Only the sum of the
- * two says anything.  It is 0 if frames of the group are not referenced, or leaving,
- * or mapped too often: then the frames' own records have it all.
+ * two says anything.  It is 0 while a frame of the group is not referenced, or leaving:
+ * then the frames' own records have it all.  Each of the two is below FRAME_FULL when it
+ * grows, so that the sum is below FRAME_LEAVING.
  */
 #define GROUP_SHIFT     4
 #define GROUP_FRAMES    (1U << GROUP_SHIFT)
@@ -60,8 +61,11 @@ static inline const struct pv_iommu_chunk *frame_chunk(
         return NULL;
 
     chunk = array_index_nospec(chunk, dom->nr_chunks);
-    if ( unlikely(!dom->chunks[chunk].frame) )
+    if ( unlikely(!ACCESS_ONCE(dom->chunks[chunk].frame)) )
         return NULL;
+
+    /* Pairs with record_make(): who sees the one sees the other. */
+    smp_rmb();
 
     return &dom->chunks[chunk];
 }
@@ -105,8 +109,8 @@ static inline bool frame_get_again(const struct pv_iommu_dom *dom,
 /*
  * An entry for a frame, or group, of RAM is gone, but not flushed: count one mapping
  * less.  Returns false, and does nothing, if the domain has parted with the frame:
- * frames_drop() is for that, after the flush; or if it is the group, or the frames,
- * whose records have it.
+ * frames_drop() is for that, after the flush; or if this record counts none: then the
+ * mapping is counted in the other one, the group's or the frame's.
  */
 static inline bool record_put(uint32_t *r)
 {
@@ -154,7 +158,7 @@ void pv_iommu_put_foreign(struct pv_iommu *p, unsigned long mfn,
                           unsigned long nr, bool write);
 
 /* with record_lock held */
-void group_open(struct pv_iommu_dom *dom, unsigned long mfn);
+void group_end(struct pv_iommu_dom *dom, unsigned long mfn);
 
 /* leaving.c; with @leave_lock held */
 void frames_settle(struct pv_iommu_dom *dom);

@@ -17,7 +17,7 @@ static bool leave(struct pv_iommu_dom *dom, unsigned long mfn, bool mapped)
 {
     uint32_t *r = frame_record_find(dom, mfn), old, seen;
 
-    group_open(dom, mfn);
+    group_end(dom, mfn);
 
     for ( seen = r ? ACCESS_ONCE(*r) : 0; ; seen = old )
     {

@@ -45,8 +45,9 @@
  *   lock        of an address space: its page tables, and what waits for a flush.
  *               Held for one stride (at most one page table of small pages, or
  *               8 of 2 MiB); nothing is flushed under it
- *   record_lock which frames have records, and those that are leaving.  Counts
- *               in a record change without it: see frames.h
+ *   record_lock which frames have records, those that are leaving, and whether
+ *               the record of a group counts.  Counts in a record change without
+ *               it: see frames.h
  *
  * The vendor code's locks (vtd_iommu.lock, amd_iommu.lock, the host map's
  * mapping_lock) are never held together with lock.

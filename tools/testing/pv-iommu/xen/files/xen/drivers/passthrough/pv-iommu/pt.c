@@ -26,7 +26,8 @@ unsigned int pt_level(const struct pv_iommu *p, unsigned long dfn,
 
 /*
  * Is the entry free for a large page?  An empty table that is in the way goes,
- * but then the hardware may know it and a flush is needed.
+ * but then the hardware may know it and a flush is needed: 1, and the entry counts as
+ * in use already.
  */
 static int make_room(struct pv_iommu *p, struct pv_iommu_call *call,
                      uint64_t *entry, unsigned long dfn, unsigned int level)
@@ -208,7 +209,7 @@ int pt_split(struct pv_iommu *p, struct pv_iommu_call *call, unsigned long dfn)
 
 /*
  * @nr entries of @pg were cleared, all of them in the @nr_entries from @e on, which
- * are those for @frames frames from @dfn on; nr_large is clear_large()'s.
+ * are those for @frames frames from @dfn on; nr_large is unmap_large()'s.
  */
 static void always_inline account(struct pv_iommu *p,
                                   struct pv_iommu_call *call,
@@ -354,7 +355,9 @@ static long noinline unmap_large(struct pv_iommu *p, struct pv_iommu_call *call,
         unsigned long step = min(size - offset, nr - done);
         uint64_t e = t[idx];
 
-        if ( pend->nr_frames >= PV_IOMMU_MAX_PENDING || cleared == MAX_LARGE )
+        /* The first is dealt with in any case: pt_unfix() does not look for room. */
+        if ( done &&
+             (pend->nr_frames >= PV_IOMMU_MAX_PENDING || cleared == MAX_LARGE) )
             break;
 
         if ( present(p, e) && !(e & p->fmt.fixed) )
@@ -388,7 +391,8 @@ static long noinline unmap_large(struct pv_iommu *p, struct pv_iommu_call *call,
 /*
  * Unmap what one table has of [@dfn, @dfn + @nr).  Returns how many frames
  * that was, with @unmapped increased by those which were mapped, or 0 if there
- * is no memory to split a page.  pending() must have room for a table full.
+ * is no memory to split a page.  pending() must have room for a table full, unless
+ * no frame of it is referenced.
  */
 unsigned long pt_unmap(struct pv_iommu *p, struct pv_iommu_call *call,
                        enum pv_iommu_class class, unsigned long dfn,
