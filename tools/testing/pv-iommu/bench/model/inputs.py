@@ -70,7 +70,7 @@ INPUTS = {
     "interval": Input(0.3, 0.7, 1, "of it",
                       "between two, when a unit has many to do"),
     "hold": Input(60, 100, 150, "instr.", "with the queue lock held, once"),
-    "pair": Input(300, 500, 800, "instr.",
+    "pair": Input(150, 350, 500, "instr.",
                   "Xen's for one more map and unmap in a call"),
 }
 
