@@ -193,6 +193,7 @@ static int xpi_map_pages(struct iommu_domain *domain, unsigned long iova,
 	ret = xpi_domain_map(&to_xpi(domain)->d, PFN_DOWN(iova),
 			     PHYS_PFN(paddr), pgsize * pgcount >> PAGE_SHIFT,
 			     access, gfp, mapped);
+	/* The domain counts frames, the core bytes. */
 	*mapped <<= PAGE_SHIFT;
 	return ret;
 }

@@ -51,8 +51,8 @@ static inline uint32_t *frame_record(const struct pv_iommu_dom *dom,
     return &dom->chunks[mfn >> CHUNK_SHIFT].frame[mfn & (CHUNK_FRAMES - 1)];
 }
 
-/* The records of any frame's chunk, or NULL. */
-static inline const struct pv_iommu_chunk *frame_chunk(
+/* The chunk of any frame, which may have no records, or NULL. */
+static inline const struct pv_iommu_chunk *chunk_of(
     const struct pv_iommu_dom *dom, unsigned long mfn)
 {
     unsigned long chunk = mfn >> CHUNK_SHIFT;
@@ -60,23 +60,32 @@ static inline const struct pv_iommu_chunk *frame_chunk(
     if ( unlikely(chunk >= dom->nr_chunks) )
         return NULL;
 
-    chunk = array_index_nospec(chunk, dom->nr_chunks);
-    if ( unlikely(!ACCESS_ONCE(dom->chunks[chunk].frame)) )
+    return &dom->chunks[array_index_nospec(chunk, dom->nr_chunks)];
+}
+
+/* The same of a chunk that has records: of frames, and of groups. */
+static inline const struct pv_iommu_chunk *frame_chunk(
+    const struct pv_iommu_dom *dom, unsigned long mfn)
+{
+    const struct pv_iommu_chunk *c = chunk_of(dom, mfn);
+
+    if ( unlikely(!c) || unlikely(!ACCESS_ONCE(c->frame)) )
         return NULL;
 
     /* Pairs with record_make(): who sees the one sees the other. */
     smp_rmb();
 
-    return &dom->chunks[chunk];
+    return c;
 }
 
 /* The record of any frame, or NULL. */
 static inline uint32_t *frame_record_find(const struct pv_iommu_dom *dom,
                                           unsigned long mfn)
 {
-    const struct pv_iommu_chunk *c = frame_chunk(dom, mfn);
+    const struct pv_iommu_chunk *c = chunk_of(dom, mfn);
+    uint32_t *frame = likely(c) ? ACCESS_ONCE(c->frame) : NULL;
 
-    return likely(c) ? &c->frame[mfn & (CHUNK_FRAMES - 1)] : NULL;
+    return likely(frame) ? &frame[mfn & (CHUNK_FRAMES - 1)] : NULL;
 }
 
 /*
